@@ -1,1 +1,34 @@
-//! placeholder
+//! What can be booted: `Boottorrent.yaml` and `oss/NAME/config.yaml` as types, and the manifest
+//! that tells a machine what it may start.
+//!
+//! Text goes in, types and a list of [`Problem`]s come out; every problem names its file, line,
+//! value and remedy, and one pass finds all of them. This crate never opens a file, never talks to
+//! a network and knows nothing of torrents but their names.
+//!
+//! With the feature `yaml` off only [`Method`] and [`manifest`] remain: that is the client's half,
+//! which reads JSON.
+#![forbid(unsafe_code)]
+
+pub mod manifest;
+mod method;
+
+#[cfg(feature = "yaml")]
+mod problem;
+#[cfg(feature = "yaml")]
+mod range;
+#[cfg(feature = "yaml")]
+mod settings;
+#[cfg(feature = "yaml")]
+mod system;
+#[cfg(feature = "yaml")]
+mod together;
+
+pub use method::Method;
+#[cfg(feature = "yaml")]
+pub use {
+    problem::{Checked, Placed, Problem, Severity},
+    range::{DhcpRange, LeaseTime},
+    settings::{LogLevel, SeedUntil, Settings, settings},
+    system::{PayloadFile, System, system},
+    together::{default_system, menu_timeout, on_interface, together},
+};

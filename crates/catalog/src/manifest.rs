@@ -1,0 +1,248 @@
+//! What a machine is told: which systems there are, how each starts, and where the server is.
+//!
+//! It travels as two files in `torrents.gz`, named as in the original project and written as JSON,
+//! which is YAML too. Reading it needs no YAML and never trusts a path that leaves the folder.
+
+use serde::{Deserialize, Serialize};
+
+use crate::Method;
+
+/// The version of the manifest this crate writes and reads.
+pub const VERSION: u32 = 0;
+
+/// Everything a machine needs to show its menu and to fetch what was chosen.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// Format version; see [`VERSION`].
+    pub version: u32,
+    /// Seconds the menu waits before it starts the default; 0 starts at once, negative waits for
+    /// ever.
+    pub timeout: i64,
+    /// Folder name of the system that starts by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default: Option<String>,
+    /// Seconds a machine seeds at least before it starts the system; 0 or negative: at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seed_time: Option<i64>,
+    /// What ends seeding where `seed_time` is not set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seed_until: Option<SeedUntil>,
+    /// Upper bound in seconds for `seed_until`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seed_max: Option<u64>,
+    /// The server's HTTP address without a final slash, e.g. `http://10.77.0.1:6969`.
+    pub server: String,
+    /// What the menu offers, in its order.
+    #[serde(skip)]
+    pub systems: Vec<Entry>,
+}
+
+/// What ends a machine's seeding before it starts its system.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SeedUntil {
+    /// Nobody in the room is still fetching this system.
+    Room,
+}
+
+/// One system of the menu.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// Folder name; also the torrent's name.
+    pub name: String,
+    /// What the menu shows.
+    pub dispname: String,
+    /// How it starts.
+    #[serde(flatten)]
+    pub method: Method,
+    /// File name of its torrent beside the manifest, `NAME.torrent`.
+    pub torrent: String,
+    /// Bytes of its payload.
+    pub size: u64,
+    /// Its torrent's info hash in hexadecimal.
+    pub info_hash: String,
+}
+
+/// Why a manifest cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// One of the two files is not the JSON that the server writes.
+    #[error("{file} is damaged: {source}")]
+    Json {
+        /// Name of the file in `torrents.gz`.
+        file: &'static str,
+        /// What the JSON parser says.
+        source: serde_json::Error,
+    },
+    /// The server is of another generation than this client.
+    #[error("the server speaks version {0} of the manifest, this client version {VERSION}")]
+    Version(u32),
+    /// A path or name that would leave the folder it belongs to.
+    #[error("system {system:?} names an unsafe path: {path:?}")]
+    Unsafe {
+        /// The system's folder name.
+        system: String,
+        /// The offending path.
+        path: String,
+    },
+}
+
+impl Manifest {
+    /// The two files as the machine finds them: `torrents/Boottorrent.yaml` (everything but the
+    /// systems) and `torrents/configs.yaml` (the systems), both JSON and the same for the same
+    /// manifest.
+    pub fn to_files(&self) -> (String, String) {
+        // Structs of strings and numbers always have a JSON form.
+        let json = |value: serde_json::Result<String>| value.expect("plain data serialises") + "\n";
+        (
+            json(serde_json::to_string_pretty(self)),
+            json(serde_json::to_string_pretty(&self.systems)),
+        )
+    }
+
+    /// Reads the two files back.
+    ///
+    /// # Errors
+    /// Damaged JSON, another version, or a path that would leave the system's folder.
+    pub fn parse(boottorrent: &str, configs: &str) -> Result<Manifest, Error> {
+        let json = |file| move |source| Error::Json { file, source };
+        let mut manifest: Manifest =
+            serde_json::from_str(boottorrent).map_err(json("Boottorrent.yaml"))?;
+        if manifest.version != VERSION {
+            return Err(Error::Version(manifest.version));
+        }
+        manifest.systems = serde_json::from_str(configs).map_err(json("configs.yaml"))?;
+        for entry in &manifest.systems {
+            entry.check_paths()?;
+        }
+        Ok(manifest)
+    }
+}
+
+impl Entry {
+    fn check_paths(&self) -> Result<(), Error> {
+        let unsafe_path = |path: &str| Error::Unsafe {
+            system: self.name.clone(),
+            path: path.to_owned(),
+        };
+        for name in [&self.name, &self.torrent] {
+            if name.contains('/') || !is_inside(name) {
+                return Err(unsafe_path(name));
+            }
+        }
+        let mut paths: Vec<&String> = Vec::new();
+        match &self.method {
+            Method::Kexec { kernel, initrd, .. } => {
+                paths.push(kernel);
+                paths.extend(initrd);
+            }
+            Method::Bin { bin, .. } => paths.push(bin),
+            Method::Qemu { .. } | Method::Local => {}
+        }
+        match paths.into_iter().find(|path| !is_inside(path)) {
+            Some(path) => Err(unsafe_path(path)),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Whether a `/`-separated path stays in the folder it is relative to.
+pub(crate) fn is_inside(path: &str) -> bool {
+    path.split('/')
+        .all(|part| !matches!(part, "" | "." | "..") && !part.contains('\0'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(name: &str, method: Method) -> Entry {
+        Entry {
+            name: name.into(),
+            dispname: format!("The {name}"),
+            method,
+            torrent: format!("{name}.torrent"),
+            size: 7,
+            info_hash: "00".repeat(20),
+        }
+    }
+
+    fn kexec(kernel: &str, initrd: &[&str]) -> Method {
+        Method::Kexec {
+            kernel: kernel.into(),
+            initrd: initrd.iter().map(|path| (*path).to_owned()).collect(),
+            cmdline: "quiet".into(),
+        }
+    }
+
+    fn manifest(systems: Vec<Entry>) -> Manifest {
+        Manifest {
+            version: VERSION,
+            timeout: -1,
+            default: Some("tiny".into()),
+            seed_time: None,
+            seed_until: Some(SeedUntil::Room),
+            seed_max: Some(600),
+            server: "http://10.77.0.1:6969".into(),
+            systems,
+        }
+    }
+
+    #[test]
+    fn every_method_survives_the_way_to_the_machine() {
+        let bin = Method::Bin {
+            bin: "hello".into(),
+            args: "-v".into(),
+        };
+        let qemu = Method::Qemu {
+            args: "-fda odin.img".into(),
+        };
+        let sent = manifest(vec![
+            entry("tiny", kexec("boot/vmlinuz", &["a.gz", "b.gz"])),
+            entry("a program", bin),
+            entry("дос", qemu),
+            entry("disk", Method::Local),
+        ]);
+        let (boottorrent, configs) = sent.to_files();
+        assert_eq!(Manifest::parse(&boottorrent, &configs).unwrap(), sent);
+    }
+
+    #[test]
+    fn keys_are_those_of_config_yaml() {
+        let (_, configs) = manifest(vec![entry("tiny", kexec("vmlinuz", &["initrd"]))]).to_files();
+        let value: serde_json::Value = serde_json::from_str(&configs).unwrap();
+        assert_eq!(value[0]["method"], "kexec");
+        assert_eq!(value[0]["kernel"], "vmlinuz");
+        assert_eq!(value[0]["initrd"][0], "initrd");
+        assert_eq!(value[0]["torrent"], "tiny.torrent");
+    }
+
+    #[test]
+    fn paths_that_leave_the_folder_are_refused() {
+        for path in ["../vmlinuz", "/vmlinuz", "a//b", "", ".", "a/..", "a\0b"] {
+            for bad in [
+                entry("tiny", kexec(path, &[])),
+                entry("tiny", kexec("k", &[path])),
+                entry(path, Method::Local),
+            ] {
+                let (boottorrent, configs) = manifest(vec![bad]).to_files();
+                let refused = Manifest::parse(&boottorrent, &configs);
+                assert!(matches!(refused, Err(Error::Unsafe { .. })), "{path:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn damage_and_another_version_are_named() {
+        let (boottorrent, configs) = manifest(vec![]).to_files();
+        let newer = boottorrent.replace("\"version\": 0", "\"version\": 9");
+        let said = Manifest::parse(&newer, &configs).unwrap_err().to_string();
+        assert!(said.contains("version 9"), "{said}");
+        let said = Manifest::parse("{", &configs).unwrap_err().to_string();
+        assert!(said.starts_with("Boottorrent.yaml is damaged"), "{said}");
+        let said = Manifest::parse(&boottorrent, "[{}]")
+            .unwrap_err()
+            .to_string();
+        assert!(said.starts_with("configs.yaml is damaged"), "{said}");
+    }
+}
