@@ -1,1 +1,34 @@
-//! placeholder
+//! Test worlds on one Linux computer: private switches made of network namespaces, hosts on
+//! them, and virtual machines that boot from the network.
+//!
+//! A [`Room`] is one switch. [`Room::host`] plugs in a namespace with an address, where ordinary
+//! programs run; [`Room::machine`] plugs in a QEMU machine that knows nothing but its firmware.
+//! [`BtServer`] runs the server on a host, [`TargetOs`] is a small system worth booting. Tests,
+//! benches and the demo all live in these rooms.
+//!
+//! Nothing here touches the network, the interfaces or the named namespaces of the computer it
+//! runs on, and nothing is left behind: namespaces have no name and end with their last process,
+//! and those processes are ended by a watcher that outlives even a killed test. Everything needs
+//! root; [`need_root`] says so in one sentence.
+//!
+//! The crate holds no product code and the product never depends on it.
+
+#![forbid(unsafe_code)]
+
+mod accelerator;
+mod console;
+mod http;
+mod machine;
+mod namespace;
+mod qmp;
+mod room;
+mod stop;
+mod watcher;
+
+pub use accelerator::Accelerator;
+pub use console::Console;
+pub use http::get;
+pub use machine::{Firmware, Machine, Nic, Spec};
+pub use namespace::{Namespace, need_root};
+pub use room::{Host, Room};
+pub use stop::{Stop, until};

@@ -1,0 +1,1 @@
+//! bt-server as a process on one host: what is wanted of it and what it said.

@@ -1,0 +1,160 @@
+//! A room: one switch, and what is plugged into it.
+//!
+//! The switch is a namespace with a bridge that has no address and no spanning tree; nothing
+//! connects it to the computer's own networks.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::net::Ipv4Addr;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+use crate::watcher::Watcher;
+use crate::{Machine, Namespace, Spec, Stop, need_root};
+
+/// The interface every host has in the room.
+const HOST_INTERFACE: &str = "eth0";
+
+/// One private switch with everything on it. Dropping it ends every process in it, however it was
+/// started; drop the machines and servers first to let them end in order.
+#[derive(Debug)]
+pub struct Room {
+    switch: Namespace,
+    ports: u32,
+    scratch: PathBuf,
+    watcher: Watcher,
+    stop: Stop,
+}
+
+impl Room {
+    /// An empty room. Waits of everything in it end early when `stop` is requested.
+    pub fn new(stop: &Stop) -> Result<Room> {
+        need_root()?;
+        let scratch = tempfile::Builder::new()
+            .prefix("bt-lab-")
+            .tempdir()
+            .context("cannot make a directory for the room")?;
+        // A server that drops root must still reach its files in here.
+        fs::set_permissions(scratch.path(), fs::Permissions::from_mode(0o755))?;
+        let mut watcher = Watcher::start(scratch.path())?;
+        let scratch = scratch.keep();
+        let switch = Namespace::new()?;
+        watcher.hold(&switch)?;
+        switch.ip("link add br0 type bridge stp_state 0 forward_delay 0 mcast_snooping 0")?;
+        // Not even a link-local address: a switch says nothing of its own.
+        switch.ip("link set br0 addrgenmode none")?;
+        switch.ip("link set br0 up")?;
+        Ok(Room {
+            switch,
+            ports: 0,
+            scratch,
+            watcher,
+            stop: stop.clone(),
+        })
+    }
+
+    /// The switch itself: the place to listen to everything, for example with tcpdump on `br0`.
+    pub fn switch(&self) -> &Namespace {
+        &self.switch
+    }
+
+    /// A directory for the files of this room, readable by everybody, removed with the room.
+    pub fn scratch(&self) -> &Path {
+        &self.scratch
+    }
+
+    /// The wish that ends this room's waits.
+    pub fn stop(&self) -> &Stop {
+        &self.stop
+    }
+
+    /// Plugs in a computer that is only a namespace: one interface, `eth0`, with `address` (and
+    /// none when it is `None`) in a network of `prefix` bits.
+    pub fn host(&mut self, address: Option<(Ipv4Addr, u8)>) -> Result<Host> {
+        let namespace = Namespace::new()?;
+        self.watcher.hold(&namespace)?;
+        let port = self.next_port("p");
+        self.switch.ip(&format!(
+            "link add {port} type veth peer name {HOST_INTERFACE} netns {}",
+            namespace.path()
+        ))?;
+        self.plug(&port)?;
+        if let Some((address, prefix)) = address {
+            namespace.ip(&format!(
+                "addr add {address}/{prefix} brd + dev {HOST_INTERFACE}"
+            ))?;
+        }
+        namespace.ip(&format!("link set {HOST_INTERFACE} up"))?;
+        Ok(Host {
+            namespace,
+            address: address.map(|(address, _)| address),
+        })
+    }
+
+    /// Plugs in a virtual machine and switches it on.
+    pub fn machine(&mut self, spec: &Spec) -> Result<Machine> {
+        let tap = self.next_port("tap");
+        self.switch.ip(&format!("tuntap add dev {tap} mode tap"))?;
+        self.plug(&tap)?;
+        Machine::power_on(spec, &self.switch, &tap, &self.scratch, &self.stop)
+            .with_context(|| format!("machine {}", spec.name))
+    }
+
+    fn next_port(&mut self, kind: &str) -> String {
+        self.ports += 1;
+        format!("{kind}{}", self.ports)
+    }
+
+    fn plug(&self, port: &str) -> Result<()> {
+        self.switch
+            .ip(&format!("link set {port} addrgenmode none"))?;
+        self.switch.ip(&format!("link set {port} master br0 up"))
+    }
+}
+
+/// A computer of the room that is a namespace with one interface.
+#[derive(Debug)]
+pub struct Host {
+    namespace: Namespace,
+    address: Option<Ipv4Addr>,
+}
+
+impl Host {
+    /// The name of its interface.
+    pub fn interface(&self) -> &'static str {
+        HOST_INTERFACE
+    }
+
+    /// Its address, when it was given one.
+    pub fn address(&self) -> Option<Ipv4Addr> {
+        self.address
+    }
+
+    /// Its namespace, for sockets of our own in it.
+    pub fn namespace(&self) -> &Namespace {
+        &self.namespace
+    }
+
+    /// A command that will run on it; see [`Namespace::command`].
+    pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
+        self.namespace.command(program)
+    }
+
+    /// Limits what it sends to `megabits` per second, as its network card would.
+    ///
+    /// The burst stays below one 64 KiB segment, otherwise the limit is not seen by short
+    /// transfers, and the queue holds 50 ms, otherwise small messages wait behind bulk data.
+    pub fn limit_sending(&self, megabits: u32) -> Result<()> {
+        let queue = u64::from(megabits) * 1_000_000 / 8 / 20;
+        self.namespace.network_tool(
+            "tc",
+            &format!(
+                "qdisc replace dev {HOST_INTERFACE} root tbf rate {megabits}mbit burst 32kb limit {}",
+                queue.max(65_536)
+            ),
+        )
+    }
+}
