@@ -1,1 +1,34 @@
-//! placeholder
+//! What to tell firmware, from its first DISCOVER to the script its loader reads.
+//!
+//! This crate decides and never acts: bytes and the time go in, an [`Action`] comes out. It opens
+//! no socket, reads no clock, draws no random number and touches no file, so a whole room of
+//! machines can be played against it in a test.
+//!
+//! In reading order:
+//! 1. [`packet`] reads a stranger's bytes into a [`Request`], or says why not;
+//! 2. [`firmware`] names who sent it; [`plan`] is the one table of what each of them gets;
+//! 3. [`lease`] keeps which address belongs to which machine;
+//! 4. [`responder`] puts the three together and writes the reply;
+//! 5. [`script`] is what the loaders read next;
+//! 6. [`probe`] is the other direction: asking whether somebody else answers on the wire.
+
+#![forbid(unsafe_code)]
+
+pub mod firmware;
+pub mod lease;
+pub mod packet;
+pub mod plan;
+pub mod pool;
+pub mod probe;
+mod refusals;
+mod reply;
+pub mod responder;
+pub mod script;
+
+pub use firmware::{Client, Firmware};
+pub use lease::{Lease, Leases};
+pub use packet::{Kind, Request};
+pub use plan::Loader;
+pub use pool::{Pool, PoolError};
+pub use probe::Foreign;
+pub use responder::{Action, Question, Reason, Responder, Settings};

@@ -1,0 +1,415 @@
+//! The decision: a request and the time in, an [`Action`] out.
+//!
+//! This is a full, authoritative DHCP server for one subnet that also tells firmware what to load.
+//! It never sends, never waits, and never finds out by itself whether an address is in use: it asks
+//! its caller with [`Action::ProbeAddress`] and goes on with [`Responder::probed`].
+
+use std::net::{Ipv4Addr, SocketAddrV4};
+use std::time::Duration;
+
+use report::{Mac, Step};
+
+use crate::firmware::{Client, Firmware};
+use crate::lease::{Exhausted, Lease, Leases, Stage};
+use crate::packet::{Kind, Request, Unreadable};
+use crate::plan::{self, Boot, Loader};
+use crate::pool::{Pool, PoolError};
+use crate::refusals::Refusals;
+use crate::reply::{self, Subnet, Verdict};
+
+const CLIENT_PORT: u16 = 68;
+
+/// How long an offered address waits for the machine to take it.
+const OFFER: Duration = Duration::from_secs(60);
+/// How long an address is kept for a machine while the caller finds out whether it answers.
+const PROBE: Duration = Duration::from_secs(2);
+/// How long an address that answered, or that a machine declined, is given to nobody.
+const ASIDE: Duration = Duration::from_secs(5 * 60);
+
+/// What the responder must know of the site.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The server's address on the served interface: server identifier, next-server, URLs.
+    pub server: Ipv4Addr,
+    /// That interface's prefix length.
+    pub prefix: u8,
+    /// The first and last address to give away; all of the subnet when not set.
+    pub range: Option<(Ipv4Addr, Ipv4Addr)>,
+    /// How long a lease lasts.
+    pub lease: Duration,
+    /// The default gateway machines are told, if any.
+    pub router: Option<Ipv4Addr>,
+    /// The name servers machines are told. At most 8 are used.
+    pub dns: Vec<Ipv4Addr>,
+    /// The server's HTTP port.
+    pub http_port: u16,
+    /// What a BIOS loads first.
+    pub loader: Loader,
+}
+
+/// What the caller is to do.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Action {
+    /// Send `bytes` to `to` from port 67, and tell the journal.
+    Reply {
+        /// The whole datagram.
+        bytes: Vec<u8>,
+        /// Broadcast, or the address the client has already.
+        to: SocketAddrV4,
+        /// What this means for the machine.
+        steps: Vec<(Mac, Step)>,
+    },
+    /// Find out whether somebody else uses the address, then call [`Responder::probed`].
+    ProbeAddress(Question),
+    /// Send nothing, but tell the journal why this machine gets nothing. The same machine is
+    /// refused aloud at most once a minute.
+    Refuse {
+        /// The machine.
+        mac: Mac,
+        /// The reason and the remedy.
+        why: String,
+    },
+    /// Send nothing.
+    Ignore {
+        /// Why.
+        reason: Reason,
+        /// Who asked, when the bytes said so.
+        mac: Option<Mac>,
+    },
+}
+
+/// A question about an address, with what is needed to go on once it is answered.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Question {
+    /// Does anybody but `request.mac` answer at this address?
+    pub address: Ipv4Addr,
+    /// Who is to get it.
+    pub request: Request,
+}
+
+/// Why a datagram was not answered.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Reason {
+    /// It is no request.
+    Unreadable(Unreadable),
+    /// A relay agent passed it on.
+    Relayed,
+    /// The machine chose another server's offer.
+    AnotherServer,
+    /// It asked again while its address is being probed.
+    Probing,
+    /// An answered question that nobody waits for any more.
+    TooLate,
+    /// A REQUEST that names no address.
+    NoAddress,
+    /// An INFORM or RELEASE from outside the subnet.
+    ForeignSubnet,
+    /// It gave its address back. Nothing is to be answered.
+    Released,
+    /// It found its address in use. Nothing is to be answered.
+    Declined,
+    /// Refused, as it was told less than a minute ago.
+    Refused,
+}
+
+/// The DHCP server of one subnet.
+#[derive(Clone, Debug)]
+pub struct Responder {
+    settings: Settings,
+    leases: Leases,
+    refusals: Refusals,
+}
+
+impl Responder {
+    /// A server without any leases yet.
+    ///
+    /// # Errors
+    /// The range and the subnet don't fit together.
+    pub fn new(mut settings: Settings) -> Result<Self, PoolError> {
+        let Settings {
+            server,
+            prefix,
+            range,
+            router,
+            ..
+        } = settings;
+        let pool = Pool::new(server, prefix, range, router)?;
+        // Eight are more than anybody has, and a reply must fit the smallest client.
+        settings.dns.truncate(8);
+        Ok(Self {
+            settings,
+            leases: Leases::new(pool),
+            refusals: Refusals::default(),
+        })
+    }
+
+    /// What it was made with.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Its leases, to be looked at or kept.
+    #[must_use]
+    pub fn leases(&self) -> &Leases {
+        &self.leases
+    }
+
+    /// Puts a remembered lease back; says whether it still fits.
+    pub fn restore(&mut self, lease: Lease) -> bool {
+        self.leases.restore(lease)
+    }
+
+    /// Decides about a datagram that came to port 67.
+    pub fn handle(&mut self, bytes: &[u8], now: Duration) -> Action {
+        let request = match Request::read(bytes) {
+            Ok(request) => request,
+            Err(unreadable) => {
+                return Action::Ignore {
+                    reason: Reason::Unreadable(unreadable),
+                    mac: None,
+                };
+            }
+        };
+        if request.giaddr != Ipv4Addr::UNSPECIFIED {
+            // A relayed machine sits in another subnet; answering it from this pool would be wrong.
+            return ignore(&request, Reason::Relayed);
+        }
+        match request.kind {
+            Kind::Discover => self.discover(request, now),
+            Kind::Request => self.request(request, now),
+            Kind::Decline => self.decline(&request, now),
+            Kind::Release => self.release(&request, now),
+            Kind::Inform => self.inform(&request),
+        }
+    }
+
+    /// Goes on with a machine once it is known whether somebody else uses the address.
+    pub fn probed(&mut self, question: Question, in_use: bool, now: Duration) -> Action {
+        let Question { address, request } = question;
+        if self.leases.stage(request.mac, address, now) != Some(Stage::Probing) {
+            return ignore(&request, Reason::TooLate);
+        }
+        match (in_use, request.kind) {
+            (false, Kind::Discover) => self.offer(&request, address, now),
+            (false, _) => self.acknowledge(&request, address, now),
+            (true, Kind::Discover) => {
+                self.leases.set_aside(address, now + ASIDE);
+                self.discover(request, now)
+            }
+            (true, _) => {
+                self.leases.set_aside(address, now + ASIDE);
+                self.nak(&request, &format!("somebody else uses {address}"))
+            }
+        }
+    }
+
+    fn discover(&mut self, request: Request, now: Duration) -> Action {
+        if let Client::Firmware(firmware) = Client::of(&request)
+            && self.plan(firmware).is_none()
+        {
+            let remedy = "boot it as BIOS or UEFI x64 by PXE (legacy mode or CSM in its setup)";
+            return self.refuse(
+                request.mac,
+                now,
+                format!("{firmware} cannot be booted yet: {remedy}"),
+            );
+        }
+        let address = match self.leases.choose(request.mac, request.requested, now) {
+            Ok(address) => address,
+            Err(exhausted) => {
+                let why = self.exhausted(exhausted);
+                return self.refuse(request.mac, now, why);
+            }
+        };
+        match self.leases.stage(request.mac, address, now) {
+            Some(Stage::Offered | Stage::Leased) => self.offer(&request, address, now),
+            Some(Stage::Probing) => ignore(&request, Reason::Probing),
+            None => self.probe(request, address, now),
+        }
+    }
+
+    fn request(&mut self, request: Request, now: Duration) -> Action {
+        if request
+            .server_id
+            .is_some_and(|server| server != self.settings.server)
+        {
+            self.leases.release(request.mac, now);
+            return ignore(&request, Reason::AnotherServer);
+        }
+        // SELECTING and INIT-REBOOT name it in option 50, RENEWING and REBINDING in ciaddr
+        // (RFC 2131 table 4); some firmware does both when selecting.
+        let asked = request.requested.or(some_address(request.ciaddr));
+        let Some(address) = asked else {
+            return ignore(&request, Reason::NoAddress);
+        };
+        match self.leases.current(request.mac, now) {
+            Some((_, Stage::Probing)) => return ignore(&request, Reason::Probing),
+            Some((own, _)) if own == address => return self.acknowledge(&request, address, now),
+            Some((own, _)) => return self.nak(&request, &format!("your address is {own}")),
+            None => {}
+        }
+        if self.leases.may_adopt(request.mac, address, now) {
+            self.probe(request, address, now)
+        } else if self.leases.pool().in_subnet(address) {
+            self.nak(&request, &format!("{address} is not yours"))
+        } else {
+            self.nak(&request, &format!("{address} is of another network"))
+        }
+    }
+
+    fn decline(&mut self, request: &Request, now: Duration) -> Action {
+        // Only the address we gave it: a stranger must not empty the pool by declining all of it.
+        if let Some((own, _)) = self.leases.current(request.mac, now)
+            && request.requested == Some(own)
+        {
+            self.leases.set_aside(own, now + ASIDE);
+        }
+        ignore(request, Reason::Declined)
+    }
+
+    fn release(&mut self, request: &Request, now: Duration) -> Action {
+        if self
+            .leases
+            .current(request.mac, now)
+            .is_some_and(|(own, _)| own == request.ciaddr)
+        {
+            self.leases.release(request.mac, now);
+        }
+        ignore(request, Reason::Released)
+    }
+
+    fn inform(&self, request: &Request) -> Action {
+        // The answer goes to the address in the packet: never outside our own subnet, or a stranger
+        // could aim us at anybody.
+        if self.leases.pool().in_subnet(request.ciaddr) {
+            self.reply(request, Verdict::Inform, Vec::new())
+        } else {
+            ignore(request, Reason::ForeignSubnet)
+        }
+    }
+
+    fn probe(&mut self, request: Request, address: Ipv4Addr, now: Duration) -> Action {
+        self.leases
+            .hold(request.mac, address, Stage::Probing, now + PROBE);
+        Action::ProbeAddress(Question { address, request })
+    }
+
+    fn offer(&mut self, request: &Request, address: Ipv4Addr, now: Duration) -> Action {
+        self.leases
+            .hold(request.mac, address, Stage::Offered, now + OFFER);
+        let firmware = Client::of(request).to_string();
+        let steps = vec![
+            (request.mac, Step::Discover { firmware }),
+            (request.mac, Step::Offer { address }),
+        ];
+        self.reply(request, Verdict::Offer(address), steps)
+    }
+
+    fn acknowledge(&mut self, request: &Request, address: Ipv4Addr, now: Duration) -> Action {
+        self.leases.hold(
+            request.mac,
+            address,
+            Stage::Leased,
+            now + self.settings.lease,
+        );
+        self.reply(
+            request,
+            Verdict::Ack(address),
+            vec![(request.mac, Step::Lease { address })],
+        )
+    }
+
+    fn nak(&self, request: &Request, why: &str) -> Action {
+        let step = Step::Refused {
+            why: format!("told to ask again: {why}"),
+        };
+        self.reply(request, Verdict::Nak(why), vec![(request.mac, step)])
+    }
+
+    fn refuse(&mut self, mac: Mac, now: Duration, why: String) -> Action {
+        if self.refusals.worth_saying(mac, now) {
+            Action::Refuse { mac, why }
+        } else {
+            Action::Ignore {
+                reason: Reason::Refused,
+                mac: Some(mac),
+            }
+        }
+    }
+
+    fn reply(&self, request: &Request, verdict: Verdict<'_>, steps: Vec<(Mac, Step)>) -> Action {
+        let pool = self.leases.pool();
+        let subnet = Subnet {
+            mask: pool.mask(),
+            broadcast: pool.broadcast(),
+        };
+        let plan = match Client::of(request) {
+            Client::Firmware(firmware) => self.plan(firmware).map(|boot| (firmware, boot)),
+            Client::System => None,
+        };
+        let boot = plan.as_ref().map(|(firmware, boot)| (*firmware, boot));
+        let bytes = reply::write(&self.settings, &subnet, request, verdict, boot);
+        // A client without an address hears broadcasts only: sending to an address that nobody
+        // answers ARP for would need an entry in the kernel's table, and so CAP_NET_ADMIN.
+        let has_address = pool.in_subnet(request.ciaddr) && !matches!(verdict, Verdict::Nak(_));
+        let to = if has_address {
+            request.ciaddr
+        } else {
+            Ipv4Addr::BROADCAST
+        };
+        Action::Reply {
+            bytes,
+            to: SocketAddrV4::new(to, CLIENT_PORT),
+            steps,
+        }
+    }
+
+    fn plan(&self, firmware: Firmware) -> Option<Boot> {
+        let http = SocketAddrV4::new(self.settings.server, self.settings.http_port);
+        plan::boot(firmware, self.settings.loader, http)
+    }
+
+    fn exhausted(&self, exhausted: Exhausted) -> String {
+        let Exhausted { size, set_aside } = exhausted;
+        let (first, last) = self.leases.pool().range();
+        let aside = match set_aside {
+            0 => String::new(),
+            _ => format!(" ({set_aside} of them answered although we had not given them away)"),
+        };
+        format!(
+            "all {size} addresses from {first} to {last} are in use{aside}: widen dhcp_range or \
+             shorten its lease time"
+        )
+    }
+}
+
+fn ignore(request: &Request, reason: Reason) -> Action {
+    Action::Ignore {
+        reason,
+        mac: Some(request.mac),
+    }
+}
+
+fn some_address(address: Ipv4Addr) -> Option<Ipv4Addr> {
+    (address != Ipv4Addr::UNSPECIFIED).then_some(address)
+}
+
+impl Reason {
+    /// The reason in words that come from the code, so that they can name a counter.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Unreadable(unreadable) => unreadable.as_str(),
+            Self::Relayed => "came through a relay agent",
+            Self::AnotherServer => "chose another server",
+            Self::Probing => "its address is being probed",
+            Self::TooLate => "probed too late",
+            Self::NoAddress => "asked for no address",
+            Self::ForeignSubnet => "from another subnet",
+            Self::Released => "gave its address back",
+            Self::Declined => "declined its address",
+            Self::Refused => "refused before",
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! What the loaders read: iPXE's script and syslinux's configuration.
+//!
+//! Both name the same kernel, initrds and command line and hold nothing of the site but the
+//! server's address.
+
+use std::fmt::Write as _;
+use std::net::SocketAddrV4;
+
+/// The kernel of phase 1.
+pub const KERNEL: &str = "bzImage";
+/// The initrds of phase 1; a later one overlays the earlier.
+pub const INITRDS: [&str; 3] = ["rootfs.gz", "diff.gz", "torrents.gz"];
+/// Phase 1's command line: speak on the serial line too, keep the screen for the menu.
+pub const COMMAND_LINE: &str = "console=ttyS0,115200 console=tty0 quiet";
+/// The iPXE script's name below `/boot/`.
+pub const IPXE_SCRIPT: &str = "boot.ipxe";
+/// syslinux's configuration, below `/boot/` and at the TFTP root alike.
+pub const PXELINUX_CONFIG: &str = "pxelinux.cfg/default";
+
+/// The URL of a loader's file on the server's HTTP port. No name resolution is ever needed.
+#[must_use]
+pub fn url(http: SocketAddrV4, name: &str) -> String {
+    format!("http://{http}/boot/{name}")
+}
+
+/// `boot.ipxe`. There is no `dhcp` in it: whoever reads it is configured already, and asking again
+/// would cost iPXE's wait for IPv6 routers a second time.
+#[must_use]
+pub fn boot_ipxe(http: SocketAddrV4) -> String {
+    let mut text = String::from("#!ipxe\n:start\n");
+    // iPXE on EFI hands the kernel only those initrds that its command line names.
+    let named: String = INITRDS
+        .iter()
+        .map(|name| format!("initrd={name} "))
+        .collect();
+    let kernel = url(http, KERNEL);
+    let _ = writeln!(text, "kernel {kernel} {named}{COMMAND_LINE} || goto failed");
+    for name in INITRDS {
+        let _ = writeln!(text, "initrd {} || goto failed", url(http, name));
+    }
+    text.push_str("boot || goto failed\n\n:failed\n");
+    let _ = writeln!(
+        text,
+        "echo Could not start from {http}, trying again in 5 seconds"
+    );
+    text.push_str("imgfree\nsleep 5\ngoto start\n");
+    text
+}
+
+/// `pxelinux.cfg/default`. All names are relative: to option 210's prefix under lpxelinux, to the
+/// TFTP root under pxelinux, so that one text serves both.
+#[must_use]
+pub fn pxelinux_config() -> String {
+    // No TIMEOUT: with PROMPT 0 syslinux then starts the default at once.
+    format!(
+        "DEFAULT phase1\nPROMPT 0\nLABEL phase1\n  KERNEL {KERNEL}\n  INITRD {}\n  APPEND {COMMAND_LINE}\n",
+        INITRDS.join(",")
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HTTP: SocketAddrV4 = SocketAddrV4::new(std::net::Ipv4Addr::new(10, 77, 0, 1), 6969);
+
+    #[test]
+    fn ipxe_reads_a_script_that_never_asks_dhcp_again() {
+        let expected = "\
+#!ipxe
+:start
+kernel http://10.77.0.1:6969/boot/bzImage initrd=rootfs.gz initrd=diff.gz initrd=torrents.gz \
+console=ttyS0,115200 console=tty0 quiet || goto failed
+initrd http://10.77.0.1:6969/boot/rootfs.gz || goto failed
+initrd http://10.77.0.1:6969/boot/diff.gz || goto failed
+initrd http://10.77.0.1:6969/boot/torrents.gz || goto failed
+boot || goto failed
+
+:failed
+echo Could not start from 10.77.0.1:6969, trying again in 5 seconds
+imgfree
+sleep 5
+goto start
+";
+        assert_eq!(boot_ipxe(HTTP), expected);
+    }
+
+    #[test]
+    fn syslinux_reads_a_configuration_that_fits_http_and_tftp() {
+        let expected = "\
+DEFAULT phase1
+PROMPT 0
+LABEL phase1
+  KERNEL bzImage
+  INITRD rootfs.gz,diff.gz,torrents.gz
+  APPEND console=ttyS0,115200 console=tty0 quiet
+";
+        assert_eq!(pxelinux_config(), expected);
+    }
+}
