@@ -1,0 +1,178 @@
+//! A small HTTP/1.1 client for machines that have no resolver: hosts are IP literals.
+//!
+//! One connection per request, a time limit for all of it, and a limit on the size of the answer.
+//! No TLS, no redirects, no proxies.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper::header::{CONTENT_TYPE, HOST, USER_AGENT};
+use hyper::{Method, Request, Response, Uri};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+
+/// Why there is no answer. A status other than 200 is an answer, not an error.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Not an `http://` URL whose host is an IP address.
+    #[error("{0:?} is not an http:// address with an IP address as host")]
+    Url(String),
+    /// Nobody listens there, or the network fails.
+    #[error("cannot reach {to}: {why}")]
+    Connect {
+        /// The server's address.
+        to: SocketAddr,
+        /// What the system said.
+        why: std::io::Error,
+    },
+    /// The connection ended early, or what came is not HTTP.
+    #[error("no valid HTTP answer from {to}: {why}")]
+    Http {
+        /// The server's address.
+        to: SocketAddr,
+        /// What the HTTP codec said.
+        why: hyper::Error,
+    },
+    /// The time limit passed.
+    #[error("no answer from {to} within {limit:?}")]
+    Timeout {
+        /// The server's address.
+        to: SocketAddr,
+        /// The time limit.
+        limit: Duration,
+    },
+    /// The answer is larger than the caller allows.
+    #[error("the answer from {to} is larger than {limit} bytes")]
+    TooLarge {
+        /// The server's address.
+        to: SocketAddr,
+        /// The limit, in bytes.
+        limit: usize,
+    },
+}
+
+/// Fetches `url`: the status, and a body of at most `limit` bytes.
+pub async fn get(url: &str, timeout: Duration, limit: usize) -> Result<(u16, Bytes), Error> {
+    let target = Target::parse(url)?;
+    let request = target.request(Method::GET, Bytes::new());
+    target
+        .within(timeout, target.exchange(request, limit))
+        .await
+}
+
+/// Sends a JSON document to `url` and gives the status. The answer's body is not read.
+pub async fn post_json(url: &str, json: impl Into<Bytes>, timeout: Duration) -> Result<u16, Error> {
+    let target = Target::parse(url)?;
+    let request = target.request(Method::POST, json.into());
+    let answer = target.within(timeout, target.send(request)).await?;
+    Ok(answer.status().as_u16())
+}
+
+struct Target {
+    address: SocketAddr,
+    uri: Uri,
+    host: String,
+}
+
+impl Target {
+    fn parse(url: &str) -> Result<Self, Error> {
+        let bad = || Error::Url(url.to_owned());
+        let uri: Uri = url.parse().map_err(|_| bad())?;
+        if uri.scheme_str() != Some("http") {
+            return Err(bad());
+        }
+        let authority = uri.authority().ok_or_else(bad)?;
+        let host = authority.host();
+        let ip: IpAddr = host
+            .strip_prefix('[')
+            .and_then(|host| host.strip_suffix(']'))
+            .unwrap_or(host)
+            .parse()
+            .map_err(|_| bad())?;
+        Ok(Self {
+            address: SocketAddr::new(ip, authority.port_u16().unwrap_or(80)),
+            host: authority.to_string(),
+            uri,
+        })
+    }
+
+    fn request(&self, method: Method, body: Bytes) -> Request<Full<Bytes>> {
+        let path = self.uri.path_and_query().map_or("/", |path| path.as_str());
+        let mut request = Request::new(Full::new(body));
+        let headers = request.headers_mut();
+        // An authority that was parsed from a URL has no byte that a header may not have.
+        if let Ok(host) = self.host.parse() {
+            headers.insert(HOST, host);
+        }
+        headers.insert(USER_AGENT, crate::net::AGENT.parse().expect("plain ASCII"));
+        if method == Method::POST {
+            headers.insert(
+                CONTENT_TYPE,
+                "application/json".parse().expect("plain ASCII"),
+            );
+        }
+        *request.method_mut() = method;
+        *request.uri_mut() = path.parse().unwrap_or_default();
+        request
+    }
+
+    async fn exchange(
+        &self,
+        request: Request<Full<Bytes>>,
+        limit: usize,
+    ) -> Result<(u16, Bytes), Error> {
+        let mut answer = self.send(request).await?;
+        let mut body = BytesMut::new();
+        while let Some(frame) = answer.body_mut().frame().await {
+            let frame = frame.map_err(|why| self.http(why))?;
+            let Ok(data) = frame.into_data() else {
+                continue;
+            };
+            if body.len() + data.len() > limit {
+                let to = self.address;
+                return Err(Error::TooLarge { to, limit });
+            }
+            body.extend_from_slice(&data);
+        }
+        Ok((answer.status().as_u16(), body.freeze()))
+    }
+
+    async fn send(&self, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, Error> {
+        let stream = TcpStream::connect(self.address)
+            .await
+            .map_err(|why| Error::Connect {
+                to: self.address,
+                why,
+            })?;
+        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
+            .await
+            .map_err(|why| self.http(why))?;
+        // Ends by itself once the answer's body is read or dropped.
+        tokio::spawn(connection);
+        sender
+            .send_request(request)
+            .await
+            .map_err(|why| self.http(why))
+    }
+
+    async fn within<T>(
+        &self,
+        limit: Duration,
+        work: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
+        let to = self.address;
+        tokio::time::timeout(limit, work)
+            .await
+            .unwrap_or(Err(Error::Timeout { to, limit }))
+    }
+
+    fn http(&self, why: hyper::Error) -> Error {
+        Error::Http {
+            to: self.address,
+            why,
+        }
+    }
+}

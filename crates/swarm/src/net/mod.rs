@@ -1,0 +1,14 @@
+//! The shell around [`core`](crate::core): sockets, files, the tracker, on tokio.
+//!
+//! It moves bytes and keeps time, and decides nothing about whom to ask for what.
+
+pub mod http;
+
+/// What we call ourselves towards trackers and web servers.
+const AGENT: &str = concat!("bt-server/", env!("CARGO_PKG_VERSION"));
+
+mod download;
+mod progress;
+
+pub use download::{Download, Error, Options};
+pub use progress::Progress;
