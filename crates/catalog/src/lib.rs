@@ -13,6 +13,8 @@ pub mod manifest;
 mod method;
 
 #[cfg(feature = "yaml")]
+mod nearest;
+#[cfg(feature = "yaml")]
 mod problem;
 #[cfg(feature = "yaml")]
 mod range;
@@ -22,6 +24,8 @@ mod settings;
 mod system;
 #[cfg(feature = "yaml")]
 mod together;
+#[cfg(feature = "yaml")]
+mod yaml;
 
 pub use method::Method;
 #[cfg(feature = "yaml")]

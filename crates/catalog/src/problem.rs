@@ -119,6 +119,14 @@ impl<T> Placed<T> {
     pub fn default_of(value: T) -> Placed<T> {
         Placed { value, line: None }
     }
+
+    /// What becomes of the value, at the same line.
+    pub(crate) fn map<U>(self, f: impl FnOnce(T) -> U) -> Placed<U> {
+        Placed {
+            value: f(self.value),
+            line: self.line,
+        }
+    }
 }
 
 /// Longest piece of a stranger's text shown in a message, in characters.

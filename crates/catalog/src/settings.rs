@@ -3,7 +3,11 @@
 use std::net::Ipv4Addr;
 
 pub use crate::manifest::SeedUntil;
-use crate::{Checked, DhcpRange, Placed};
+use crate::{DhcpRange, Placed};
+
+mod read;
+
+pub use read::settings;
 
 /// Everything `Boottorrent.yaml` can say. The default is what holds where there is no such file;
 /// options are `None` where the file says nothing, so that a command line can tell that it
@@ -70,6 +74,19 @@ pub enum LogLevel {
     Error,
 }
 
+impl LogLevel {
+    /// Every level's name as the file writes it.
+    pub const NAMES: [&'static str; 5] = ["debug", "info", "notice", "warn", "error"];
+
+    /// The level of this name.
+    pub fn named(name: &str) -> Option<LogLevel> {
+        use LogLevel::{Debug, Error, Info, Notice, Warn};
+        let levels = [Debug, Info, Notice, Warn, Error];
+        let at = Self::NAMES.iter().position(|known| *known == name)?;
+        levels.get(at).copied()
+    }
+}
+
 impl Settings {
     /// The HTTP port where neither the file nor the command line names one.
     pub const HTTP_PORT: u16 = 6969;
@@ -101,16 +118,5 @@ impl Default for Settings {
             enable_peer_exchange: true,
             console_log_level: LogLevel::default(),
         }
-    }
-}
-
-/// Reads `Boottorrent.yaml`.
-///
-/// `file` is the name to show in problems, `text` its content. The settings are there even when
-/// problems are: every key that could not be read has its default.
-pub fn settings(_file: &str, _text: &str) -> Checked<Settings> {
-    Checked {
-        value: Some(Settings::default()),
-        problems: Vec::new(),
     }
 }

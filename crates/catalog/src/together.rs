@@ -2,19 +2,24 @@
 
 use std::net::Ipv4Addr;
 
-use crate::{Problem, Settings, System};
+use crate::{Method, Problem, Settings, System, nearest::nearest, range::hosts};
 
 /// The system that starts by itself: the one `default_os` names by dispname or folder name, or the
 /// only one.
 pub fn default_system<'a>(settings: &Settings, systems: &'a [System]) -> Option<&'a System> {
+    default_of(settings, &systems.iter().collect::<Vec<_>>())
+}
+
+fn default_of<'a>(settings: &Settings, systems: &[&'a System]) -> Option<&'a System> {
     match (&settings.default_os, systems) {
-        (Some(default), _) => {
+        (Some(named), _) => {
             let by = |name: fn(&System) -> &str| {
-                systems
-                    .iter()
-                    .find(|system| name(system) == default.value.trim())
+                let mut systems = systems.iter();
+                systems.find(|system| name(system) == named.value.trim())
             };
-            by(|system| &system.dispname).or_else(|| by(|system| &system.name))
+            by(|system| &system.dispname)
+                .or_else(|| by(|system| &system.name))
+                .copied()
         }
         (None, [only]) => Some(only),
         (None, _) => None,
@@ -32,19 +37,119 @@ pub fn menu_timeout(settings: &Settings, systems: &[System]) -> i64 {
 /// Everything wrong between the settings and the systems, each system with the file its problems
 /// are shown under.
 pub fn together(
-    _settings: &Settings,
-    _settings_file: &str,
-    _systems: &[(System, String)],
+    settings: &Settings,
+    settings_file: &str,
+    systems: &[(System, String)],
 ) -> Vec<Problem> {
-    Vec::new()
+    let mut problems = Vec::new();
+    problems.extend(same_dispname(systems));
+    let alone: Vec<&System> = systems.iter().map(|(system, _)| system).collect();
+    problems.extend(no_default(settings, settings_file, &alone));
+    problems.extend(systems.iter().filter_map(not_yet_started));
+    problems
+}
+
+/// The menu shows nothing but dispnames: two alike cannot be told apart.
+fn same_dispname(systems: &[(System, String)]) -> impl Iterator<Item = Problem> {
+    systems
+        .iter()
+        .enumerate()
+        .filter_map(|(at, (system, file))| {
+            let first = |(other, _): &&(System, String)| other.dispname == system.dispname;
+            let (_, taken_by) = systems[..at].iter().find(first)?;
+            let what = format!("dispname is the same as in {taken_by}");
+            let remedy = "give each system a dispname of its own";
+            let problem = Problem::error(file, what, remedy);
+            Some(problem.at(system.dispname_line).found(&system.dispname))
+        })
+}
+
+fn no_default(settings: &Settings, file: &str, systems: &[&System]) -> Option<Problem> {
+    if systems.is_empty() || default_of(settings, systems).is_some() {
+        return None;
+    }
+    let names = || systems.iter().map(|system| system.dispname.as_str());
+    if let Some(named) = &settings.default_os {
+        let folders = systems.iter().map(|system| system.name.as_str());
+        let near = nearest(&named.value, names().chain(folders));
+        let remedy = match near {
+            Some(near) => format!("write default_os: {near}"),
+            None => format!(
+                "write the dispname or the folder's name of one of: {}",
+                names().collect::<Vec<_>>().join(", ")
+            ),
+        };
+        let what = "boottorrent.default_os names no system";
+        let problem = Problem::error(file, what, remedy);
+        return Some(problem.at(named.line).found(&named.value));
+    }
+    let example = names().next().unwrap_or_default();
+    let remedy = format!("write below `boottorrent:` for example default_os: {example}");
+    match settings.timeout.value {
+        0 => {
+            let what = "boottorrent.timeout starts the default at once, but no default_os says which of several systems that is";
+            let problem = Problem::error(file, what, remedy);
+            Some(problem.at(settings.timeout.line).found("0"))
+        }
+        1.. => {
+            let what =
+                "without boottorrent.default_os and with several systems the menu waits for ever";
+            let problem = Problem::warning(
+                file,
+                what,
+                format!("{remedy}, or timeout: -1 if waiting is meant"),
+            );
+            Some(problem.at(settings.timeout.line))
+        }
+        _ => None,
+    }
+}
+
+/// Methods that the menu shows and explains, but that machines cannot start in this version.
+fn not_yet_started((system, file): &(System, String)) -> Option<Problem> {
+    if matches!(system.method, Method::Kexec { .. }) {
+        return None;
+    }
+    let what = format!(
+        "{} is offered in the menu, but this version's machines cannot start its method yet",
+        system.dispname
+    );
+    let remedy = "use method: kexec where the system has a Linux kernel";
+    let problem = Problem::warning(file, what, remedy);
+    Some(problem.at(system.method_line).found(system.method.name()))
 }
 
 /// What the settings ask of an interface that its addresses (with prefix lengths) cannot give.
 pub fn on_interface(
-    _settings: &Settings,
-    _settings_file: &str,
-    _interface: &str,
-    _addresses: &[(Ipv4Addr, u8)],
+    settings: &Settings,
+    settings_file: &str,
+    interface: &str,
+    addresses: &[(Ipv4Addr, u8)],
 ) -> Vec<Problem> {
-    Vec::new()
+    let mut problems = Vec::new();
+    let Some(&(address, prefix)) = addresses.first() else {
+        return problems;
+    };
+    let (first, last) = hosts(address, prefix);
+    if let Some(host) = &settings.host_ip
+        && addresses.iter().all(|(address, _)| *address != host.value)
+    {
+        let what = format!("boottorrent.host_ip is not an address of {interface}");
+        let remedy = format!("write host_ip: {address}, or remove the line");
+        let problem = Problem::error(settings_file, what, remedy);
+        problems.push(problem.at(host.line).found(host.value.to_string()));
+    }
+    if let Some(range) = &settings.dhcp_range {
+        let fits = |&(address, prefix): &(Ipv4Addr, u8)| range.value.fits(address, prefix);
+        if !addresses.iter().any(fits) {
+            let what = format!(
+                "dnsmasq.dhcp_range is not inside the subnet of {interface}, {address}/{prefix}"
+            );
+            let remedy = format!("choose addresses from {first} to {last}, or remove the line");
+            let found = format!("{} to {}", range.value.start, range.value.end);
+            let problem = Problem::error(settings_file, what, remedy);
+            problems.push(problem.at(range.line).found(found));
+        }
+    }
+    problems
 }
