@@ -1,0 +1,103 @@
+//! What is stuck and why, in one sentence with the remedy, for the cases that history makes plain.
+
+use std::time::Duration;
+
+use crate::text::plural;
+use crate::{Progress, Stage, Timeline, millis};
+
+/// A loader or a kernel needs a while under a slow firmware; past this, nothing comes any more.
+const LOADER_PATIENCE: Duration = Duration::from_secs(30);
+/// Unpacking and driver loading on an old machine.
+const WAKE_PATIENCE: Duration = Duration::from_secs(120);
+/// A download reports once a second.
+const SILENCE: Duration = Duration::from_secs(15);
+/// Requests for an address that are no accident any more.
+const ASKED_OFTEN: u32 = 3;
+
+impl Timeline {
+    /// What keeps this machine from its operating system at `now`; `None` while all seems well.
+    #[must_use]
+    pub fn diagnosis(&self, now: Duration) -> Option<String> {
+        let boot = &self.boot;
+        let idle = now.saturating_sub(boot.grew);
+        match boot.stage {
+            Stage::Firmware => self.firmware(idle),
+            Stage::Loader => self.loader(idle),
+            Stage::Kernel if boot.trouble.is_some() => self.refused(),
+            Stage::Kernel if idle > WAKE_PATIENCE => Some(format!(
+                "fetched phase 1 but it has not reported for {}: look at its screen; often it has too little memory, \
+                 or a network card that phase 1 has no driver for",
+                span(idle)
+            )),
+            Stage::Fetching => self.fetching(now, idle),
+            Stage::Failed => Some(format!(
+                "failed: {}",
+                boot.trouble.as_deref().unwrap_or("for an unknown reason")
+            )),
+            _ => None,
+        }
+    }
+
+    fn firmware(&self, idle: Duration) -> Option<String> {
+        let boot = &self.boot;
+        if boot.trouble.is_some() {
+            return self.refused();
+        }
+        match (boot.address, boot.offered) {
+            (Some(address), _) if idle > LOADER_PATIENCE => Some(format!(
+                "took {address} but never asked for a loader: is UDP port 69 blocked by a firewall, or network boot \
+                 not the first choice in its setup?"
+            )),
+            (None, Some(address)) if boot.asked >= ASKED_OFTEN => Some(format!(
+                "asked for an address {} and never took the offer of {address}: does another DHCP server answer it, \
+                 or a switch drop our answers?",
+                plural(u64::from(boot.asked), "time")
+            )),
+            (None, None) if boot.asked >= ASKED_OFTEN => Some(format!(
+                "asked for an address {} and was offered none",
+                plural(u64::from(boot.asked), "time")
+            )),
+            _ => None,
+        }
+    }
+
+    fn refused(&self) -> Option<String> {
+        self.boot
+            .trouble
+            .as_ref()
+            .map(|why| format!("got no address: {why}"))
+    }
+
+    fn loader(&self, idle: Duration) -> Option<String> {
+        if idle <= LOADER_PATIENCE {
+            return None;
+        }
+        Some(match self.boot.broken_off {
+            // One is normal: UEFI aborts its first transfer once it knows the size.
+            0 | 1 => "fetched the loader but never asked for a kernel: look at its screen; Secure Boot refuses \
+                      loaders that are not signed"
+                .into(),
+            times => format!("the transfer of its loader broke off {}: look at the cable and the switch", plural(u64::from(times), "time")),
+        })
+    }
+
+    fn fetching(&self, now: Duration, idle: Duration) -> Option<String> {
+        let silent = now.saturating_sub(self.boot.heard);
+        let Progress { peers, .. } = self.boot.progress;
+        if silent > SILENCE {
+            return Some(format!(
+                "no word for {} in the middle of its download: switched off, or its cable pulled?",
+                span(silent)
+            ));
+        }
+        let stuck = idle > SILENCE;
+        stuck.then(|| match peers {
+            0 => format!("has received nothing for {} and reaches nobody: is the server's peer port blocked by a firewall?", span(idle)),
+            _ => format!("has received nothing for {} from {}", span(idle), plural(u64::from(peers), "peer")),
+        })
+    }
+}
+
+fn span(time: Duration) -> String {
+    millis(u64::try_from(time.as_millis()).unwrap_or(u64::MAX) / 1000 * 1000)
+}
