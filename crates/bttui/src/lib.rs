@@ -1,1 +1,30 @@
-//! placeholder
+//! The machine's side: what a computer runs between its firmware and its operating system.
+//!
+//! In reading order: [`app`] is the model of the screens, with [`menu`]'s rules and [`keys`];
+//! [`ui`] draws it; [`console`] and [`tty`] bring it to every screen and serial line. [`flow`] is
+//! phase 1 from waking up to the jump: [`lease`], [`facts`] and [`offers`] read what phase 1 left for
+//! it, [`download`] fetches, [`reports`] tells the server, [`kexec`] starts, and [`phase1`] guards all
+//! that acts on the machine. [`fetch`] is the download alone, for any Linux.
+//!
+//! It holds no protocol (that is `swarm`) and no server code. Names are never resolved: a static
+//! program cannot, and everything it is told carries addresses. Unsafe code is in [`sys`] alone.
+
+pub mod app;
+pub mod cli;
+pub mod console;
+pub mod download;
+pub mod facts;
+pub mod fetch;
+pub mod fetch_log;
+pub mod flow;
+pub mod kexec;
+pub mod keys;
+pub mod lease;
+pub mod menu;
+pub mod news;
+pub mod offers;
+pub mod phase1;
+pub mod reports;
+pub mod sys;
+pub mod tty;
+pub mod ui;

@@ -1,2 +1,57 @@
-//! placeholder
-fn main() {}
+//! `bttui`: the menu of phase 1, or with `fetch` a headless download anywhere.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use bttui::cli::{Cli, Command};
+use bttui::phase1::Phase1;
+use bttui::{fetch, flow, tty};
+use clap::{CommandFactory, Parser};
+
+/// The command line made no sense, or this is not the place for it.
+const USAGE: u8 = 2;
+
+fn main() -> ExitCode {
+    // Made for reading, not for reading on: `bttui --help | head` must not end in a panic.
+    let cli = Cli::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            fetch::complain(&anyhow::Error::new(error).context("the system gives no threads"));
+            return ExitCode::FAILURE;
+        }
+    };
+    let ended = match cli.command {
+        Some(Command::Fetch(args)) => runtime.block_on(fetch::run(&args)),
+        None => match Phase1::detect() {
+            Ok(allowed) => {
+                tty::restore_on_panic();
+                runtime.block_on(flow::run(allowed)).map(|()| 0)
+            }
+            Err(why) => Ok(not_here(&why)),
+        },
+    };
+    // Tasks that still run have nothing left to say.
+    runtime.shutdown_background();
+    match ended {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            fetch::complain(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Outside phase 1 nothing is touched.
+fn not_here(why: &str) -> u8 {
+    let help = Cli::command().render_help();
+    let _ = writeln!(
+        std::io::stderr(),
+        "bttui without a command is the program of phase 1 and does nothing elsewhere ({why}).\n\n{help}"
+    );
+    USAGE
+}

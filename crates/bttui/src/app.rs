@@ -1,0 +1,509 @@
+//! The model: which screen the machine shows and what it does next.
+//!
+//! A pure state machine: keys, news and the time go in, actions come out. It opens nothing, draws
+//! nothing and looks at no clock, so every way through the menu is tested as a list of lines.
+//! `now` is the time since an epoch of the caller's choice.
+
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use catalog::manifest::{Entry, Manifest};
+use report::{ChosenBy, Facts, Progress, Step};
+
+use crate::keys::Key;
+use crate::lease::Lease;
+use crate::menu;
+
+/// How often the server hears of a download's progress.
+const REPORT_EVERY: Duration = Duration::from_secs(1);
+/// The pauses between the attempts of a machine that nobody attends; the last one repeats.
+const BACK_OFF: [u64; 5] = [5, 10, 20, 40, 60];
+
+/// Everything the screens show.
+#[derive(Clone, Debug)]
+pub struct App {
+    /// What is on the screen now.
+    pub screen: Screen,
+    /// This machine on its network, once it is.
+    pub lease: Option<Lease>,
+    /// What this machine is.
+    pub facts: Option<Facts>,
+    /// What can be booted, once it was read.
+    pub manifest: Option<Manifest>,
+    chosen: Option<Choice>,
+    failures: usize,
+    reported: Duration,
+}
+
+/// One screen and what only it knows.
+#[derive(Clone, Debug)]
+pub enum Screen {
+    /// No lease yet.
+    Waiting {
+        /// Since when.
+        since: Duration,
+        /// The best guess at the reason.
+        why: String,
+    },
+    /// The lease is there, the list of systems is being read.
+    Reading,
+    /// The list of systems.
+    Menu {
+        /// Index into the manifest's systems.
+        selected: usize,
+        /// When the default starts by itself; `None` waits for a person.
+        deadline: Option<Duration>,
+    },
+    /// A download.
+    Fetching {
+        /// Index into the manifest's systems.
+        system: usize,
+        /// Since when.
+        since: Duration,
+        /// The last figures.
+        progress: Progress,
+        /// What hinders it, if anything does.
+        trouble: Option<String>,
+    },
+    /// Complete, and seeding for the time the configuration asks for.
+    Sharing {
+        /// Index into the manifest's systems.
+        system: usize,
+        /// When the system starts.
+        until: Duration,
+        /// The last figures.
+        progress: Progress,
+    },
+    /// The last moment: the kernel is being loaded.
+    Starting {
+        /// Index into the manifest's systems.
+        system: usize,
+    },
+    /// Something went wrong; a person or the time decides what next.
+    Failed(Failure),
+}
+
+/// What went wrong, and what can be done about it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Failure {
+    /// What was being done.
+    pub during: During,
+    /// The reason, in one or a few sentences.
+    pub what: String,
+    /// When the machine tries again by itself.
+    pub retry_at: Option<Duration>,
+}
+
+/// What was being done when something failed.
+#[derive(Copy, Clone, Debug, Eq, PartialEq)]
+pub enum During {
+    /// Reading what the server offers.
+    Reading,
+    /// Fetching the system with this index.
+    Fetching(usize),
+    /// Starting the system with this index.
+    Starting(usize),
+    /// Nothing was tried: this version cannot start the system with this index.
+    Unsupported(usize),
+}
+
+/// What comes in.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// A key on one of the consoles.
+    Key {
+        /// Which console.
+        console: usize,
+        /// Which key.
+        key: Key,
+    },
+    /// Time passed.
+    Tick,
+    /// Still no lease.
+    NoNetwork {
+        /// The best guess at the reason.
+        why: String,
+    },
+    /// The lease is there.
+    Network {
+        /// The lease.
+        lease: Lease,
+        /// This machine.
+        facts: Facts,
+    },
+    /// What can be booted.
+    Offers(Box<Manifest>),
+    /// News from the download.
+    Progress {
+        /// The figures.
+        progress: Progress,
+        /// What hinders it.
+        trouble: Option<String>,
+    },
+    /// Every byte is here and verified.
+    Fetched {
+        /// The final figures.
+        progress: Progress,
+    },
+    /// What was being done failed.
+    Broken {
+        /// The reason.
+        what: String,
+    },
+}
+
+/// What is to be done about it.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Action {
+    /// Read what the server offers.
+    ReadOffers,
+    /// Start downloading this system.
+    Fetch(usize),
+    /// Leave the swarm and forget the download.
+    Abandon,
+    /// Start this system, which is complete.
+    Start(usize),
+    /// Give this console a shell.
+    Shell(usize),
+    /// Tell the server.
+    Report(Step),
+}
+
+#[derive(Copy, Clone, Debug)]
+struct Choice {
+    system: usize,
+    by: ChosenBy,
+}
+
+impl App {
+    /// A machine that has just woken up.
+    pub fn new(now: Duration) -> App {
+        App {
+            screen: Screen::Waiting {
+                since: now,
+                why: String::new(),
+            },
+            lease: None,
+            facts: None,
+            manifest: None,
+            chosen: None,
+            failures: 0,
+            reported: now,
+        }
+    }
+
+    /// Takes one event; returns what is to be done, in order.
+    pub fn handle(&mut self, event: Event, now: Duration) -> Vec<Action> {
+        let mut actions = Vec::new();
+        match event {
+            Event::Key { console, key } => self.key(console, key, now, &mut actions),
+            Event::Tick => {}
+            Event::NoNetwork { why } => self.still_waiting(why),
+            Event::Network { lease, facts } => self.network(lease, facts, &mut actions),
+            Event::Offers(manifest) => self.offers(*manifest, now, &mut actions),
+            Event::Progress { progress, trouble } => {
+                self.news(progress, trouble, now, &mut actions)
+            }
+            Event::Fetched { progress } => self.fetched(progress, now, &mut actions),
+            Event::Broken { what } => self.broken(what, now, &mut actions),
+        }
+        self.due(now, &mut actions);
+        actions
+    }
+
+    /// The systems on offer; empty until they were read.
+    pub fn systems(&self) -> &[Entry] {
+        self.manifest
+            .as_ref()
+            .map_or(&[], |manifest| &manifest.systems)
+    }
+
+    /// Whether the system on the screen was chosen by a person, who is then taken to be there.
+    pub fn is_attended(&self) -> bool {
+        self.chosen
+            .is_some_and(|choice| choice.by == ChosenBy::Person)
+    }
+
+    /// The server's address, to tell its bytes from those of other machines.
+    pub fn server(&self) -> Option<Ipv4Addr> {
+        let url = self
+            .manifest
+            .as_ref()
+            .map_or("", |manifest| &manifest.server);
+        let host = url.trim_start_matches("http://").split([':', '/']).next();
+        let named = host.and_then(|host| host.parse().ok());
+        named.or_else(|| self.lease.as_ref()?.server)
+    }
+
+    fn still_waiting(&mut self, reason: String) {
+        if let Screen::Waiting { why, .. } = &mut self.screen {
+            *why = reason;
+        }
+    }
+
+    fn network(&mut self, lease: Lease, facts: Facts, actions: &mut Vec<Action>) {
+        if self.lease.replace(lease).is_some() {
+            return; // a renewal, perhaps with another address: the screen shows it, nothing else changes
+        }
+        actions.push(Action::Report(Step::Awake {
+            facts: facts.clone(),
+        }));
+        self.facts = Some(facts);
+        self.screen = Screen::Reading;
+        actions.push(Action::ReadOffers);
+    }
+
+    fn offers(&mut self, manifest: Manifest, now: Duration, actions: &mut Vec<Action>) {
+        let Screen::Reading = self.screen else { return };
+        self.failures = 0;
+        actions.push(Action::Report(Step::Menu {
+            systems: u32::try_from(manifest.systems.len()).unwrap_or(u32::MAX),
+            timeout_s: manifest.timeout,
+        }));
+        let default = menu::default(&manifest);
+        self.screen = Screen::Menu {
+            selected: default.unwrap_or(0),
+            deadline: default
+                .and(menu::countdown(&manifest))
+                .map(|countdown| now + countdown),
+        };
+        self.manifest = Some(manifest);
+    }
+
+    fn news(
+        &mut self,
+        figures: Progress,
+        hindrance: Option<String>,
+        now: Duration,
+        actions: &mut Vec<Action>,
+    ) {
+        match &mut self.screen {
+            Screen::Fetching {
+                progress, trouble, ..
+            } => {
+                *progress = figures.clone();
+                *trouble = hindrance;
+            }
+            Screen::Sharing { progress, .. } => *progress = figures.clone(),
+            _ => return,
+        }
+        if now.saturating_sub(self.reported) >= REPORT_EVERY {
+            self.reported = now;
+            actions.push(Action::Report(Step::Progress(figures)));
+        }
+    }
+
+    fn fetched(&mut self, progress: Progress, now: Duration, actions: &mut Vec<Action>) {
+        let Screen::Fetching { system, since, .. } = self.screen else {
+            return;
+        };
+        let millis = u64::try_from(now.saturating_sub(since).as_millis()).unwrap_or(u64::MAX);
+        actions.push(Action::Report(Step::Fetched {
+            progress: progress.clone(),
+            millis,
+        }));
+        match self
+            .manifest
+            .as_ref()
+            .map_or(Duration::ZERO, menu::minimum_seeding)
+        {
+            Duration::ZERO => self.start(system, actions),
+            minimum => {
+                self.screen = Screen::Sharing {
+                    system,
+                    until: now + minimum,
+                    progress,
+                }
+            }
+        }
+    }
+
+    fn broken(&mut self, what: String, now: Duration, actions: &mut Vec<Action>) {
+        let during = match self.screen {
+            Screen::Reading => During::Reading,
+            Screen::Fetching { system, .. } | Screen::Sharing { system, .. } => {
+                During::Fetching(system)
+            }
+            Screen::Starting { system } => During::Starting(system),
+            _ => return, // too late to matter
+        };
+        self.fail(during, what, now, actions);
+    }
+
+    fn fail(&mut self, during: During, what: String, now: Duration, actions: &mut Vec<Action>) {
+        let pause = Duration::from_secs(BACK_OFF[self.failures.min(BACK_OFF.len() - 1)]);
+        self.failures += 1;
+        // Trying again cannot help where nothing was tried, and a person decides for themselves.
+        let alone = !self.is_attended() && !matches!(during, During::Unsupported(_));
+        actions.push(Action::Report(Step::Failed {
+            during: self.describe(during),
+            what: what.clone(),
+        }));
+        self.screen = Screen::Failed(Failure {
+            during,
+            what,
+            retry_at: alone.then(|| now + pause),
+        });
+    }
+
+    /// What was being done, for people and for the server's journal.
+    pub fn describe(&self, during: During) -> String {
+        let name = |system: usize| {
+            self.systems()
+                .get(system)
+                .map_or("?", |entry| entry.dispname.as_str())
+        };
+        match during {
+            During::Reading => "reading what the server offers".to_owned(),
+            During::Fetching(system) => format!("fetching {}", name(system)),
+            During::Starting(system) | During::Unsupported(system) => {
+                format!("starting {}", name(system))
+            }
+        }
+    }
+
+    fn key(&mut self, console: usize, key: Key, now: Duration, actions: &mut Vec<Action>) {
+        let count = self.systems().len();
+        if key == Key::CtrlS {
+            self.hold();
+            actions.extend([Action::Report(Step::Shell), Action::Shell(console)]);
+            return;
+        }
+        match &mut self.screen {
+            Screen::Menu { selected, deadline } => match key {
+                Key::Enter if count > 0 => {
+                    let system = *selected;
+                    self.failures = 0;
+                    self.choose(
+                        Choice {
+                            system,
+                            by: ChosenBy::Person,
+                        },
+                        now,
+                        actions,
+                    );
+                }
+                // Whoever moves about is choosing: the countdown must not choose over them.
+                _ => {
+                    if menu::moved(selected, key, count) || key == Key::CtrlC {
+                        *deadline = None;
+                    }
+                }
+            },
+            Screen::Fetching { .. } | Screen::Sharing { .. } if key == Key::Escape => {
+                self.leave(actions)
+            }
+            Screen::Failed(failure) => match key {
+                Key::CtrlC => failure.retry_at = None,
+                Key::Char('r' | 'R') => self.retry(now, actions),
+                Key::Char('s' | 'S') => {
+                    self.hold();
+                    actions.extend([Action::Report(Step::Shell), Action::Shell(console)]);
+                }
+                Key::Char('m' | 'M') | Key::Escape if count > 0 => self.leave(actions),
+                _ => {}
+            },
+            _ => {}
+        }
+    }
+
+    /// Somebody is here: nothing starts by itself any more on this screen.
+    fn hold(&mut self) {
+        match &mut self.screen {
+            Screen::Menu { deadline, .. } => *deadline = None,
+            Screen::Failed(failure) => failure.retry_at = None,
+            _ => {}
+        }
+    }
+
+    /// Back to the menu, which then waits: a person asked for it.
+    fn leave(&mut self, actions: &mut Vec<Action>) {
+        let selected = self.chosen.take().map_or(0, |choice| choice.system);
+        self.failures = 0;
+        self.screen = Screen::Menu {
+            selected,
+            deadline: None,
+        };
+        actions.push(Action::Abandon);
+    }
+
+    fn choose(&mut self, choice: Choice, now: Duration, actions: &mut Vec<Action>) {
+        let Some(entry) = self.systems().get(choice.system) else {
+            return;
+        };
+        let step = Step::Chosen {
+            system: entry.name.clone(),
+            by: choice.by,
+        };
+        let refusal = menu::unsupported(&entry.method);
+        self.chosen = Some(choice);
+        actions.push(Action::Report(step));
+        match refusal {
+            Some(what) => self.fail(During::Unsupported(choice.system), what, now, actions),
+            None => self.fetch(choice.system, now, actions),
+        }
+    }
+
+    fn fetch(&mut self, system: usize, now: Duration, actions: &mut Vec<Action>) {
+        let Some(entry) = self.systems().get(system) else {
+            return;
+        };
+        let progress = Progress {
+            system: entry.name.clone(),
+            total: entry.size,
+            ..Progress::default()
+        };
+        self.screen = Screen::Fetching {
+            system,
+            since: now,
+            progress,
+            trouble: None,
+        };
+        self.reported = now;
+        actions.push(Action::Fetch(system));
+    }
+
+    fn start(&mut self, system: usize, actions: &mut Vec<Action>) {
+        self.screen = Screen::Starting { system };
+        actions.push(Action::Start(system));
+    }
+
+    fn retry(&mut self, now: Duration, actions: &mut Vec<Action>) {
+        let Screen::Failed(Failure { during, .. }) = self.screen else {
+            return;
+        };
+        match during {
+            During::Reading => {
+                self.screen = Screen::Reading;
+                actions.extend([Action::Report(Step::Retry), Action::ReadOffers]);
+            }
+            During::Fetching(system) | During::Starting(system) => {
+                actions.push(Action::Report(Step::Retry));
+                self.fetch(system, now, actions);
+            }
+            During::Unsupported(_) => {}
+        }
+    }
+
+    /// What is to happen by itself at this time.
+    fn due(&mut self, now: Duration, actions: &mut Vec<Action>) {
+        match self.screen {
+            Screen::Menu {
+                selected: system,
+                deadline: Some(deadline),
+            } if now >= deadline => {
+                let by = if self.systems().len() == 1 {
+                    ChosenBy::Only
+                } else {
+                    ChosenBy::Timeout
+                };
+                self.choose(Choice { system, by }, now, actions);
+            }
+            Screen::Sharing { system, until, .. } if now >= until => self.start(system, actions),
+            Screen::Failed(Failure {
+                retry_at: Some(at), ..
+            }) if now >= at => self.retry(now, actions),
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! The command line.
+
+use std::net::{Ipv4Addr, SocketAddrV4};
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// What was asked for.
+#[derive(Debug, Parser)]
+#[command(
+    name = "bttui",
+    version,
+    about = "The machine's side of bt-server: shows the menu, fetches a system, starts it.",
+    after_help = "Without a command it is the program that phase 1 runs on a machine that was booted over\n\
+                  the network; anywhere else it does nothing."
+)]
+pub struct Cli {
+    /// What to do instead of what phase 1 needs.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// What can be done outside phase 1.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Downloads what a torrent describes, verified, and shares it meanwhile
+    Fetch(Fetch),
+}
+
+/// The headless download.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "\
+The files land in DIR/NAME/... Progress is written to standard error.
+Exit code: 0 every byte is here and verified; 1 something failed; 130 Ctrl-C; 143 SIGTERM.")]
+pub struct Fetch {
+    /// The torrent
+    #[arg(value_name = "FILE.torrent")]
+    pub torrent: PathBuf,
+    /// Where the files go
+    #[arg(long, value_name = "DIR")]
+    pub to: PathBuf,
+    /// Writes one JSON object a line to standard output
+    #[arg(long)]
+    pub json: bool,
+    /// Goes on sharing for so long after the download
+    #[arg(long, value_name = "SECONDS", default_value_t = 0)]
+    pub seed_for: u64,
+    /// Where other machines can reach this one; port 0 takes any
+    #[arg(long, value_name = "ADDR:PORT", default_value_t = SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 0))]
+    pub listen: SocketAddrV4,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn help_fits_a_screen() {
+        let mut command = Cli::command();
+        command.debug_assert();
+        for name in ["bttui", "fetch"] {
+            let help = match command.find_subcommand_mut(name) {
+                Some(sub) => sub.render_help().to_string(),
+                None => command.render_help().to_string(),
+            };
+            assert!(help.lines().count() <= 24, "{name}:\n{help}");
+            let widest = help.lines().map(str::len).max().unwrap_or(0);
+            assert!(widest <= 100, "{name} is {widest} wide:\n{help}");
+        }
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused() {
+        let table: &[&[&str]] = &[
+            &["bttui", "fetch"],
+            &["bttui", "fetch", "a.torrent"],
+            &[
+                "bttui",
+                "fetch",
+                "a.torrent",
+                "--to",
+                "d",
+                "--seed-for",
+                "-1",
+            ],
+            &[
+                "bttui",
+                "fetch",
+                "a.torrent",
+                "--to",
+                "d",
+                "--listen",
+                "everywhere",
+            ],
+            &["bttui", "start"],
+        ];
+        for arguments in table {
+            assert!(Cli::try_parse_from(*arguments).is_err(), "{arguments:?}");
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! What this machine is: memory, processors, network driver, kernel, read from `/proc` and `/sys`.
+//! A fact that cannot be read is empty or zero; nothing here fails.
+
+use std::fs;
+use std::net::Ipv4Addr;
+use std::path::Path;
+
+use report::Facts;
+
+/// Reads everything once.
+pub fn gather(interface: &str, address: Ipv4Addr) -> Facts {
+    let cpuinfo = read("/proc/cpuinfo");
+    Facts {
+        memory_bytes: memory(&read("/proc/meminfo"), "MemTotal"),
+        cpus: processors(&cpuinfo),
+        cpu: processor_name(&cpuinfo),
+        nic: driver(Path::new("/sys/class/net"), interface),
+        address,
+        kernel: read("/proc/sys/kernel/osrelease").trim().to_owned(),
+    }
+}
+
+/// Bytes of memory the kernel can still give away without harm.
+pub fn memory_available() -> u64 {
+    memory(&read("/proc/meminfo"), "MemAvailable")
+}
+
+/// Time since the kernel started, in milliseconds, for the server's timeline.
+pub fn uptime_ms() -> u64 {
+    uptime(&read("/proc/uptime"))
+}
+
+fn read(path: &str) -> String {
+    fs::read_to_string(path).unwrap_or_default()
+}
+
+/// One line of `/proc/meminfo` in bytes; the file counts in KiB.
+fn memory(meminfo: &str, key: &str) -> u64 {
+    meminfo
+        .lines()
+        .filter_map(|line| line.split_once(':'))
+        .find(|(name, _)| *name == key)
+        .and_then(|(_, value)| value.split_whitespace().next()?.parse::<u64>().ok())
+        .map_or(0, |kib| kib.saturating_mul(1024))
+}
+
+fn processors(cpuinfo: &str) -> u32 {
+    let lines = cpuinfo
+        .lines()
+        .filter(|line| line.starts_with("processor"))
+        .count();
+    u32::try_from(lines).unwrap_or(u32::MAX)
+}
+
+/// The marketing name without the ornaments that fill half of it.
+fn processor_name(cpuinfo: &str) -> String {
+    let name = cpuinfo
+        .lines()
+        .filter_map(|line| line.split_once(':'))
+        .find(|(key, _)| key.trim() == "model name")
+        .map_or("", |(_, value)| value);
+    let plain = name
+        .replace("(R)", "")
+        .replace("(TM)", "")
+        .replace("(tm)", "");
+    plain.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn driver(class_net: &Path, interface: &str) -> String {
+    fs::read_link(class_net.join(interface).join("device/driver"))
+        .ok()
+        .and_then(|target| target.file_name()?.to_str().map(str::to_owned))
+        .unwrap_or_default()
+}
+
+fn uptime(text: &str) -> u64 {
+    let seconds: f64 = text
+        .split_whitespace()
+        .next()
+        .and_then(|word| word.parse().ok())
+        .unwrap_or(0.0);
+    (seconds * 1000.0) as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CPUINFO: &str = "processor\t: 0\nvendor_id\t: GenuineIntel\nmodel name\t: Intel(R) Core(TM) i5-4590 CPU   @ 3.30GHz\n\nprocessor\t: 1\nmodel name\t: Intel(R) Core(TM) i5-4590 CPU   @ 3.30GHz\n";
+
+    #[test]
+    fn the_kernel_s_texts_are_understood() {
+        assert_eq!(
+            memory("MemTotal:       16307460 kB\nMemFree: 1 kB\n", "MemTotal"),
+            16_307_460 * 1024
+        );
+        assert_eq!(processors(CPUINFO), 2);
+        assert_eq!(processor_name(CPUINFO), "Intel Core i5-4590 CPU @ 3.30GHz");
+        assert_eq!(uptime("12.34 45.67\n"), 12_340);
+    }
+
+    #[test]
+    fn texts_that_are_not_there_give_nothing() {
+        assert_eq!(memory("", "MemTotal"), 0);
+        assert_eq!(memory("MemTotal: lots\n", "MemTotal"), 0);
+        assert_eq!((processors(""), processor_name("").as_str()), (0, ""));
+        assert_eq!(uptime("-"), 0);
+        assert_eq!(driver(Path::new("/nonexistent"), "eth0"), "");
+    }
+
+    #[test]
+    fn the_driver_is_the_end_of_a_link() {
+        let root = tempfile::tempdir().expect("a directory");
+        fs::create_dir_all(root.path().join("eth0/device")).expect("eth0");
+        std::os::unix::fs::symlink(
+            "../../../bus/pci/drivers/e1000",
+            root.path().join("eth0/device/driver"),
+        )
+        .expect("a link");
+        assert_eq!(driver(root.path(), "eth0"), "e1000");
+    }
+}

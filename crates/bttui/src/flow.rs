@@ -1,0 +1,278 @@
+//! Phase 1 from waking up to the jump: hands news to the model and does what it answers.
+//!
+//! One loop owns the model; everything that takes time runs beside it and sends events. Losing a
+//! report, a console or the swarm's goodbye never stops a boot.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use catalog::Method;
+use report::{Report, Step};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::app::{Action, App, Event};
+use crate::console::{self, Consoles, Pressed, View};
+use crate::kexec::{self, Plan};
+use crate::lease::{self, Lease};
+use crate::news::{News, Voice};
+use crate::phase1::{DOWNLOADS, OFFERS, Phase1};
+use crate::reports::{Reporter, stamped};
+use crate::{download, facts, offers};
+
+/// How often the screen's times move on.
+const TICK: Duration = Duration::from_millis(250);
+/// How often the lease is looked for.
+const LOOK_FOR_LEASE: Duration = Duration::from_millis(200);
+/// How long the last report may hold up the start.
+const LAST_REPORT: Duration = Duration::from_millis(1500);
+/// The server's usual port, for reports before the manifest has named the server.
+const USUAL_PORT: u16 = 6969;
+
+/// Runs until the machine leaves for its system.
+///
+/// # Errors
+/// When not even the consoles' threads can be made.
+pub async fn run(allowed: Phase1) -> anyhow::Result<()> {
+    let (keys, mut pressed) = mpsc::channel(16);
+    let (voice, mut happened) = Voice::new();
+    let consoles = Consoles::start(console::devices(), &keys)?;
+    tokio::spawn(watch_for_lease(voice.clone()));
+    let epoch = Instant::now();
+    let mut app = App::new(Duration::ZERO);
+    let mut machine = Machine {
+        allowed,
+        consoles,
+        voice,
+        job: None,
+        number: 0,
+        reporter: None,
+        early: Vec::new(),
+    };
+    let mut tick = tokio::time::interval(TICK);
+    loop {
+        machine.consoles.show(View {
+            app: app.clone(),
+            now: epoch.elapsed(),
+        });
+        let event = tokio::select! {
+            Some(Pressed { console, key }) = pressed.recv() => Event::Key { console, key },
+            Some(News { job, event }) = happened.recv() => match job {
+                // A download that was abandoned has nothing to say any more.
+                Some(number) if number != machine.number => continue,
+                _ => event,
+            },
+            _ = tick.tick() => Event::Tick,
+        };
+        let mut events = vec![event];
+        while let Some(event) = events.pop() {
+            for action in app.handle(event, epoch.elapsed()) {
+                events.extend(machine.act(action, &app));
+            }
+        }
+    }
+}
+
+/// What the model's actions are done with.
+struct Machine {
+    allowed: Phase1,
+    consoles: Consoles,
+    voice: Voice,
+    job: Option<Job>,
+    number: u64,
+    reporter: Option<Reporter>,
+    /// Reports from before the server was known.
+    early: Vec<Report>,
+}
+
+/// The running download.
+struct Job {
+    stop: CancellationToken,
+    task: JoinHandle<()>,
+}
+
+impl Job {
+    /// Leaves the swarm and waits until nothing of the download runs any more.
+    async fn end(self) {
+        self.stop.cancel();
+        let aborting = self.task.abort_handle();
+        if tokio::time::timeout(download::LEAVE_WITHIN * 2, self.task)
+            .await
+            .is_err()
+        {
+            aborting.abort();
+        }
+    }
+}
+
+impl Machine {
+    /// Does one thing; returns what is known about it at once.
+    fn act(&mut self, action: Action, app: &App) -> Option<Event> {
+        match action {
+            Action::Report(step) => self.report(step, app),
+            Action::Shell(console) => self.consoles.shell(console),
+            Action::ReadOffers => return Some(self.read_offers(app)),
+            Action::Fetch(system) => self.fetch(system, app),
+            Action::Start(system) => self.start(system, app),
+            Action::Abandon => {
+                self.number += 1;
+                if let Some(job) = self.job.take() {
+                    tokio::spawn(job.end());
+                }
+            }
+        }
+        None
+    }
+
+    fn report(&mut self, step: Step, app: &App) {
+        let Some(lease) = &app.lease else { return };
+        let report = stamped(lease.mac, step);
+        match &self.reporter {
+            Some(reporter) => reporter.send(report),
+            None if self.early.len() < 16 => self.early.push(report),
+            None => {}
+        }
+    }
+
+    fn read_offers(&mut self, app: &App) -> Event {
+        let read = offers::manifest(Path::new(OFFERS));
+        let guess = || Some(format!("http://{}:{USUAL_PORT}", app.server()?));
+        let server = read
+            .as_ref()
+            .ok()
+            .map(|manifest| manifest.server.clone())
+            .or_else(guess);
+        if let Some(server) = server {
+            let reporter = Reporter::start(&server);
+            self.early
+                .drain(..)
+                .for_each(|report| reporter.send(report));
+            self.reporter = Some(reporter);
+        }
+        match read {
+            Ok(manifest) => Event::Offers(Box::new(manifest)),
+            Err(error) => Event::Broken {
+                what: sentence(&error),
+            },
+        }
+    }
+
+    fn fetch(&mut self, system: usize, app: &App) {
+        let Some(entry) = app.systems().get(system).cloned() else {
+            return;
+        };
+        self.number += 1;
+        let (stop, before) = (CancellationToken::new(), self.job.take());
+        let (stopped, voice) = (stop.clone(), self.voice.of_job(self.number));
+        let task = tokio::spawn(async move {
+            if let Some(job) = before {
+                job.end().await;
+            }
+            let ended = download::run(
+                Path::new(OFFERS),
+                Path::new(DOWNLOADS),
+                &entry,
+                &stopped,
+                &voice,
+            )
+            .await;
+            if let Err(error) = ended {
+                voice
+                    .tell(Event::Broken {
+                        what: sentence(&error),
+                    })
+                    .await;
+            }
+        });
+        self.job = Some(Job { stop, task });
+    }
+
+    fn start(&mut self, system: usize, app: &App) {
+        let (Some(entry), Some(lease)) = (app.systems().get(system), &app.lease) else {
+            return;
+        };
+        let Method::Kexec {
+            kernel,
+            initrd,
+            cmdline,
+        } = &entry.method
+        else {
+            return;
+        };
+        let plan = Plan {
+            folder: Path::new(DOWNLOADS).join(&entry.name),
+            kernel: kernel.clone(),
+            initrds: initrd.clone(),
+            cmdline: cmdline.clone(),
+        };
+        let starting = stamped(
+            lease.mac,
+            Step::Starting {
+                system: entry.name.clone(),
+                method: entry.method.name().to_owned(),
+            },
+        );
+        let (allowed, job, reporter) = (self.allowed, self.job.take(), self.reporter.clone());
+        let voice = self.voice.of_job(self.number);
+        tokio::spawn(async move {
+            if let Some(job) = job {
+                job.end().await;
+            }
+            let Err(error) = leave(allowed, plan, reporter, starting).await;
+            voice
+                .tell(Event::Broken {
+                    what: sentence(&error),
+                })
+                .await;
+        });
+    }
+}
+
+/// Loads the kernel, says goodbye, jumps. Only a failure returns.
+async fn leave(
+    allowed: Phase1,
+    plan: Plan,
+    reporter: Option<Reporter>,
+    starting: Report,
+) -> anyhow::Result<std::convert::Infallible> {
+    // Loading copies and hashes every byte: not on the loop's thread.
+    tokio::task::spawn_blocking(move || kexec::load(allowed, &plan)).await??;
+    if let Some(reporter) = reporter {
+        reporter.send(starting);
+        reporter.flush(LAST_REPORT).await;
+    }
+    tokio::task::spawn_blocking(move || kexec::jump(allowed)).await?
+}
+
+/// Looks for the DHCP script's file; until it is there, says why it may not be.
+async fn watch_for_lease(voice: Voice) {
+    let mut told = String::new();
+    loop {
+        let found = fs::read_to_string(lease::FILE)
+            .ok()
+            .map(|text| Lease::parse(&text));
+        let why = match found {
+            Some(Ok(lease)) => {
+                let facts = facts::gather(&lease.interface, lease.address);
+                voice.tell(Event::Network { lease, facts }).await;
+                return;
+            }
+            // The script may be in the middle of writing it.
+            Some(Err(what)) => what,
+            None => lease::why_none(Path::new("/sys/class/net")),
+        };
+        if why != told {
+            told.clone_from(&why);
+            voice.tell(Event::NoNetwork { why }).await;
+        }
+        tokio::time::sleep(LOOK_FOR_LEASE).await;
+    }
+}
+
+/// An error with its causes in one line.
+fn sentence(error: &anyhow::Error) -> String {
+    format!("{error:#}")
+}

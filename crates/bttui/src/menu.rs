@@ -1,0 +1,76 @@
+//! The rules of the menu: which system is the default, how long the countdown is, what this version
+//! can start. Only questions about values; the screens and keys are in [`crate::app`].
+
+use std::time::Duration;
+
+use catalog::Method;
+use catalog::manifest::Manifest;
+
+use crate::keys::Key;
+
+/// How far Page Up and Page Down go.
+const PAGE: usize = 10;
+
+/// The system that starts by itself: the one that the configuration names, or the only one.
+pub fn default(manifest: &Manifest) -> Option<usize> {
+    let named = manifest.default.as_deref();
+    let position = manifest
+        .systems
+        .iter()
+        .position(|entry| Some(entry.name.as_str()) == named);
+    position.or_else(|| (manifest.systems.len() == 1).then_some(0))
+}
+
+/// How long the menu waits before the default starts: zero is at once, `None` (a negative
+/// `timeout`) for ever.
+pub fn countdown(manifest: &Manifest) -> Option<Duration> {
+    u64::try_from(manifest.timeout)
+        .ok()
+        .map(Duration::from_secs)
+}
+
+/// How long a complete machine seeds at least before its system starts.
+pub fn minimum_seeding(manifest: &Manifest) -> Duration {
+    let seconds = manifest
+        .seed_time
+        .and_then(|seconds| u64::try_from(seconds).ok());
+    Duration::from_secs(seconds.unwrap_or(0))
+}
+
+/// What the menu calls a method.
+pub fn method_name(method: &Method) -> &'static str {
+    match method {
+        Method::Kexec { .. } => "kexec",
+        Method::Bin { .. } => "program",
+        Method::Qemu { .. } => "QEMU",
+        Method::Local => "local disk",
+    }
+}
+
+/// Why this version cannot start a system, if it cannot.
+pub fn unsupported(method: &Method) -> Option<String> {
+    let what = match method {
+        Method::Kexec { .. } => return None,
+        Method::Bin { .. } => "a program (method bin)",
+        Method::Qemu { .. } => "a virtual machine (method bin-qemu-x86_64)",
+        Method::Local => "the machine's own disk (method local)",
+    };
+    Some(format!(
+        "This version cannot start {what} yet. Choose another system, or start this one by hand."
+    ))
+}
+
+/// Moves the selection; says whether the key was one of those that do.
+pub(crate) fn moved(selected: &mut usize, key: Key, count: usize) -> bool {
+    let last = count.saturating_sub(1);
+    *selected = match key {
+        Key::Up => selected.saturating_sub(1),
+        Key::Down => selected.saturating_add(1).min(last),
+        Key::PageUp => selected.saturating_sub(PAGE),
+        Key::PageDown => selected.saturating_add(PAGE).min(last),
+        Key::Home => 0,
+        Key::End => last,
+        _ => return false,
+    };
+    true
+}

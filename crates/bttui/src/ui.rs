@@ -1,0 +1,130 @@
+//! The screens: one function that draws the model, one file per panel.
+//!
+//! Sixteen colours, no braille, and everything that a colour says is said in characters too, so
+//! that a serial line shows the same as a screen. Drawing reads the model and changes nothing.
+
+use std::time::Duration;
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+
+use crate::app::{App, Screen};
+
+mod failed;
+mod fetching;
+mod menu;
+mod notice;
+mod panel;
+pub mod text;
+
+/// What a console can show.
+#[derive(Copy, Clone, Debug, Eq, PartialEq)]
+pub enum Look {
+    /// The Linux console and terminals known to speak UTF-8: box drawing.
+    Boxes,
+    /// A serial line, whose far end may be anything: ASCII alone.
+    Ascii,
+}
+
+/// The smallest screen that is laid out; on a smaller one the panels are cut off.
+const FACTS_FROM_HEIGHT: u16 = 16;
+
+/// Draws the whole screen.
+pub fn draw(frame: &mut Frame<'_>, app: &App, now: Duration, look: Look) {
+    let area = frame.area();
+    let rows = Rows::of(area);
+    panel::title(frame, rows.title, app);
+    if let Some(facts) = rows.facts {
+        panel::facts(frame, facts, app, look);
+    }
+    let (status, keys) = match &app.screen {
+        Screen::Waiting { since, why } => {
+            notice::waiting(frame, rows.main, why, now.saturating_sub(*since), look)
+        }
+        Screen::Reading => notice::reading(frame, rows.main, look),
+        Screen::Menu { selected, deadline } => {
+            menu::draw(frame, rows.main, app, *selected, *deadline, now, look)
+        }
+        Screen::Fetching {
+            system,
+            since,
+            progress,
+            trouble,
+        } => {
+            let view = fetching::View {
+                system: *system,
+                progress,
+                trouble: trouble.as_deref(),
+            };
+            fetching::draw(
+                frame,
+                rows.main,
+                app,
+                &view,
+                now.saturating_sub(*since),
+                look,
+            )
+        }
+        Screen::Sharing {
+            system,
+            until,
+            progress,
+        } => {
+            let view = fetching::View {
+                system: *system,
+                progress,
+                trouble: None,
+            };
+            fetching::sharing(
+                frame,
+                rows.main,
+                app,
+                &view,
+                until.saturating_sub(now),
+                look,
+            )
+        }
+        Screen::Starting { system } => notice::starting(frame, rows.main, app, *system, look),
+        Screen::Failed(failure) => failed::draw(frame, rows.main, app, failure, now, look),
+    };
+    panel::status(frame, rows.status, &status);
+    panel::keys(frame, rows.keys, &keys);
+}
+
+/// The screen from top to bottom.
+struct Rows {
+    title: Rect,
+    main: Rect,
+    facts: Option<Rect>,
+    status: Rect,
+    keys: Rect,
+}
+
+impl Rows {
+    fn of(area: Rect) -> Rows {
+        let row = |y: u16, height: u16| {
+            Rect {
+                x: area.x,
+                y,
+                width: area.width,
+                height,
+            }
+            .intersection(area)
+        };
+        let facts_height = if area.height >= FACTS_FROM_HEIGHT {
+            4
+        } else {
+            0
+        };
+        let bottom = area.bottom();
+        let main_top = area.y.saturating_add(1);
+        let facts_top = bottom.saturating_sub(2 + facts_height).max(main_top);
+        Rows {
+            title: row(area.y, 1),
+            main: row(main_top, facts_top - main_top),
+            facts: (facts_height > 0).then(|| row(facts_top, facts_height)),
+            status: row(bottom.saturating_sub(2), 1),
+            keys: row(bottom.saturating_sub(1), 1),
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! What went wrong, and the ways on.
+
+use std::time::Duration;
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+
+use super::panel::{self, ALARM, PLAIN, STRONG};
+use super::{Look, text};
+use crate::app::{App, During, Failure};
+
+pub(super) fn draw(
+    frame: &mut Frame<'_>,
+    area: Rect,
+    app: &App,
+    failure: &Failure,
+    now: Duration,
+    look: Look,
+) -> (String, Vec<(&'static str, &'static str)>) {
+    let inner = panel::frame(frame, area, "This did not work", look);
+    let doing = format!("While {}:", app.describe(failure.during));
+    let row = panel::prose(frame, inner, 1, &doing, STRONG);
+    let row = panel::prose(frame, inner, row + 1, &failure.what, ALARM);
+
+    let ways = ways_on(app, failure);
+    for (line, (key, what)) in (row + 1..).zip(&ways) {
+        let end = panel::write(frame, inner, 2, line, key, STRONG);
+        panel::write(frame, inner, end + 2, line, what, PLAIN);
+    }
+    let mut keys = ways;
+    let status = match failure.retry_at {
+        Some(at) => {
+            keys.push(("Ctrl+C", "stop the countdown"));
+            format!(
+                "Trying again in {} s.",
+                text::countdown(at.saturating_sub(now))
+            )
+        }
+        None => String::new(),
+    };
+    (status, keys)
+}
+
+fn ways_on(app: &App, failure: &Failure) -> Vec<(&'static str, &'static str)> {
+    let mut ways = Vec::new();
+    if !matches!(failure.during, During::Unsupported(_)) {
+        ways.push(("r", "try again"));
+    }
+    ways.push(("s", "shell"));
+    if !app.systems().is_empty() {
+        ways.push(("m", "back to the menu"));
+    }
+    ways
+}

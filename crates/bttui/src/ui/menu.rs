@@ -1,0 +1,114 @@
+//! The list of systems and its countdown.
+
+use std::time::Duration;
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+
+use super::panel::{self, PLAIN, QUIET};
+use super::{Look, text};
+use crate::app::App;
+use crate::menu;
+
+/// The widths of the columns on the right: the method and the size.
+const METHOD: u16 = 12;
+const SIZE: u16 = 10;
+const SELECTED: Style = Style::new().reversed();
+
+pub(super) fn draw(
+    frame: &mut Frame<'_>,
+    area: Rect,
+    app: &App,
+    selected: usize,
+    deadline: Option<Duration>,
+    now: Duration,
+    look: Look,
+) -> (String, Vec<(&'static str, &'static str)>) {
+    let systems = app.systems();
+    let rows = usize::from(area.height.saturating_sub(4)).max(1);
+    let title = if systems.len() > rows {
+        format!(
+            "Choose an operating system ({} of {})",
+            selected + 1,
+            systems.len()
+        )
+    } else {
+        "Choose an operating system".to_owned()
+    };
+    let inner = panel::frame(frame, area, &title, look);
+    if systems.is_empty() {
+        panel::prose(
+            frame,
+            inner,
+            1,
+            "The server offers no system. Put one into its oss directory and restart this machine.",
+            PLAIN,
+        );
+    }
+    // The selected line stays in sight, with as little movement as possible.
+    let first = (selected + 1).saturating_sub(rows);
+    for (row, (index, entry)) in (1u16..).zip(systems.iter().enumerate().skip(first).take(rows)) {
+        let style = if index == selected { SELECTED } else { PLAIN };
+        let line = Rect {
+            x: inner.x + 1,
+            y: inner.y + row,
+            width: inner.width.saturating_sub(2),
+            height: 1,
+        };
+        let line = line.intersection(inner);
+        frame.buffer_mut().set_style(line, style);
+        let size_at = line.width.saturating_sub(SIZE + 1);
+        let method_at = size_at.saturating_sub(METHOD);
+        let name = Rect {
+            width: method_at.saturating_sub(1),
+            ..line
+        };
+        panel::write(
+            frame,
+            line,
+            0,
+            0,
+            if index == selected { ">" } else { " " },
+            style,
+        );
+        panel::write(frame, name, 2, 0, &entry.dispname, style);
+        panel::write(
+            frame,
+            line,
+            method_at,
+            0,
+            menu::method_name(&entry.method),
+            style.patch(quiet(index == selected)),
+        );
+        let size = report::bytes(entry.size);
+        panel::write(
+            frame,
+            line,
+            size_at,
+            0,
+            &format!("{size:>width$}", width = usize::from(SIZE)),
+            style,
+        );
+    }
+    let status = match (deadline, systems.get(selected)) {
+        (Some(deadline), Some(entry)) => {
+            format!(
+                "{} starts in {} s.",
+                entry.dispname,
+                text::countdown(deadline.saturating_sub(now))
+            )
+        }
+        _ => String::new(),
+    };
+    let mut keys = vec![("Up/Down", "choose"), ("Enter", "start")];
+    if deadline.is_some() {
+        keys.push(("Ctrl+C", "stop the countdown"));
+    }
+    keys.push(("Ctrl+S", "shell"));
+    (status, keys)
+}
+
+fn quiet(selected: bool) -> Style {
+    if selected { Style::new() } else { QUIET }
+}

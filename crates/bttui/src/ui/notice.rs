@@ -1,0 +1,78 @@
+//! The screens with one sentence: waiting for the network, reading the offers, starting.
+
+use std::time::Duration;
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+
+use super::panel::{self, PLAIN, QUIET};
+use super::{Look, text};
+use crate::app::App;
+
+type Lines = (String, Vec<(&'static str, &'static str)>);
+
+pub(super) fn waiting(
+    frame: &mut Frame<'_>,
+    area: Rect,
+    why: &str,
+    elapsed: Duration,
+    look: Look,
+) -> Lines {
+    let inner = panel::frame(frame, area, "Waiting for an address", look);
+    if !why.is_empty() {
+        panel::prose(frame, inner, 1, &sentence(why), PLAIN);
+    }
+    (
+        format!("{} so far.", text::duration(elapsed)),
+        vec![("Ctrl+S", "shell")],
+    )
+}
+
+pub(super) fn reading(frame: &mut Frame<'_>, area: Rect, look: Look) -> Lines {
+    panel::frame(frame, area, "Reading what the server offers", look);
+    (String::new(), vec![("Ctrl+S", "shell")])
+}
+
+pub(super) fn starting(
+    frame: &mut Frame<'_>,
+    area: Rect,
+    app: &App,
+    system: usize,
+    look: Look,
+) -> Lines {
+    let name = app
+        .systems()
+        .get(system)
+        .map_or("", |entry| &entry.dispname);
+    let inner = panel::frame(frame, area, &format!("Starting {name}"), look);
+    let row = panel::prose(
+        frame,
+        inner,
+        1,
+        "Every byte is here and verified. The new kernel takes over now.",
+        PLAIN,
+    );
+    panel::prose(
+        frame,
+        inner,
+        row + 1,
+        "The screen may stay as it is until the new kernel writes to it.",
+        QUIET,
+    );
+    (String::new(), Vec::new())
+}
+
+/// A reason as a sentence of its own.
+fn sentence(reason: &str) -> String {
+    let mut letters = reason.chars();
+    let first = letters
+        .next()
+        .map(|letter| letter.to_uppercase().to_string())
+        .unwrap_or_default();
+    let stop = if reason.ends_with(['.', '?', '!']) {
+        ""
+    } else {
+        "."
+    };
+    format!("{first}{}{stop}", letters.as_str())
+}

@@ -1,0 +1,131 @@
+//! What all screens share: the title line, the frame of a panel, this machine's facts, the status
+//! line, the keys.
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::style::{Color, Style};
+use ratatui::symbols::border;
+use ratatui::widgets::Block;
+
+use super::{Look, text};
+use crate::app::App;
+
+/// Borders a serial line can carry, whatever its terminal thinks of encodings.
+const ASCII: border::Set<'static> = border::Set {
+    top_left: "+",
+    top_right: "+",
+    bottom_left: "+",
+    bottom_right: "+",
+    vertical_left: "|",
+    vertical_right: "|",
+    horizontal_top: "-",
+    horizontal_bottom: "-",
+};
+
+pub(super) const QUIET: Style = Style::new().fg(Color::Gray);
+pub(super) const LABEL: Style = Style::new().fg(Color::Cyan);
+pub(super) const PLAIN: Style = Style::new();
+pub(super) const STRONG: Style = Style::new().bold();
+pub(super) const ALARM: Style = Style::new().fg(Color::Yellow).bold();
+const BAR: Style = Style::new().fg(Color::White).bg(Color::Blue).bold();
+
+/// The line at the top: the program on the left, this machine on the right.
+pub(super) fn title(frame: &mut Frame<'_>, area: Rect, app: &App) {
+    frame.buffer_mut().set_style(area, BAR);
+    write(frame, area, 1, 0, "bt-server", BAR);
+    if let Some(lease) = &app.lease {
+        let machine = format!("{}  {} ", lease.address, lease.mac);
+        let x = area
+            .width
+            .saturating_sub(u16::try_from(machine.len()).unwrap_or(0));
+        write(frame, area, x, 0, &machine, BAR);
+    }
+}
+
+/// Draws a frame with a title; returns the room inside it.
+pub(super) fn frame(frame: &mut Frame<'_>, area: Rect, title: &str, look: Look) -> Rect {
+    let mut block = Block::bordered()
+        .border_style(QUIET)
+        .title(format!(" {title} "))
+        .title_style(STRONG);
+    if look == Look::Ascii {
+        block = block.border_set(ASCII);
+    }
+    let inner = block.inner(area);
+    frame.render_widget(block, area);
+    inner
+}
+
+/// The machine's facts, in two lines of two.
+pub(super) fn facts(screen: &mut Frame<'_>, area: Rect, app: &App, look: Look) {
+    let inner = frame(screen, area, "This machine", look);
+    let Some(facts) = &app.facts else { return };
+    let nic = if facts.nic.is_empty() {
+        "unknown"
+    } else {
+        &facts.nic
+    };
+    let interface = app.lease.as_ref().map_or("", |lease| &lease.interface);
+    let cells = [
+        ("Memory", report::bytes(facts.memory_bytes)),
+        ("Network", format!("{interface}, driver {nic}")),
+        ("CPU", format!("{} x {}", facts.cpus, facts.cpu)),
+        ("Kernel", facts.kernel.clone()),
+    ];
+    let half = inner.width / 2;
+    for (index, (label, value)) in (0u16..).zip(&cells) {
+        let cell = Rect {
+            x: inner.x + (index % 2) * half,
+            y: inner.y + index / 2,
+            width: half.saturating_sub(1),
+            height: 1,
+        };
+        let cell = cell.intersection(inner);
+        write(screen, cell, 1, 0, label, LABEL);
+        write(screen, cell, 10, 0, value, PLAIN);
+    }
+}
+
+/// The line above the keys: what happens by itself, and when.
+pub(super) fn status(frame: &mut Frame<'_>, area: Rect, status: &str) {
+    write(frame, area, 2, 0, status, ALARM);
+}
+
+/// The line at the bottom: which keys do what.
+pub(super) fn keys(frame: &mut Frame<'_>, area: Rect, keys: &[(&str, &str)]) {
+    frame.buffer_mut().set_style(area, BAR);
+    let mut x = 1;
+    for (key, what) in keys {
+        x = write(frame, area, x, 0, key, BAR);
+        x = write(frame, area, x + 1, 0, what, BAR.not_bold()) + 3;
+    }
+}
+
+/// Writes at a place relative to the area, cut off at its edge; returns the column after it.
+pub(super) fn write(
+    frame: &mut Frame<'_>,
+    area: Rect,
+    x: u16,
+    y: u16,
+    text: &str,
+    style: Style,
+) -> u16 {
+    if x >= area.width || y >= area.height {
+        return x;
+    }
+    let room = usize::from(area.width - x);
+    let (end, _) = frame
+        .buffer_mut()
+        .set_stringn(area.x + x, area.y + y, text, room, style);
+    end - area.x
+}
+
+/// Writes a paragraph, broken into lines at words; returns the row after it.
+pub(super) fn prose(frame: &mut Frame<'_>, area: Rect, y: u16, text: &str, style: Style) -> u16 {
+    let mut row = y;
+    for line in text::wrap(text, usize::from(area.width.saturating_sub(4))) {
+        write(frame, area, 2, row, &line, style);
+        row = row.saturating_add(1);
+    }
+    row
+}

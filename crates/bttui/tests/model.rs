@@ -1,0 +1,436 @@
+//! Ways through the menu as tables: what comes in, at which second, and what is to be done.
+
+#[path = "worlds/scenes.rs"]
+#[allow(dead_code)]
+mod scenes;
+
+use bttui::app::{Action, App, During, Event, Screen};
+use bttui::keys::Key;
+use catalog::manifest::Manifest;
+use report::{ChosenBy, Step};
+use scenes::{after, manifest, menu, progress, seconds, three};
+
+/// Only the first system of the three.
+fn one(timeout: i64) -> Manifest {
+    let mut manifest = manifest(timeout, None, three().systems);
+    manifest.systems.truncate(1);
+    manifest
+}
+
+fn with_timeout(timeout: i64, default: Option<&str>) -> Manifest {
+    manifest(timeout, default, three().systems)
+}
+
+fn press(app: &mut App, key: Key, at: u64) -> Vec<Action> {
+    app.handle(Event::Key { console: 1, key }, seconds(at))
+}
+
+fn chosen_by(actions: &[Action]) -> Option<ChosenBy> {
+    actions.iter().find_map(|action| match action {
+        Action::Report(Step::Chosen { by, .. }) => Some(*by),
+        _ => None,
+    })
+}
+
+/// The menu is reached at second 5.
+#[test]
+fn the_countdown_follows_the_configuration() {
+    let table = [
+        (
+            "default named",
+            with_timeout(30, Some("debian")),
+            Some((35, ChosenBy::Timeout)),
+        ),
+        (
+            "at once",
+            with_timeout(0, Some("debian")),
+            Some((5, ChosenBy::Timeout)),
+        ),
+        ("for ever", with_timeout(-1, Some("debian")), None),
+        ("none named of several", with_timeout(30, None), None),
+        ("an unknown one named", with_timeout(30, Some("gone")), None),
+        ("the only one", one(30), Some((35, ChosenBy::Only))),
+        ("the only one at once", one(0), Some((5, ChosenBy::Only))),
+        ("the only one, for ever", one(-1), None),
+        ("none at all", manifest(30, None, vec![]), None),
+    ];
+    for (name, manifest, expected) in table {
+        let mut app = scenes::awake();
+        let mut started = None;
+        for second in 5..500 {
+            let event = if second == 5 {
+                Event::Offers(Box::new(manifest.clone()))
+            } else {
+                Event::Tick
+            };
+            let actions = app.handle(event, seconds(second));
+            if let Some(by) = chosen_by(&actions) {
+                assert!(actions.contains(&Action::Fetch(0)), "{name}: {actions:?}");
+                started.get_or_insert((second, by));
+            }
+        }
+        assert_eq!(started, expected, "{name}");
+    }
+}
+
+#[test]
+fn waking_up_is_reported_before_anything_else() {
+    let mut app = App::new(seconds(0));
+    let Screen::Waiting { .. } = app.screen else {
+        panic!("{:?}", app.screen)
+    };
+    let lease = scenes::awake().lease.expect("a lease");
+    let facts = scenes::awake().facts.expect("facts");
+    let actions = app.handle(
+        Event::Network {
+            lease: lease.clone(),
+            facts: facts.clone(),
+        },
+        seconds(4),
+    );
+    assert_eq!(
+        actions,
+        [
+            Action::Report(Step::Awake {
+                facts: facts.clone()
+            }),
+            Action::ReadOffers
+        ]
+    );
+    // A renewal starts nothing again.
+    assert_eq!(app.handle(Event::Network { lease, facts }, seconds(5)), []);
+    let actions = app.handle(Event::Offers(Box::new(three())), seconds(5));
+    assert_eq!(
+        actions,
+        [Action::Report(Step::Menu {
+            systems: 3,
+            timeout_s: 30
+        })]
+    );
+}
+
+/// Ctrl+C, moving about and opening a shell all mean that somebody is here.
+#[test]
+fn a_person_stops_the_countdown() {
+    for key in [Key::CtrlC, Key::Down, Key::Up, Key::End, Key::CtrlS] {
+        let mut app = after(menu(three()), [key], 6);
+        assert_eq!(app.handle(Event::Tick, seconds(10_000)), [], "{key:?}");
+    }
+    // A key that means nothing does not.
+    let mut app = after(menu(three()), [Key::Char('x'), Key::Escape], 6);
+    assert_eq!(
+        chosen_by(&app.handle(Event::Tick, seconds(35))),
+        Some(ChosenBy::Timeout)
+    );
+}
+
+#[test]
+fn enter_starts_what_is_selected() {
+    let mut app = after(menu(one(30)), [Key::Down, Key::Down, Key::Up], 6);
+    let actions = press(&mut app, Key::Enter, 7);
+    let chosen = Action::Report(Step::Chosen {
+        system: "debian".to_owned(),
+        by: ChosenBy::Person,
+    });
+    assert_eq!(actions, [chosen, Action::Fetch(0)]);
+    // An empty menu has nothing to start.
+    assert_eq!(
+        press(&mut menu(manifest(30, None, vec![])), Key::Enter, 7),
+        []
+    );
+}
+
+#[test]
+fn the_shell_opens_where_it_was_asked_for() {
+    let open = [Action::Report(Step::Shell), Action::Shell(1)];
+    assert_eq!(press(&mut App::new(seconds(0)), Key::CtrlS, 1), open);
+    assert_eq!(press(&mut menu(three()), Key::CtrlS, 6), open);
+    let mut failed = after(menu(three()), [Key::Down, Key::Enter], 6);
+    assert_eq!(press(&mut failed, Key::Char('s'), 7), open);
+}
+
+#[test]
+fn a_complete_download_starts_at_once_or_after_the_minimum() {
+    for (seed_time, expected) in [(None, 41), (Some(0), 41), (Some(-5), 41), (Some(60), 101)] {
+        let mut manifest = three();
+        manifest.seed_time = seed_time;
+        let mut app = after(menu(manifest), [Key::Enter], 20);
+        let mut started = None;
+        for second in 41..500 {
+            let event = if second == 41 {
+                Event::Fetched {
+                    progress: progress(851_443_712),
+                }
+            } else {
+                Event::Tick
+            };
+            let actions = app.handle(event, seconds(second));
+            if second == 41 {
+                let Some(Action::Report(Step::Fetched { millis, .. })) = actions.first() else {
+                    panic!("{actions:?}")
+                };
+                assert_eq!(*millis, 21_000);
+            }
+            if actions.contains(&Action::Start(0)) {
+                assert_eq!(started.replace(second), None, "started twice");
+            }
+        }
+        assert_eq!(started, Some(expected), "seed_time {seed_time:?}");
+    }
+}
+
+#[test]
+fn progress_is_reported_once_a_second() {
+    let mut app = after(menu(three()), [Key::Enter], 20);
+    let mut reports = 0;
+    for tenth in 0..100u64 {
+        let event = Event::Progress {
+            progress: progress(tenth << 20),
+            trouble: None,
+        };
+        reports += app
+            .handle(
+                event,
+                seconds(20) + std::time::Duration::from_millis(tenth * 100),
+            )
+            .len();
+    }
+    assert_eq!(reports, 9);
+}
+
+#[test]
+fn escape_leaves_a_download_for_a_menu_that_waits() {
+    let mut app = after(menu(three()), [Key::Enter], 20);
+    assert_eq!(press(&mut app, Key::Escape, 21), [Action::Abandon]);
+    assert!(
+        matches!(
+            app.screen,
+            Screen::Menu {
+                selected: 0,
+                deadline: None
+            }
+        ),
+        "{:?}",
+        app.screen
+    );
+    // What the abandoned download still says changes nothing.
+    assert_eq!(
+        app.handle(
+            Event::Fetched {
+                progress: progress(1)
+            },
+            seconds(22)
+        ),
+        []
+    );
+    assert_eq!(
+        app.handle(
+            Event::Broken {
+                what: "late".to_owned()
+            },
+            seconds(22)
+        ),
+        []
+    );
+    assert_eq!(app.handle(Event::Tick, seconds(10_000)), []);
+}
+
+#[test]
+fn nobody_there_means_trying_again_with_longer_pauses() {
+    let mut app = menu(three());
+    app.handle(Event::Tick, seconds(35));
+    let mut now = 35;
+    for pause in [5, 10, 20, 40, 60, 60, 60] {
+        app.handle(
+            Event::Broken {
+                what: "no peer".to_owned(),
+            },
+            seconds(now),
+        );
+        let Screen::Failed(failure) = &app.screen else {
+            panic!("{:?}", app.screen)
+        };
+        assert_eq!(failure.retry_at, Some(seconds(now + pause)));
+        assert_eq!(failure.during, During::Fetching(0));
+        assert_eq!(app.handle(Event::Tick, seconds(now + pause - 1)), []);
+        now += pause;
+        assert_eq!(
+            app.handle(Event::Tick, seconds(now)),
+            [Action::Report(Step::Retry), Action::Fetch(0)]
+        );
+    }
+}
+
+#[test]
+fn a_person_is_asked_instead() {
+    let mut app = after(menu(three()), [Key::Enter], 20);
+    let actions = app.handle(
+        Event::Broken {
+            what: "no peer".to_owned(),
+        },
+        seconds(30),
+    );
+    let said = Step::Failed {
+        during: "fetching Debian 12 with GNOME".to_owned(),
+        what: "no peer".to_owned(),
+    };
+    assert_eq!(actions, [Action::Report(said)]);
+    assert_eq!(app.handle(Event::Tick, seconds(10_000)), []);
+    assert_eq!(
+        press(&mut app, Key::Char('r'), 10_001),
+        [Action::Report(Step::Retry), Action::Fetch(0)]
+    );
+}
+
+#[test]
+fn the_way_on_from_a_failure_can_be_stopped_and_left() {
+    let failed = || {
+        let mut app = menu(three());
+        app.handle(Event::Tick, seconds(35));
+        app.handle(
+            Event::Broken {
+                what: "no peer".to_owned(),
+            },
+            seconds(36),
+        );
+        app
+    };
+    for key in [Key::CtrlC, Key::Char('s')] {
+        let mut app = after(failed(), [key], 37);
+        assert_eq!(app.handle(Event::Tick, seconds(10_000)), [], "{key:?}");
+    }
+    for key in [Key::Char('m'), Key::Escape] {
+        let mut app = failed();
+        assert_eq!(press(&mut app, key, 37), [Action::Abandon], "{key:?}");
+        assert!(
+            matches!(app.screen, Screen::Menu { deadline: None, .. }),
+            "{key:?}"
+        );
+    }
+}
+
+#[test]
+fn a_failed_start_fetches_again_which_verifies_what_is_there() {
+    let mut app = after(menu(three()), [Key::Enter], 20);
+    app.handle(
+        Event::Fetched {
+            progress: progress(851_443_712),
+        },
+        seconds(41),
+    );
+    app.handle(
+        Event::Broken {
+            what: "not a kernel".to_owned(),
+        },
+        seconds(42),
+    );
+    let Screen::Failed(failure) = &app.screen else {
+        panic!("{:?}", app.screen)
+    };
+    assert_eq!(failure.during, During::Starting(0));
+    assert!(press(&mut app, Key::Char('r'), 43).contains(&Action::Fetch(0)));
+}
+
+#[test]
+fn what_cannot_be_started_yet_is_not_fetched_and_not_tried_again() {
+    for (downs, name) in [(1, "memtest"), (2, "disk")] {
+        let mut app = menu(three());
+        for _ in 0..downs {
+            press(&mut app, Key::Down, 6);
+        }
+        let actions = press(&mut app, Key::Enter, 7);
+        assert!(
+            !actions
+                .iter()
+                .any(|action| matches!(action, Action::Fetch(_))),
+            "{name}: {actions:?}"
+        );
+        let Screen::Failed(failure) = &app.screen else {
+            panic!("{:?}", app.screen)
+        };
+        assert!(failure.what.contains("cannot start"), "{}", failure.what);
+        assert_eq!(press(&mut app, Key::Char('r'), 8), [], "{name}");
+        press(&mut app, Key::Char('m'), 9);
+        assert!(
+            matches!(app.screen, Screen::Menu { selected, .. } if selected == downs),
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn offers_that_cannot_be_read_are_read_again() {
+    let mut app = scenes::awake();
+    app.handle(
+        Event::Broken {
+            what: "damaged".to_owned(),
+        },
+        seconds(5),
+    );
+    // There is no menu to go back to.
+    assert_eq!(press(&mut app, Key::Char('m'), 6), []);
+    assert_eq!(
+        app.handle(Event::Tick, seconds(10)),
+        [Action::Report(Step::Retry), Action::ReadOffers]
+    );
+    app.handle(Event::Offers(Box::new(three())), seconds(10));
+    assert!(matches!(app.screen, Screen::Menu { .. }));
+}
+
+/// Whatever is typed and whatever happens, in any order, the model answers.
+#[test]
+fn no_order_of_events_breaks_the_model() {
+    use rand::{RngExt, SeedableRng, rngs::StdRng};
+    let mut random = StdRng::seed_from_u64(7);
+    for _ in 0..200 {
+        let mut app = App::new(seconds(0));
+        let fresh = scenes::awake();
+        for now in 0..300 {
+            let key = |code: u8| Event::Key {
+                console: usize::from(code),
+                key: [
+                    Key::Up,
+                    Key::Down,
+                    Key::Enter,
+                    Key::Escape,
+                    Key::CtrlC,
+                    Key::CtrlS,
+                    Key::Char('r'),
+                    Key::Char('m'),
+                    Key::Home,
+                ][usize::from(code)],
+            };
+            let event = match random.random_range(0..16u8) {
+                code @ 0..9 => key(code),
+                9 => Event::Offers(Box::new(if random.random() {
+                    three()
+                } else {
+                    manifest(0, None, vec![])
+                })),
+                10 => Event::Network {
+                    lease: fresh.lease.clone().expect("a lease"),
+                    facts: fresh.facts.clone().expect("facts"),
+                },
+                11 => Event::Progress {
+                    progress: progress(now),
+                    trouble: None,
+                },
+                12 => Event::Fetched {
+                    progress: progress(now),
+                },
+                13 => Event::Broken {
+                    what: "broken".to_owned(),
+                },
+                14 => Event::NoNetwork {
+                    why: "why".to_owned(),
+                },
+                _ => Event::Tick,
+            };
+            for action in app.handle(event, seconds(now)) {
+                if let Action::Fetch(system) | Action::Start(system) = action {
+                    assert!(system < app.systems().len());
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,261 @@
+//! One moment of every screen, reached through the model's own events so that it can really occur.
+
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use bttui::app::{App, Event};
+use bttui::keys::Key;
+use bttui::lease::Lease;
+use catalog::Method;
+use catalog::manifest::{Entry, Manifest};
+use report::{Facts, Progress, Source};
+
+/// A moment: its name, the model, the time.
+pub struct Scene {
+    pub name: &'static str,
+    pub app: App,
+    pub now: Duration,
+}
+
+pub const SERVER: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 1);
+
+pub fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+pub fn all() -> Vec<Scene> {
+    let scene = |name, app, now| Scene {
+        name,
+        app,
+        now: seconds(now),
+    };
+    vec![
+        scene("waiting", waiting(), 12),
+        scene("menu-countdown", menu(three()), 21),
+        scene("menu-stopped", after(menu(three()), [Key::Down], 21), 22),
+        scene(
+            "menu-many",
+            after(menu(many()), [Key::End, Key::Up], 21),
+            22,
+        ),
+        scene("menu-empty", menu(manifest(30, None, vec![])), 21),
+        scene("fetching", fetching(None), 33),
+        scene(
+            "fetching-trouble",
+            fetching(Some(
+                "The tracker at 10.77.0.1:6969 does not answer: connection refused. Trying again.",
+            )),
+            33,
+        ),
+        scene("sharing", sharing(), 50),
+        scene("starting", starting(), 50),
+        scene("failed-kexec", failed(), 52),
+        scene(
+            "failed-unsupported",
+            after(menu(three()), [Key::Down, Key::Enter], 21),
+            22,
+        ),
+        scene("failed-reading", unread(), 23),
+    ]
+}
+
+pub fn awake() -> App {
+    let mut app = App::new(Duration::ZERO);
+    let lease = Lease {
+        interface: "eth0".to_owned(),
+        address: Ipv4Addr::new(10, 77, 0, 21),
+        mac: "52:54:00:12:34:56".parse().expect("a hardware address"),
+        server: Some(SERVER),
+    };
+    let facts = Facts {
+        memory_bytes: 16_307_460 * 1024,
+        cpus: 4,
+        cpu: "Intel Core i5-4590 CPU @ 3.30GHz".to_owned(),
+        nic: "e1000e".to_owned(),
+        address: lease.address,
+        kernel: "6.1.0-44-amd64".to_owned(),
+    };
+    app.handle(Event::Network { lease, facts }, seconds(4));
+    app
+}
+
+pub fn menu(manifest: Manifest) -> App {
+    let mut app = awake();
+    app.handle(Event::Offers(Box::new(manifest)), seconds(5));
+    app
+}
+
+pub fn three() -> Manifest {
+    let kexec = Method::Kexec {
+        kernel: "vmlinuz".to_owned(),
+        initrd: vec!["initrd.img".to_owned()],
+        cmdline: "quiet".to_owned(),
+    };
+    let qemu = Method::Qemu {
+        args: "-cdrom memtest.iso".to_owned(),
+    };
+    let systems = vec![
+        entry("debian", "Debian 12 with GNOME", kexec, 851_443_712),
+        entry("memtest", "Memory test", qemu, 1_474_560),
+        entry("disk", "This machine's own disk", Method::Local, 0),
+    ];
+    manifest(30, Some("debian"), systems)
+}
+
+pub fn manifest(timeout: i64, default: Option<&str>, systems: Vec<Entry>) -> Manifest {
+    Manifest {
+        version: catalog::manifest::VERSION,
+        timeout,
+        default: default.map(str::to_owned),
+        seed_time: None,
+        seed_until: None,
+        seed_max: None,
+        server: format!("http://{SERVER}:6969"),
+        systems,
+    }
+}
+
+pub fn entry(name: &str, dispname: &str, method: Method, size: u64) -> Entry {
+    Entry {
+        name: name.to_owned(),
+        dispname: dispname.to_owned(),
+        method,
+        torrent: format!("{name}.torrent"),
+        size,
+        info_hash: "00".repeat(20),
+    }
+}
+
+pub fn progress(have: u64) -> Progress {
+    let from_server = have * 58 / 100;
+    Progress {
+        system: "debian".to_owned(),
+        total: 851_443_712,
+        have,
+        uploaded: 212 << 20,
+        peers: 7,
+        rate: 40 << 20,
+        sources: vec![
+            Source {
+                address: SERVER,
+                bytes: from_server,
+            },
+            Source {
+                address: Ipv4Addr::new(10, 77, 0, 22),
+                bytes: (have - from_server) / 3,
+            },
+            Source {
+                address: Ipv4Addr::new(10, 77, 0, 23),
+                bytes: have - from_server - (have - from_server) / 3,
+            },
+        ],
+    }
+}
+
+/// Presses keys one after another at one time.
+pub fn after<const N: usize>(mut app: App, keys: [Key; N], at: u64) -> App {
+    for key in keys {
+        app.handle(Event::Key { console: 0, key }, seconds(at));
+    }
+    app
+}
+
+fn many() -> Manifest {
+    let names = [
+        "Ubuntu 24.04",
+        "Fedora 42 Workstation",
+        "Рабочее место",
+        "教室",
+        "A name that is so long that it cannot possibly fit into the room that one line of the menu has for it",
+    ];
+    let systems = (1..=20)
+        .map(|number| {
+            let name = names[(number - 1) % names.len()];
+            entry(
+                &format!("os{number}"),
+                &format!("{number:>2} {name}"),
+                three().systems[0].method.clone(),
+                1 << (18 + number),
+            )
+        })
+        .collect();
+    manifest(-1, None, systems)
+}
+
+fn waiting() -> App {
+    let mut app = App::new(Duration::ZERO);
+    app.handle(
+        Event::NoNetwork {
+            why: "no link on eth0; is the network cable plugged in?".to_owned(),
+        },
+        seconds(3),
+    );
+    app
+}
+
+fn fetching(trouble: Option<&str>) -> App {
+    let mut app = after(menu(three()), [Key::Enter], 20);
+    app.handle(
+        Event::Progress {
+            progress: progress(503 << 20),
+            trouble: trouble.map(str::to_owned),
+        },
+        seconds(32),
+    );
+    app
+}
+
+fn sharing() -> App {
+    let mut patient = three();
+    patient.seed_time = Some(60);
+    let mut app = after(menu(patient), [Key::Enter], 20);
+    app.handle(
+        Event::Fetched {
+            progress: progress(851_443_712),
+        },
+        seconds(41),
+    );
+    app
+}
+
+fn starting() -> App {
+    let mut app = after(menu(three()), [Key::Enter], 20);
+    app.handle(
+        Event::Fetched {
+            progress: progress(851_443_712),
+        },
+        seconds(41),
+    );
+    app
+}
+
+/// Nobody is there, so it tries again by itself.
+fn failed() -> App {
+    let mut app = menu(three());
+    app.handle(Event::Tick, seconds(36));
+    app.handle(
+        Event::Fetched {
+            progress: progress(851_443_712),
+        },
+        seconds(50),
+    );
+    let what = "The new kernel could not be loaded: there is not enough memory: the kernel has 8.25 MiB, the initrd 804 MiB; 900 MiB of memory are free, and about 5 times the initrd is needed. [Cannot allocate memory (os error 12)]";
+    app.handle(
+        Event::Broken {
+            what: what.to_owned(),
+        },
+        seconds(51),
+    );
+    app
+}
+
+fn unread() -> App {
+    let mut app = awake();
+    app.handle(
+        Event::Broken {
+            what: "cannot read /torrents/Boottorrent.yaml".to_owned(),
+        },
+        seconds(20),
+    );
+    app
+}
