@@ -2,18 +2,25 @@
 
 /// The nearest of the candidates, if one is near enough to be worth suggesting.
 ///
-/// Case and the choice between `-` and `_` cost nothing; about a third of the letters may be wrong.
-/// Candidates a person would confuse with nothing (single letters) need an exact match.
+/// Case and the choice between `-` and `_` cost nothing; about a third of the letters may be wrong,
+/// or one name begins with the other.
 pub(crate) fn nearest<'a>(
     name: &str,
     candidates: impl IntoIterator<Item = &'a str>,
 ) -> Option<&'a str> {
     let folded = fold(name);
     let allowed = (folded.len() / 3).max(1);
+    let near = |candidate: &str| {
+        let known = fold(candidate);
+        let distance = distance(&folded, &known);
+        let short = folded.len().min(known.len());
+        let begins = short >= 3 && folded[..short] == known[..short];
+        let fits = begins || (distance <= allowed && distance < folded.len());
+        fits.then_some(distance)
+    };
     candidates
         .into_iter()
-        .map(|candidate| (distance(&folded, &fold(candidate)), candidate))
-        .filter(|&(distance, _)| distance <= allowed && distance < folded.len())
+        .filter_map(|candidate| Some((near(candidate)?, candidate)))
         .min_by_key(|&(distance, _)| distance)
         .map(|(_, candidate)| candidate)
 }
@@ -63,6 +70,7 @@ mod tests {
             ("defaultos", Some("default_os")),
             ("hostip", Some("host_ip")),
             ("seed_tim", Some("seed_time")),
+            ("timeout_seconds", Some("timeout")),
             ("colour", None),
             ("x", None),
             ("", None),

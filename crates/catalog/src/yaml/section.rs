@@ -225,7 +225,11 @@ impl<'f> Section<'f> {
     fn misfit(&mut self, key: &str, expected: &str, node: &Placed<Node>, remedy: String) {
         let Placed { value, line } = node;
         let found = match &value.value {
-            Value::Scalar { text, meaning } if *meaning == Plain::Text => text.clone(),
+            // Quotes are what makes such a word text: they must be seen.
+            Value::Scalar { text, meaning } if *meaning == Plain::Text => match value.unquoted() {
+                Some(Plain::Text) | None => text.clone(),
+                Some(_) => format!("\"{text}\""),
+            },
             Value::Scalar { text, meaning } => format!("{text}, {}", meaning.kind()),
             Value::List(_) | Value::Map(_) => value.shown(),
         };

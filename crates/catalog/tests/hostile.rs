@@ -1,0 +1,154 @@
+//! Whatever is in a file: no panic, and every refusal says where and what to do.
+
+#![cfg(feature = "yaml")]
+
+use catalog::{PayloadFile, Problem, settings, system};
+use proptest::{prelude::*, sample::select};
+
+const SETTINGS: &str = "\
+boottorrent:
+  version: 0
+  timeout: 30
+  default_os: Tiny Core
+  seed_time: 30
+  host_ip: 192.168.1.1
+dnsmasq:
+  enable_dhcp: True
+  interface: eth0
+  dhcp_range: \"192.168.1.50,192.168.1.150,12h\"
+opentracker: {enable: yes, port: 6969}
+aria2:
+  console_log_level: notice
+";
+
+const CONFIG: &str = "\
+dispname: Tiny Core
+method: kexec
+kernel: vmlinuz
+initrd: [initrd, modules.gz]
+cmdline: >-
+  quiet
+  console=ttyS0
+";
+
+/// Pieces that mean something to a YAML reader or to us.
+fn piece() -> impl Strategy<Value = String> {
+    let words = [
+        ":",
+        ": ",
+        "- ",
+        "\n",
+        "\n  ",
+        "\t",
+        "\"",
+        "'",
+        "[",
+        "]",
+        "{",
+        "}",
+        "#",
+        "&a ",
+        "*a",
+        "!!int ",
+        "!x ",
+        "|",
+        ">-",
+        "<<: ",
+        "---\n",
+        "...\n",
+        "%YAML 1.1\n",
+        "? ",
+        "@",
+        "`",
+        "\0",
+        "\u{feff}",
+        "\u{202e}",
+        "é",
+        "yes",
+        "0x",
+        "1:30",
+        "99999999999999999999",
+        ".inf",
+        "null",
+        "timeout",
+        "boottorrent",
+        "kernel",
+        "method",
+        "dhcp_range",
+        ",",
+        "10.0.0.1",
+    ];
+    prop_oneof![
+        4 => select(words.to_vec()).prop_map(str::to_owned),
+        1 => any::<String>(),
+    ]
+}
+
+/// The text with some places overwritten, removed or filled in.
+fn mutated(text: &'static str) -> impl Strategy<Value = String> {
+    let edit = (0..=text.len(), 0..4_usize, piece());
+    prop::collection::vec(edit, 1..6).prop_map(move |edits| {
+        let mut bytes = text.as_bytes().to_vec();
+        for (at, remove, insert) in edits {
+            let at = at.min(bytes.len());
+            let end = (at + remove).min(bytes.len());
+            bytes.splice(at..end, insert.into_bytes());
+        }
+        String::from_utf8_lossy(&bytes).into_owned()
+    })
+}
+
+fn heap() -> impl Strategy<Value = String> {
+    prop::collection::vec(piece(), 0..60).prop_map(|pieces| pieces.concat())
+}
+
+/// Problems that are about something missing have no line; all others do.
+fn check(problems: &[Problem], file: &str, text: &str) -> Result<(), TestCaseError> {
+    let lines = text.lines().count() as u64;
+    for problem in problems {
+        let message = problem.to_string();
+        prop_assert_eq!(&problem.file, file);
+        prop_assert!(
+            !problem.what.is_empty() && !problem.remedy.is_empty(),
+            "{}",
+            message
+        );
+        prop_assert_eq!(message.lines().count(), 2, "{}", message);
+        prop_assert!(
+            !message.replace('\n', "").contains(char::is_control),
+            "{:?}",
+            message
+        );
+        match problem.line {
+            Some(line) => prop_assert!((1..=lines + 1).contains(&line), "{} of {}", line, lines),
+            None => prop_assert!(message.contains("missing"), "{}", message),
+        }
+    }
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn settings_survive_anything(text in prop_oneof![mutated(SETTINGS), heap()]) {
+        let checked = settings("Boottorrent.yaml", &text);
+        prop_assert!(checked.value.is_some());
+        check(&checked.problems, "Boottorrent.yaml", &text)?;
+    }
+
+    #[test]
+    fn systems_survive_anything(text in prop_oneof![mutated(CONFIG), heap()]) {
+        let files = ["vmlinuz", "initrd", "modules.gz"].map(|path| PayloadFile { path: path.to_owned(), size: 1 });
+        let checked = system("tiny", &files, Some(("config.yaml", &text)));
+        prop_assert!(checked.value.is_some() || checked.problems.iter().any(Problem::is_error));
+        check(&checked.problems, "config.yaml", &text)?;
+    }
+
+    #[test]
+    fn folder_names_survive_anything(name in any::<String>()) {
+        let files = ["vmlinuz", "initrd"].map(|path| PayloadFile { path: path.to_owned(), size: 1 });
+        let checked = system(&name, &files, None);
+        prop_assert_eq!(checked.value.is_some(), checked.problems.is_empty());
+    }
+}

@@ -1,0 +1,200 @@
+//! What shows only between the settings, the systems and the interface.
+
+#![cfg(feature = "yaml")]
+
+use catalog::{
+    PayloadFile, Problem, Settings, System, default_system, menu_timeout, on_interface, settings,
+    system, together,
+};
+
+const FILE: &str = "Boottorrent.yaml";
+
+fn written(text: &str) -> Settings {
+    let checked = settings(FILE, text);
+    assert!(checked.problems.is_empty(), "{:?}", checked.problems);
+    checked.value.expect("settings")
+}
+
+fn named(folder: &str, config: &str) -> (System, String) {
+    let file = format!("oss/{folder}/config.yaml");
+    let payload = ["vmlinuz", "initrd", "hello"].map(|path| PayloadFile {
+        path: path.to_owned(),
+        size: 1,
+    });
+    let checked = system(folder, &payload, Some((&file, config)));
+    assert!(checked.problems.is_empty(), "{:?}", checked.problems);
+    (checked.value.expect("a system"), file)
+}
+
+fn said(problems: &[Problem]) -> String {
+    problems
+        .iter()
+        .map(|problem| format!("{problem}\n"))
+        .collect()
+}
+
+fn three() -> Vec<(System, String)> {
+    vec![
+        named("tiny", "dispname: Tiny Core"),
+        named("deb", "dispname: Debian"),
+        named("alp", ""),
+    ]
+}
+
+#[test]
+fn the_default_is_named_by_dispname_or_folder_or_is_the_only_one() {
+    let systems: Vec<System> = three().into_iter().map(|(system, _)| system).collect();
+    for (text, default, timeout) in [
+        ("boottorrent: {default_os: Tiny Core}", Some("tiny"), 30),
+        ("boottorrent: {default_os: deb, timeout: 0}", Some("deb"), 0),
+        (
+            "boottorrent: {default_os: alp, timeout: -5}",
+            Some("alp"),
+            -5,
+        ),
+        ("boottorrent: {timeout: 5}", None, -1),
+    ] {
+        let settings = written(text);
+        let found = default_system(&settings, &systems);
+        assert_eq!(found.map(|system| system.name.as_str()), default, "{text}");
+        assert_eq!(menu_timeout(&settings, &systems), timeout, "{text}");
+    }
+    let alone = &systems[..1];
+    let settings = written("boottorrent: {timeout: 0}");
+    assert_eq!(default_system(&settings, alone), Some(&alone[0]));
+    assert_eq!(menu_timeout(&settings, alone), 0);
+}
+
+#[test]
+fn a_dispname_wins_over_a_folder_of_the_same_name() {
+    let systems = [
+        named("deb", "dispname: tiny").0,
+        named("tiny", "dispname: other").0,
+    ];
+    let settings = written("boottorrent: {default_os: tiny}");
+    assert_eq!(default_system(&settings, &systems), Some(&systems[0]));
+}
+
+#[test]
+fn a_default_that_nobody_can_tell_is_refused_or_waited_for() {
+    let table = [
+        (
+            "boottorrent:\n  default_os: Debain\n",
+            "Boottorrent.yaml:2: error: boottorrent.default_os names no system (found: Debain)",
+            "write default_os: Debian",
+        ),
+        (
+            "boottorrent:\n  default_os: BeOS\n",
+            "names no system (found: BeOS)",
+            "the dispname or the folder's name of one of: Tiny Core, Debian, alp",
+        ),
+        (
+            "boottorrent:\n  timeout: 0\n",
+            "Boottorrent.yaml:2: error: boottorrent.timeout starts the default at once",
+            "default_os: Tiny Core",
+        ),
+        (
+            "",
+            "Boottorrent.yaml: warning: without boottorrent.default_os",
+            "timeout: -1 if waiting is meant",
+        ),
+    ];
+    for (text, what, remedy) in table {
+        let message = said(&together(&written(text), FILE, &three()));
+        assert!(
+            message.contains(what) && message.contains(remedy),
+            "{message}"
+        );
+        assert_eq!(message.lines().count(), 2, "{message}");
+    }
+    for fine in [
+        "boottorrent: {timeout: -1}",
+        "boottorrent: {default_os: alp, timeout: 0}",
+    ] {
+        assert_eq!(
+            said(&together(&written(fine), FILE, &three())),
+            "",
+            "{fine}"
+        );
+    }
+    let alone = [named("tiny", "")];
+    assert_eq!(
+        said(&together(
+            &written("boottorrent: {timeout: 0}"),
+            FILE,
+            &alone
+        )),
+        ""
+    );
+}
+
+#[test]
+fn two_systems_of_one_dispname_are_refused() {
+    let systems = [
+        named("a", "dispname: Same"),
+        named("b", "cmdline: x\ndispname: Same"),
+        named("Same", ""),
+    ];
+    let message = said(&together(
+        &written("boottorrent: {timeout: -1}"),
+        FILE,
+        &systems,
+    ));
+    assert!(
+        message.contains(
+            "oss/b/config.yaml:2: error: dispname is the same as in oss/a/config.yaml (found: Same)"
+        ),
+        "{message}"
+    );
+    assert!(
+        message.contains("oss/Same/config.yaml: error: dispname is the same"),
+        "{message}"
+    );
+}
+
+#[test]
+fn methods_that_cannot_start_yet_are_warned_about() {
+    for config in [
+        "method: bin\nbin: hello",
+        "method: bin-qemu-x86_64\nargs: -fda x",
+        "method: local",
+    ] {
+        let problems = together(&Settings::default(), FILE, &[named("a", config)]);
+        let message = said(&problems);
+        assert!(
+            message.starts_with("oss/a/config.yaml:1: warning: a is offered in the menu, but"),
+            "{message}"
+        );
+        assert_eq!(problems.len(), 1);
+    }
+}
+
+#[test]
+fn the_interface_must_be_able_to_give_what_is_asked() {
+    let addresses = [
+        ("10.77.0.1".parse().unwrap(), 24),
+        ("192.168.7.1".parse().unwrap(), 25),
+    ];
+    let table = [
+        ("dnsmasq:\n  dhcp_range: 10.77.0.50,10.77.0.150,12h\n", ""),
+        ("dnsmasq:\n  dhcp_range: 192.168.7.2,192.168.7.9\n", ""),
+        ("boottorrent:\n  host_ip: 192.168.7.1\n", ""),
+        (
+            "dnsmasq:\n  dhcp_range: 10.78.0.50,10.78.0.150,12h\n",
+            "Boottorrent.yaml:2: error: dnsmasq.dhcp_range is not inside the subnet of eth0, 10.77.0.1/24 (found: 10.78.0.50 to 10.78.0.150)\n    remedy: choose addresses from 10.77.0.1 to 10.77.0.254, or remove the line\n",
+        ),
+        (
+            "dnsmasq:\n  dhcp_range: 10.77.0.50,10.77.0.255\n",
+            "is not inside the subnet",
+        ),
+        (
+            "boottorrent:\n  host_ip: 10.77.0.2\n",
+            "Boottorrent.yaml:2: error: boottorrent.host_ip is not an address of eth0 (found: 10.77.0.2)\n    remedy: write host_ip: 10.77.0.1",
+        ),
+    ];
+    for (text, expected) in table {
+        let message = said(&on_interface(&written(text), FILE, "eth0", &addresses));
+        assert!(message.contains(expected), "{text}: {message}");
+        assert_eq!(message.is_empty(), expected.is_empty(), "{text}: {message}");
+    }
+}
