@@ -10,9 +10,11 @@ use std::time::Duration;
 use catalog::manifest::{Entry, Manifest};
 use report::{ChosenBy, Facts, Progress, Step};
 
+pub use crate::event::{Action, Event};
 use crate::keys::Key;
 use crate::lease::Lease;
 use crate::menu;
+pub use crate::screen::{During, Failure, Screen};
 
 /// How often the server hears of a download's progress.
 const REPORT_EVERY: Duration = Duration::from_secs(1);
@@ -33,140 +35,6 @@ pub struct App {
     chosen: Option<Choice>,
     failures: usize,
     reported: Duration,
-}
-
-/// One screen and what only it knows.
-#[derive(Clone, Debug)]
-pub enum Screen {
-    /// No lease yet.
-    Waiting {
-        /// Since when.
-        since: Duration,
-        /// The best guess at the reason.
-        why: String,
-    },
-    /// The lease is there, the list of systems is being read.
-    Reading,
-    /// The list of systems.
-    Menu {
-        /// Index into the manifest's systems.
-        selected: usize,
-        /// When the default starts by itself; `None` waits for a person.
-        deadline: Option<Duration>,
-    },
-    /// A download.
-    Fetching {
-        /// Index into the manifest's systems.
-        system: usize,
-        /// Since when.
-        since: Duration,
-        /// The last figures.
-        progress: Progress,
-        /// What hinders it, if anything does.
-        trouble: Option<String>,
-    },
-    /// Complete, and seeding for the time the configuration asks for.
-    Sharing {
-        /// Index into the manifest's systems.
-        system: usize,
-        /// When the system starts.
-        until: Duration,
-        /// The last figures.
-        progress: Progress,
-    },
-    /// The last moment: the kernel is being loaded.
-    Starting {
-        /// Index into the manifest's systems.
-        system: usize,
-    },
-    /// Something went wrong; a person or the time decides what next.
-    Failed(Failure),
-}
-
-/// What went wrong, and what can be done about it.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Failure {
-    /// What was being done.
-    pub during: During,
-    /// The reason, in one or a few sentences.
-    pub what: String,
-    /// When the machine tries again by itself.
-    pub retry_at: Option<Duration>,
-}
-
-/// What was being done when something failed.
-#[derive(Copy, Clone, Debug, Eq, PartialEq)]
-pub enum During {
-    /// Reading what the server offers.
-    Reading,
-    /// Fetching the system with this index.
-    Fetching(usize),
-    /// Starting the system with this index.
-    Starting(usize),
-    /// Nothing was tried: this version cannot start the system with this index.
-    Unsupported(usize),
-}
-
-/// What comes in.
-#[derive(Clone, Debug)]
-pub enum Event {
-    /// A key on one of the consoles.
-    Key {
-        /// Which console.
-        console: usize,
-        /// Which key.
-        key: Key,
-    },
-    /// Time passed.
-    Tick,
-    /// Still no lease.
-    NoNetwork {
-        /// The best guess at the reason.
-        why: String,
-    },
-    /// The lease is there.
-    Network {
-        /// The lease.
-        lease: Lease,
-        /// This machine.
-        facts: Facts,
-    },
-    /// What can be booted.
-    Offers(Box<Manifest>),
-    /// News from the download.
-    Progress {
-        /// The figures.
-        progress: Progress,
-        /// What hinders it.
-        trouble: Option<String>,
-    },
-    /// Every byte is here and verified.
-    Fetched {
-        /// The final figures.
-        progress: Progress,
-    },
-    /// What was being done failed.
-    Broken {
-        /// The reason.
-        what: String,
-    },
-}
-
-/// What is to be done about it.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Action {
-    /// Read what the server offers.
-    ReadOffers,
-    /// Start downloading this system.
-    Fetch(usize),
-    /// Leave the swarm and forget the download.
-    Abandon,
-    /// Start this system, which is complete.
-    Start(usize),
-    /// Give this console a shell.
-    Shell(usize),
-    /// Tell the server.
-    Report(Step),
 }
 
 #[derive(Copy, Clone, Debug)]
@@ -202,7 +70,7 @@ impl App {
             Event::Network { lease, facts } => self.network(lease, facts, &mut actions),
             Event::Offers(manifest) => self.offers(*manifest, now, &mut actions),
             Event::Progress { progress, trouble } => {
-                self.news(progress, trouble, now, &mut actions)
+                self.news(progress, trouble, now, &mut actions);
             }
             Event::Fetched { progress } => self.fetched(progress, now, &mut actions),
             Event::Broken { what } => self.broken(what, now, &mut actions),
@@ -391,7 +259,7 @@ impl App {
                 }
             },
             Screen::Fetching { .. } | Screen::Sharing { .. } if key == Key::Escape => {
-                self.leave(actions)
+                self.leave(actions);
             }
             Screen::Failed(failure) => match key {
                 Key::CtrlC => failure.retry_at = None,

@@ -1,6 +1,6 @@
 //! The command line.
 
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::SocketAddrV4;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -10,9 +10,10 @@ use clap::{Args, Parser, Subcommand};
 #[command(
     name = "bttui",
     version,
+    disable_help_subcommand = true,
     about = "The machine's side of bt-server: shows the menu, fetches a system, starts it.",
-    after_help = "Without a command it is the program that phase 1 runs on a machine that was booted over\n\
-                  the network; anywhere else it does nothing."
+    after_help = "Without a command it is the program that phase 1 runs on a machine booted over the\n\
+                  network; anywhere else it does nothing."
 )]
 pub struct Cli {
     /// What to do instead of what phase 1 needs.
@@ -31,7 +32,7 @@ pub enum Command {
 #[derive(Clone, Debug, Args)]
 #[command(after_help = "\
 The files land in DIR/NAME/... Progress is written to standard error.
-Exit code: 0 every byte is here and verified; 1 something failed; 130 Ctrl-C; 143 SIGTERM.")]
+Exit code: 0 every byte is here and verified; 1 it failed; 130 Ctrl-C; 143 SIGTERM.")]
 pub struct Fetch {
     /// The torrent
     #[arg(value_name = "FILE.torrent")]
@@ -42,11 +43,16 @@ pub struct Fetch {
     /// Writes one JSON object a line to standard output
     #[arg(long)]
     pub json: bool,
-    /// Goes on sharing for so long after the download
+    /// Shares for so long after the download
     #[arg(long, value_name = "SECONDS", default_value_t = 0)]
     pub seed_for: u64,
-    /// Where other machines can reach this one; port 0 takes any
-    #[arg(long, value_name = "ADDR:PORT", default_value_t = SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 0))]
+    /// Where others reach this machine [default: any port]
+    #[arg(
+        long,
+        value_name = "ADDR:PORT",
+        default_value = "0.0.0.0:0",
+        hide_default_value = true
+    )]
     pub listen: SocketAddrV4,
 }
 
@@ -58,7 +64,7 @@ mod tests {
     #[test]
     fn help_fits_a_screen() {
         let mut command = Cli::command();
-        command.debug_assert();
+        command.clone().debug_assert();
         for name in ["bttui", "fetch"] {
             let help = match command.find_subcommand_mut(name) {
                 Some(sub) => sub.render_help().to_string(),
@@ -66,7 +72,7 @@ mod tests {
             };
             assert!(help.lines().count() <= 24, "{name}:\n{help}");
             let widest = help.lines().map(str::len).max().unwrap_or(0);
-            assert!(widest <= 100, "{name} is {widest} wide:\n{help}");
+            assert!(widest <= 84, "{name} is {widest} wide:\n{help}");
         }
     }
 

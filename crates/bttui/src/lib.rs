@@ -1,6 +1,7 @@
 //! The machine's side: what a computer runs between its firmware and its operating system.
 //!
-//! In reading order: [`app`] is the model of the screens, with [`menu`]'s rules and [`keys`];
+//! In reading order: [`app`] is the model of the [`screen`]s, with its [`event`]s, [`menu`]'s rules
+//! and [`keys`];
 //! [`ui`] draws it; [`console`] and [`tty`] bring it to every screen and serial line. [`flow`] is
 //! phase 1 from waking up to the jump: [`lease`], [`facts`] and [`offers`] read what phase 1 left for
 //! it, [`download`] fetches, [`reports`] tells the server, [`kexec`] starts, and [`phase1`] guards all
@@ -13,6 +14,7 @@ pub mod app;
 pub mod cli;
 pub mod console;
 pub mod download;
+pub mod event;
 pub mod facts;
 pub mod fetch;
 pub mod fetch_log;
@@ -25,6 +27,7 @@ pub mod news;
 pub mod offers;
 pub mod phase1;
 pub mod reports;
+pub mod screen;
 pub mod sys;
 pub mod tty;
 pub mod ui;

@@ -26,13 +26,13 @@ pub enum Look {
     Ascii,
 }
 
-/// The smallest screen that is laid out; on a smaller one the panels are cut off.
+/// On a lower screen the machine's facts make room for what matters more.
 const FACTS_FROM_HEIGHT: u16 = 16;
 
 /// Draws the whole screen.
 pub fn draw(frame: &mut Frame<'_>, app: &App, now: Duration, look: Look) {
     let area = frame.area();
-    let rows = Rows::of(area);
+    let rows = Rows::of(area, app.facts.is_some());
     panel::title(frame, rows.title, app);
     if let Some(facts) = rows.facts {
         panel::facts(frame, facts, app, look);
@@ -101,7 +101,7 @@ struct Rows {
 }
 
 impl Rows {
-    fn of(area: Rect) -> Rows {
+    fn of(area: Rect, with_facts: bool) -> Rows {
         let row = |y: u16, height: u16| {
             Rect {
                 x: area.x,
@@ -111,18 +111,15 @@ impl Rows {
             }
             .intersection(area)
         };
-        let facts_height = if area.height >= FACTS_FROM_HEIGHT {
-            4
-        } else {
-            0
-        };
+        let with_facts = with_facts && area.height >= FACTS_FROM_HEIGHT;
+        let facts_height = if with_facts { 4 } else { 0 };
         let bottom = area.bottom();
         let main_top = area.y.saturating_add(1);
         let facts_top = bottom.saturating_sub(2 + facts_height).max(main_top);
         Rows {
             title: row(area.y, 1),
             main: row(main_top, facts_top - main_top),
-            facts: (facts_height > 0).then(|| row(facts_top, facts_height)),
+            facts: with_facts.then(|| row(facts_top, facts_height)),
             status: row(bottom.saturating_sub(2), 1),
             keys: row(bottom.saturating_sub(1), 1),
         }

@@ -100,36 +100,19 @@ fn bar(frame: &mut Frame<'_>, area: Rect, y: u16, progress: &Progress, look: Loo
 fn figures(frame: &mut Frame<'_>, area: Rect, y: u16, app: &App, progress: &Progress) -> u16 {
     let (from_machines, received) =
         progress.from_others(app.server().unwrap_or(Ipv4Addr::UNSPECIFIED));
-    let share = |part: u64| {
-        format!(
-            "{} ({} %)",
-            report::bytes(part),
-            text::percent(part, received)
-        )
-    };
+    let from_server = received.saturating_sub(from_machines);
+    // The two shares are one question, so they add up whatever the rounding.
+    let percent = text::percent(from_server, received);
+    let rest = if received > 0 { 100 - percent } else { 0 };
+    let share = |part: u64, percent: u64| format!("{} ({percent} %)", report::bytes(part));
+    let [have, total] = [progress.have, progress.total].map(report::bytes);
+    let peers = if progress.peers == 1 { "peer" } else { "peers" };
     let lines = [
-        (
-            "Verified",
-            format!(
-                "{} of {}",
-                report::bytes(progress.have),
-                report::bytes(progress.total)
-            ),
-        ),
+        ("Verified", format!("{have} of {total}")),
         ("Rate", report::rate(progress.rate)),
-        (
-            "Connected to",
-            format!(
-                "{} {}",
-                progress.peers,
-                if progress.peers == 1 { "peer" } else { "peers" }
-            ),
-        ),
-        (
-            "From the server",
-            share(received.saturating_sub(from_machines)),
-        ),
-        ("From other machines", share(from_machines)),
+        ("Connected to", format!("{} {peers}", progress.peers)),
+        ("From the server", share(from_server, percent)),
+        ("From other machines", share(from_machines, rest)),
         ("Given to others", report::bytes(progress.uploaded)),
     ];
     let mut row = y;

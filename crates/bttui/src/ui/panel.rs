@@ -58,8 +58,8 @@ pub(super) fn frame(frame: &mut Frame<'_>, area: Rect, title: &str, look: Look) 
 
 /// The machine's facts, in two lines of two.
 pub(super) fn facts(screen: &mut Frame<'_>, area: Rect, app: &App, look: Look) {
-    let inner = frame(screen, area, "This machine", look);
     let Some(facts) = &app.facts else { return };
+    let inner = frame(screen, area, "This machine", look);
     let nic = if facts.nic.is_empty() {
         "unknown"
     } else {
@@ -67,20 +67,27 @@ pub(super) fn facts(screen: &mut Frame<'_>, area: Rect, app: &App, look: Look) {
     };
     let interface = app.lease.as_ref().map_or("", |lease| &lease.interface);
     let cells = [
+        ("CPU", format!("{} x {}", facts.cpus, facts.cpu)),
         ("Memory", report::bytes(facts.memory_bytes)),
         ("Network", format!("{interface}, driver {nic}")),
-        ("CPU", format!("{} x {}", facts.cpus, facts.cpu)),
         ("Kernel", facts.kernel.clone()),
     ];
-    let half = inner.width / 2;
+    // A processor's name is the longest of them.
+    let left = inner.width * 3 / 5;
     for (index, (label, value)) in (0u16..).zip(&cells) {
-        let cell = Rect {
-            x: inner.x + (index % 2) * half,
-            y: inner.y + index / 2,
-            width: half.saturating_sub(1),
-            height: 1,
+        let (x, width) = if index % 2 == 0 {
+            (0, left.saturating_sub(1))
+        } else {
+            (left, inner.width - left)
         };
-        let cell = cell.intersection(inner);
+        let (x, y) = (inner.x + x, inner.y + index / 2);
+        let cell = Rect {
+            x,
+            y,
+            width,
+            height: 1,
+        }
+        .intersection(inner);
         write(screen, cell, 1, 0, label, LABEL);
         write(screen, cell, 10, 0, value, PLAIN);
     }

@@ -11,19 +11,19 @@ use catalog::manifest::{Entry, Manifest};
 use report::{Facts, Progress, Source};
 
 /// A moment: its name, the model, the time.
-pub struct Scene {
-    pub name: &'static str,
-    pub app: App,
-    pub now: Duration,
+pub(crate) struct Scene {
+    pub(crate) name: &'static str,
+    pub(crate) app: App,
+    pub(crate) now: Duration,
 }
 
-pub const SERVER: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 1);
+pub(crate) const SERVER: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 1);
 
-pub fn seconds(seconds: u64) -> Duration {
+pub(crate) fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-pub fn all() -> Vec<Scene> {
+pub(crate) fn all() -> Vec<Scene> {
     let scene = |name, app, now| Scene {
         name,
         app,
@@ -59,7 +59,7 @@ pub fn all() -> Vec<Scene> {
     ]
 }
 
-pub fn awake() -> App {
+pub(crate) fn awake() -> App {
     let mut app = App::new(Duration::ZERO);
     let lease = Lease {
         interface: "eth0".to_owned(),
@@ -79,13 +79,13 @@ pub fn awake() -> App {
     app
 }
 
-pub fn menu(manifest: Manifest) -> App {
+pub(crate) fn menu(manifest: Manifest) -> App {
     let mut app = awake();
     app.handle(Event::Offers(Box::new(manifest)), seconds(5));
     app
 }
 
-pub fn three() -> Manifest {
+pub(crate) fn three() -> Manifest {
     let kexec = Method::Kexec {
         kernel: "vmlinuz".to_owned(),
         initrd: vec!["initrd.img".to_owned()],
@@ -102,7 +102,7 @@ pub fn three() -> Manifest {
     manifest(30, Some("debian"), systems)
 }
 
-pub fn manifest(timeout: i64, default: Option<&str>, systems: Vec<Entry>) -> Manifest {
+pub(crate) fn manifest(timeout: i64, default: Option<&str>, systems: Vec<Entry>) -> Manifest {
     Manifest {
         version: catalog::manifest::VERSION,
         timeout,
@@ -115,7 +115,7 @@ pub fn manifest(timeout: i64, default: Option<&str>, systems: Vec<Entry>) -> Man
     }
 }
 
-pub fn entry(name: &str, dispname: &str, method: Method, size: u64) -> Entry {
+pub(crate) fn entry(name: &str, dispname: &str, method: Method, size: u64) -> Entry {
     Entry {
         name: name.to_owned(),
         dispname: dispname.to_owned(),
@@ -126,7 +126,7 @@ pub fn entry(name: &str, dispname: &str, method: Method, size: u64) -> Entry {
     }
 }
 
-pub fn progress(have: u64) -> Progress {
+pub(crate) fn progress(have: u64) -> Progress {
     let from_server = have * 58 / 100;
     Progress {
         system: "debian".to_owned(),
@@ -153,7 +153,7 @@ pub fn progress(have: u64) -> Progress {
 }
 
 /// Presses keys one after another at one time.
-pub fn after<const N: usize>(mut app: App, keys: [Key; N], at: u64) -> App {
+pub(crate) fn after<const N: usize>(mut app: App, keys: [Key; N], at: u64) -> App {
     for key in keys {
         app.handle(Event::Key { console: 0, key }, seconds(at));
     }
@@ -239,7 +239,7 @@ fn failed() -> App {
         },
         seconds(50),
     );
-    let what = "The new kernel could not be loaded: there is not enough memory: the kernel has 8.25 MiB, the initrd 804 MiB; 900 MiB of memory are free, and about 5 times the initrd is needed. [Cannot allocate memory (os error 12)]";
+    let what = "The new kernel could not be loaded: there is not enough memory: the kernel has 8.3 MB, the initrd 843.1 MB; 943.7 MB of memory are free, and about 5 times the initrd is needed. [Cannot allocate memory (os error 12)]";
     app.handle(
         Event::Broken {
             what: what.to_owned(),

@@ -1,0 +1,69 @@
+//! The model's language: what it is told and what it answers.
+
+use catalog::manifest::Manifest;
+use report::{Facts, Progress, Step};
+
+use crate::keys::Key;
+use crate::lease::Lease;
+
+/// What comes in.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// A key on one of the consoles.
+    Key {
+        /// Which console.
+        console: usize,
+        /// Which key.
+        key: Key,
+    },
+    /// Time passed.
+    Tick,
+    /// Still no lease.
+    NoNetwork {
+        /// The best guess at the reason.
+        why: String,
+    },
+    /// The lease is there.
+    Network {
+        /// The lease.
+        lease: Lease,
+        /// This machine.
+        facts: Facts,
+    },
+    /// What can be booted.
+    Offers(Box<Manifest>),
+    /// News from the download.
+    Progress {
+        /// The figures.
+        progress: Progress,
+        /// What hinders it.
+        trouble: Option<String>,
+    },
+    /// Every byte is here and verified.
+    Fetched {
+        /// The final figures.
+        progress: Progress,
+    },
+    /// What was being done failed.
+    Broken {
+        /// The reason.
+        what: String,
+    },
+}
+
+/// What is to be done about it.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Action {
+    /// Read what the server offers.
+    ReadOffers,
+    /// Start downloading this system.
+    Fetch(usize),
+    /// Leave the swarm and forget the download.
+    Abandon,
+    /// Start this system, which is complete.
+    Start(usize),
+    /// Give this console a shell.
+    Shell(usize),
+    /// Tell the server.
+    Report(Step),
+}

@@ -1,0 +1,77 @@
+//! The screens as values: what each one knows, and nothing of how it looks.
+
+use std::time::Duration;
+
+use report::Progress;
+
+/// One screen and what only it knows.
+#[derive(Clone, Debug)]
+pub enum Screen {
+    /// No lease yet.
+    Waiting {
+        /// Since when.
+        since: Duration,
+        /// The best guess at the reason.
+        why: String,
+    },
+    /// The lease is there, the list of systems is being read.
+    Reading,
+    /// The list of systems.
+    Menu {
+        /// Index into the manifest's systems.
+        selected: usize,
+        /// When the default starts by itself; `None` waits for a person.
+        deadline: Option<Duration>,
+    },
+    /// A download.
+    Fetching {
+        /// Index into the manifest's systems.
+        system: usize,
+        /// Since when.
+        since: Duration,
+        /// The last figures.
+        progress: Progress,
+        /// What hinders it, if anything does.
+        trouble: Option<String>,
+    },
+    /// Complete, and seeding for the time the configuration asks for.
+    Sharing {
+        /// Index into the manifest's systems.
+        system: usize,
+        /// When the system starts.
+        until: Duration,
+        /// The last figures.
+        progress: Progress,
+    },
+    /// The last moment: the kernel is being loaded.
+    Starting {
+        /// Index into the manifest's systems.
+        system: usize,
+    },
+    /// Something went wrong; a person or the time decides what next.
+    Failed(Failure),
+}
+
+/// What went wrong, and what can be done about it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Failure {
+    /// What was being done.
+    pub during: During,
+    /// The reason, in one or a few sentences.
+    pub what: String,
+    /// When the machine tries again by itself.
+    pub retry_at: Option<Duration>,
+}
+
+/// What was being done when something failed.
+#[derive(Copy, Clone, Debug, Eq, PartialEq)]
+pub enum During {
+    /// Reading what the server offers.
+    Reading,
+    /// Fetching the system with this index.
+    Fetching(usize),
+    /// Starting the system with this index.
+    Starting(usize),
+    /// Nothing was tried: this version cannot start the system with this index.
+    Unsupported(usize),
+}
