@@ -139,7 +139,7 @@ impl fmt::Display for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Firmware(firmware) => firmware.fmt(f),
-            Self::System => f.write_str("operating system"),
+            Self::System => f.write_str(report::OPERATING_SYSTEM),
         }
     }
 }

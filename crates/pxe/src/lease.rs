@@ -57,7 +57,7 @@ pub struct Exhausted {
 pub struct Leases {
     pool: Pool,
     bindings: BTreeMap<Ipv4Addr, Binding>,
-    by_mac: BTreeMap<[u8; 6], Ipv4Addr>,
+    by_mac: BTreeMap<Mac, Ipv4Addr>,
     aside: BTreeMap<Ipv4Addr, Duration>,
 }
 
@@ -179,7 +179,7 @@ impl Leases {
         };
         match self.bindings.get_mut(&address) {
             Some(binding) if binding.stage == Stage::Leased => {
-                binding.until = binding.until.min(now)
+                binding.until = binding.until.min(now);
             }
             _ => self.unbind(address),
         }
@@ -194,7 +194,7 @@ impl Leases {
     }
 
     fn address_of(&self, mac: Mac) -> Option<Ipv4Addr> {
-        self.by_mac.get(&mac.0).copied()
+        self.by_mac.get(&mac).copied()
     }
 
     fn is_aside(&self, address: Ipv4Addr, now: Duration) -> bool {
@@ -215,12 +215,12 @@ impl Leases {
         }
         self.aside.remove(&address);
         self.bindings.insert(address, Binding { mac, stage, until });
-        self.by_mac.insert(mac.0, address);
+        self.by_mac.insert(mac, address);
     }
 
     fn unbind(&mut self, address: Ipv4Addr) {
         if let Some(binding) = self.bindings.remove(&address) {
-            self.by_mac.remove(&binding.mac.0);
+            self.by_mac.remove(&binding.mac);
         }
     }
 }

@@ -3,6 +3,7 @@
 //! It builds our own DISCOVER and recognises a stranger's hand in what comes back or flies past;
 //! sending and waiting is the caller's.
 
+use std::fmt;
 use std::net::Ipv4Addr;
 
 use dhcproto::v4::{DhcpOption, Encodable, Flags, Message, MessageType, OptionCode, borrowed};
@@ -32,6 +33,21 @@ impl Foreign {
     #[must_use]
     pub fn known_as(&self) -> Ipv4Addr {
         self.server_id.unwrap_or(self.address)
+    }
+}
+
+impl fmt::Display for Foreign {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = self.known_as();
+        match self.offered {
+            Some(offered) if self.address.is_unspecified() => {
+                write!(f, "{name} (a machine takes {offered} from it)")
+            }
+            _ if self.address.is_unspecified() => write!(f, "{name} (a machine chose it)"),
+            Some(offered) if self.address == name => write!(f, "{name} (it offered {offered})"),
+            Some(offered) => write!(f, "{name} (from {}, it offered {offered})", self.address),
+            None => write!(f, "{name}"),
+        }
     }
 }
 

@@ -13,14 +13,14 @@ const MOST: usize = 256;
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Refusals {
-    told: BTreeMap<[u8; 6], Duration>,
+    told: BTreeMap<Mac, Duration>,
 }
 
 impl Refusals {
     /// Is it worth saying that `mac` was refused? Notes that it has been said.
     pub(crate) fn worth_saying(&mut self, mac: Mac, now: Duration) -> bool {
         let fresh = |told: &Duration| now.saturating_sub(*told) < REPEAT;
-        if self.told.get(&mac.0).is_some_and(fresh) {
+        if self.told.get(&mac).is_some_and(fresh) {
             return false;
         }
         if self.told.len() >= MOST {
@@ -28,7 +28,7 @@ impl Refusals {
         }
         let room = self.told.len() < MOST;
         if room {
-            self.told.insert(mac.0, now);
+            self.told.insert(mac, now);
         }
         room
     }

@@ -1,0 +1,137 @@
+//! The DHCP door: one task, one socket, and the leases it decides with.
+//!
+//! What is answered is [`pxe::Responder`]'s decision. This task receives, sends, finds out through
+//! [`super::neighbour`] whether an address is free, and tells the journal; it goes on serving
+//! everybody else meanwhile.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use pxe::{Action, Responder, Settings};
+use report::Step;
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
+use tokio_util::sync::CancellationToken;
+
+use super::neighbour::Neighbours;
+use crate::journal::{Journal, Who};
+
+const DOOR: &str = "dhcp";
+const SERVER_PORT: u16 = 67;
+const CLIENT_PORT: u16 = 68;
+/// More than the largest request on an Ethernet; what is longer is cut and then refused.
+const DATAGRAM: usize = 2048;
+/// Room for the requests of a whole room that is switched on at once.
+const RECEIVE_BUFFER: usize = 1 << 20;
+/// A pulled cable makes receiving fail; the door waits this long before it tries again.
+const AFTER_FAILURE: Duration = Duration::from_secs(1);
+
+/// Opens port 67 on `interface`, for datagrams of that interface only. Needs root (or
+/// CAP_NET_BIND_SERVICE and CAP_NET_RAW).
+///
+/// # Errors
+/// `AddrInUse` when another program serves DHCP there: without SO_REUSEADDR, which would let two
+/// servers share the port without noticing. A server that is bound to another interface is no
+/// obstacle.
+pub fn bind_server(interface: &str) -> io::Result<UdpSocket> {
+    bind(interface, SERVER_PORT, false)
+}
+
+/// Opens port 68 on `interface`, to ask the wire for other servers. A DHCP client of this computer
+/// may hold the port too, if it shares it.
+///
+/// # Errors
+/// `AddrInUse` when a client holds the port for itself.
+pub fn bind_client(interface: &str) -> io::Result<UdpSocket> {
+    bind(interface, CLIENT_PORT, true)
+}
+
+fn bind(interface: &str, port: u16, share: bool) -> io::Result<UdpSocket> {
+    let socket = Socket::new(Domain::IPV4, Type::DGRAM, Some(Protocol::UDP))?;
+    socket.set_reuse_address(share)?;
+    socket.set_broadcast(true)?;
+    socket.bind_device(Some(interface.as_bytes()))?;
+    // The kernel's limit may be lower; then it gives what it can.
+    let _ = socket.set_recv_buffer_size(RECEIVE_BUFFER);
+    socket.bind(&SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, port).into())?;
+    socket.set_nonblocking(true)?;
+    Ok(socket.into())
+}
+
+/// Serves DHCP on `socket`, from [`bind_server`], until `stop`.
+///
+/// # Errors
+/// The settings don't fit together, or the socket is not bound to an interface.
+pub async fn run(
+    socket: UdpSocket,
+    settings: Settings,
+    journal: Journal,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
+    let device = device(&socket)?;
+    let server = settings.server;
+    let mut responder = Responder::new(settings)?;
+    let mut neighbours = Neighbours::new(server, device)
+        .with_context(|| format!("cannot send from {server}, the server's own address"))?;
+    let socket = tokio::net::UdpSocket::from_std(socket)?;
+    let begun = Instant::now();
+    let mut buffer = [0; DATAGRAM];
+    loop {
+        let action = tokio::select! {
+            () = stop.cancelled() => return Ok(()),
+            (question, in_use) = neighbours.settled() => {
+                if in_use {
+                    let address = question.address;
+                    tracing::info!("{address} is used by somebody we did not give it to: left alone");
+                }
+                responder.probed(question, in_use, begun.elapsed())
+            }
+            received = socket.recv_from(&mut buffer) => match received {
+                Ok((length, _)) => responder.handle(&buffer[..length], begun.elapsed()),
+                Err(error) => {
+                    tracing::warn!("cannot receive DHCP requests: {error}");
+                    tokio::time::sleep(AFTER_FAILURE).await;
+                    continue;
+                }
+            },
+        };
+        act(action, &socket, &mut neighbours, &journal).await;
+    }
+}
+
+async fn act(
+    action: Action,
+    socket: &tokio::net::UdpSocket,
+    neighbours: &mut Neighbours,
+    journal: &Journal,
+) {
+    match action {
+        Action::Reply { bytes, to, steps } => {
+            if let Err(error) = socket.send_to(&bytes, to).await {
+                tracing::debug!("cannot send a DHCP reply to {to}: {error}");
+                return journal.dropped(DOOR, "the reply could not be sent");
+            }
+            for (mac, step) in steps {
+                journal.step(Who::Mac(mac), step);
+            }
+        }
+        Action::ProbeAddress(question) => {
+            if !neighbours.ask(question) {
+                journal.dropped(DOOR, "too many addresses are being probed");
+            }
+        }
+        Action::Refuse { mac, why } => journal.step(Who::Mac(mac), Step::Refused { why }),
+        Action::Ignore { reason, .. } => journal.dropped(DOOR, reason.as_str()),
+    }
+}
+
+/// The interface `socket` is bound to.
+fn device(socket: &UdpSocket) -> anyhow::Result<String> {
+    let name = SockRef::from(socket)
+        .device()?
+        .context("the DHCP socket is bound to no interface")?;
+    Ok(String::from_utf8_lossy(&name)
+        .trim_end_matches('\0')
+        .to_owned())
+}
