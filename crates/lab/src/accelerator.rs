@@ -19,7 +19,7 @@ use nix::unistd::Pid;
 /// QEMU's exit device, with a status nothing else produces.
 const PROGRAM: [u8; 5] = [0xb0, 42, 0xe6, 0xf4, 0xf4];
 const PROOF: i32 = 42 << 1 | 1;
-const PATIENCE_SECONDS: &str = "12";
+const PATIENCE_SECONDS: &str = "8";
 
 /// How QEMU executes a machine's instructions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

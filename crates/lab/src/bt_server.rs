@@ -1,1 +1,228 @@
-//! bt-server as a process on one host: what is wanted of it and what it said.
+//! bt-server as people run it: the finished file, copied alone into a folder of its own, on one
+//! host of the room. Started, watched through its API, and ended as Ctrl-C ends it.
+
+use std::fs::{self, File};
+use std::net::{Ipv4Addr, SocketAddrV4};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ExitStatus};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use report::{Mac, Source, Step};
+use serde::Deserialize;
+
+use crate::{Host, Room, Stop, http, until};
+
+/// The port of the API.
+const PORT: u16 = 6969;
+/// How long an orderly end may take before the process is killed.
+const END: Duration = Duration::from_secs(3);
+
+/// A running bt-server. Dropping it ends it.
+#[derive(Debug)]
+pub struct BtServer {
+    process: Child,
+    log: PathBuf,
+    stop: Stop,
+}
+
+/// What the API tells of one machine; the journal's words.
+#[derive(Clone, Debug, Deserialize)]
+pub struct MachineView {
+    /// Which machine; `None` for a client known by its address only.
+    pub mac: Option<Mac>,
+    /// Its address, once it has one.
+    pub address: Option<Ipv4Addr>,
+    /// How far its boot is, by the API's word for it.
+    pub stage: String,
+    /// One sentence on where it stands.
+    #[serde(default)]
+    pub state: String,
+    /// All that happened to it.
+    pub steps: Vec<TimedStep>,
+    /// Who sent it how many bytes of its system.
+    #[serde(default)]
+    pub sources: Vec<Source>,
+}
+
+/// A step and when it happened.
+#[derive(Clone, Debug, Deserialize)]
+pub struct TimedStep {
+    /// Milliseconds since the server's journal began.
+    pub at_ms: u64,
+    /// What happened.
+    pub step: Step,
+}
+
+/// What the API tells at one moment.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct Machines {
+    /// Milliseconds since the server's journal began.
+    pub at_ms: u64,
+    /// Every machine it has heard of.
+    pub machines: Vec<MachineView>,
+}
+
+impl Machines {
+    /// The machine with this hardware address.
+    pub fn machine(&self, mac: &str) -> Option<&MachineView> {
+        self.machines
+            .iter()
+            .find(|one| one.mac.is_some_and(|its| its.to_string() == mac))
+    }
+}
+
+impl MachineView {
+    /// Bytes of its system that came from `address`.
+    pub fn bytes_from(&self, address: Ipv4Addr) -> u64 {
+        let sources = self
+            .sources
+            .iter()
+            .filter(|source| source.address == address);
+        sources.map(|source| source.bytes).sum()
+    }
+}
+
+impl BtServer {
+    /// Copies `program` alone into a folder of its own in the room and starts it on `host` with
+    /// the systems in `oss` and further `options`. What it prints goes to the file `log`.
+    pub fn start(
+        room: &Room,
+        host: &Host,
+        program: &Path,
+        oss: &Path,
+        options: &[&str],
+        log: &Path,
+    ) -> Result<BtServer> {
+        let home = tempfile::Builder::new()
+            .prefix("server-")
+            .tempdir_in(room.scratch())?
+            .keep();
+        fs::set_permissions(&home, fs::Permissions::from_mode(0o755))?;
+        let alone = home.join("bt-server");
+        fs::copy(program, &alone)
+            .with_context(|| format!("{}: build it with `cargo xtask dist`", program.display()))?;
+        let said = File::create(log).with_context(|| format!("cannot write {}", log.display()))?;
+        let process = host
+            .command(&alone)
+            .args(["--iface", host.interface(), "--oss"])
+            .arg(oss)
+            .arg("--state")
+            .arg(home.join("state"))
+            .args(options)
+            .current_dir(&home)
+            .stdout(said.try_clone()?)
+            .stderr(said)
+            .spawn()
+            .context("cannot start nsenter and bt-server")?;
+        Ok(BtServer {
+            process,
+            log: log.to_owned(),
+            stop: room.stop().clone(),
+        })
+    }
+
+    /// Waits until it serves: its API answers on `host`.
+    ///
+    /// # Errors
+    /// With what it printed: when it ends instead, or the deadline passes.
+    pub fn wait_until_it_serves(&mut self, host: &Host, deadline: Duration) -> Result<()> {
+        let stop = self.stop.clone();
+        let ready = until("bt-server's API", deadline, &stop, || {
+            if let Some(status) = self.process.try_wait()? {
+                bail!("bt-server ended at once ({status})");
+            }
+            Ok(self.machines(host).ok())
+        });
+        ready
+            .map(drop)
+            .with_context(|| format!("it said:\n{}", self.said()))
+    }
+
+    /// How it ended, once it has.
+    pub fn ended(&mut self) -> Result<Option<ExitStatus>> {
+        Ok(self.process.try_wait()?)
+    }
+
+    /// Waits until it ends by itself.
+    pub fn wait_for_its_end(&mut self, deadline: Duration) -> Result<ExitStatus> {
+        let stop = self.stop.clone();
+        until("the end of bt-server", deadline, &stop, || self.ended())
+            .with_context(|| format!("it said:\n{}", self.said()))
+    }
+
+    /// What its API says of every machine it has heard of.
+    pub fn machines(&self, host: &Host) -> Result<Machines> {
+        let address = host.address().context("the server's host has no address")?;
+        let server = SocketAddrV4::new(address, PORT);
+        let (status, body) = http::get(host.namespace(), server, "/api/v1/machines")?;
+        if status != 200 {
+            bail!("the API answers with status {status}");
+        }
+        serde_json::from_slice(&body)
+            .with_context(|| format!("the API says {}", String::from_utf8_lossy(&body)))
+    }
+
+    /// Everything it printed so far.
+    pub fn said(&self) -> String {
+        fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// The user ids (real, effective, saved, file system) of each of its threads.
+    pub fn user_ids(&self) -> Result<Vec<Vec<u32>>> {
+        let mut all = Vec::new();
+        for thread in fs::read_dir(format!("/proc/{}/task", self.pid()))? {
+            // A thread may end while we look.
+            let Ok(status) = fs::read_to_string(thread?.path().join("status")) else {
+                continue;
+            };
+            let ids = status.lines().find_map(|line| line.strip_prefix("Uid:"));
+            let ids = ids
+                .context("no Uid line in a status file")?
+                .split_whitespace();
+            all.push(ids.map(str::parse).collect::<Result<_, _>>()?);
+        }
+        Ok(all)
+    }
+
+    /// Presses Ctrl-C; hands back how it ended and how long that took.
+    pub fn interrupt(&mut self) -> Result<(ExitStatus, Duration)> {
+        let begin = Instant::now();
+        self.signal(Signal::SIGINT)?;
+        // Not the room's wish: an interrupted demo still ends its server in order.
+        let deadline = END + Duration::from_secs(7);
+        let status = until("the end of bt-server", deadline, &Stop::never(), || {
+            Ok(self.process.try_wait()?)
+        })
+        .with_context(|| format!("it said:\n{}", self.said()))?;
+        Ok((status, begin.elapsed()))
+    }
+
+    fn signal(&self, signal: Signal) -> Result<()> {
+        kill(Pid::from_raw(self.pid().try_into()?), signal).context("cannot signal bt-server")
+    }
+}
+
+impl Drop for BtServer {
+    fn drop(&mut self) {
+        if !matches!(self.process.try_wait(), Ok(None)) {
+            return;
+        }
+        let _ = self.signal(Signal::SIGTERM);
+        let ended = until("its end", END, &Stop::never(), || {
+            Ok(self.process.try_wait()?)
+        });
+        if ended.is_err() {
+            let _ = self.process.kill();
+            let _ = self.process.wait();
+        }
+    }
+}

@@ -16,6 +16,8 @@
 #![forbid(unsafe_code)]
 
 mod accelerator;
+mod bt_server;
+mod classroom;
 mod console;
 mod http;
 mod machine;
@@ -23,12 +25,16 @@ mod namespace;
 mod qmp;
 mod room;
 mod stop;
+mod target_os;
 mod watcher;
 
 pub use accelerator::Accelerator;
+pub use bt_server::{BtServer, MachineView, Machines, TimedStep};
+pub use classroom::{Classroom, Plan};
 pub use console::Console;
 pub use http::get;
 pub use machine::{Firmware, Machine, Nic, Spec};
 pub use namespace::{Namespace, need_root};
 pub use room::{Host, Room};
 pub use stop::{Stop, until};
+pub use target_os::TargetOs;

@@ -79,6 +79,14 @@ pub enum Firmware {
     Bios,
 }
 
+/// Where a machine's cable goes.
+#[derive(Debug)]
+pub(crate) struct Wire<'a> {
+    pub(crate) switch: &'a Namespace,
+    /// The tap in the switch that is the machine's end.
+    pub(crate) tap: &'a str,
+}
+
 /// A machine that was switched on. Dropping it switches it off.
 #[derive(Debug)]
 pub struct Machine {
@@ -93,18 +101,19 @@ pub struct Machine {
 impl Machine {
     pub(crate) fn power_on(
         spec: &Spec,
-        switch: &Namespace,
-        tap: &str,
+        wire: &Wire<'_>,
         scratch: &Path,
+        logs: &Path,
         stop: &Stop,
     ) -> Result<Machine> {
         let serial = scratch.join(format!("{}.serial", spec.name));
         let monitor = scratch.join(format!("{}.qmp", spec.name));
         let said = scratch.join(format!("{}.qemu.log", spec.name));
         let errors = File::create(&said)?;
-        let mut qemu = switch
+        let mut qemu = wire
+            .switch
             .command("qemu-system-x86_64")
-            .args(arguments(spec, tap, &serial, &monitor))
+            .args(arguments(spec, wire.tap, &serial, &monitor))
             .stdout(errors.try_clone()?)
             .stderr(errors)
             .stdin(Stdio::null())
@@ -117,7 +126,7 @@ impl Machine {
         })?;
         let mut qmp = Qmp::greet(monitor)?;
         // It was started frozen: power-on is this moment, and no byte of the console is missed.
-        let log = scratch.join(format!("serial-{}.log", spec.name));
+        let log = logs.join(format!("serial-{}.log", spec.name));
         let console = Console::attach(serial, &log, stop)?;
         qmp.execute("cont", &json!({}))?;
         Ok(Machine {
@@ -150,9 +159,9 @@ impl Machine {
         matches!(self.qemu.try_wait(), Ok(None))
     }
 
-    /// The file that keeps every byte of its serial console.
-    pub fn serial_log(&self) -> PathBuf {
-        self.scratch.join(format!("serial-{}.log", self.spec.name))
+    /// The moment it was switched on.
+    pub fn since(&self) -> Instant {
+        self.since
     }
 
     /// Takes a photograph of its screen: a PNG file.

@@ -12,6 +12,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
+use crate::machine::Wire;
 use crate::watcher::Watcher;
 use crate::{Machine, Namespace, Spec, Stop, need_root};
 
@@ -25,6 +26,7 @@ pub struct Room {
     switch: Namespace,
     ports: u32,
     scratch: PathBuf,
+    logs: PathBuf,
     watcher: Watcher,
     stop: Stop,
 }
@@ -50,6 +52,7 @@ impl Room {
         Ok(Room {
             switch,
             ports: 0,
+            logs: scratch.clone(),
             scratch,
             watcher,
             stop: stop.clone(),
@@ -64,6 +67,12 @@ impl Room {
     /// A directory for the files of this room, readable by everybody, removed with the room.
     pub fn scratch(&self) -> &Path {
         &self.scratch
+    }
+
+    /// Puts the serial logs of machines that are plugged in from now on into `folder`, which
+    /// outlives the room; without this they are in [`Room::scratch`].
+    pub fn keep_logs_in(&mut self, folder: &Path) {
+        folder.clone_into(&mut self.logs);
     }
 
     /// The wish that ends this room's waits.
@@ -99,7 +108,11 @@ impl Room {
         let tap = self.next_port("tap");
         self.switch.ip(&format!("tuntap add dev {tap} mode tap"))?;
         self.plug(&tap)?;
-        Machine::power_on(spec, &self.switch, &tap, &self.scratch, &self.stop)
+        let wire = Wire {
+            switch: &self.switch,
+            tap: &tap,
+        };
+        Machine::power_on(spec, &wire, &self.scratch, &self.logs, &self.stop)
             .with_context(|| format!("machine {}", spec.name))
     }
 

@@ -1,1 +1,178 @@
-//! placeholder
+//! A small operating system worth booting: Debian's kernel and an init of our own that says who it
+//! is, on which machine, and whether every byte of it arrived.
+//!
+//! It is made from what the build of phase 1 left in its folder and needs nothing else. Its initrd
+//! carries incompressible bytes, so that a swarm has something to share.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use initrd::Archive;
+use sha2::{Digest, Sha256};
+
+/// Drivers of the machines of the lab, each after those it needs.
+const MODULES: [&str; 9] = [
+    "failover",
+    "net_failover",
+    "virtio",
+    "virtio_ring",
+    "virtio_pci_modern_dev",
+    "virtio_pci_legacy_dev",
+    "virtio_pci",
+    "virtio_net",
+    "e1000",
+];
+
+/// PID 1. `@NAME@` and `@MODULES@` are filled in.
+const INIT: &str = include_str!("target_os/init.sh");
+/// What udhcpc calls with its lease.
+const LEASE: &str = "#!/bin/sh\n[ \"$1\" = bound ] || exit 0\n\
+    ifconfig \"$interface\" \"$ip\" netmask \"$subnet\"\necho \"$ip\" >/run/address\n";
+
+/// An operating system of two files, as a folder below `oss` would hold it.
+#[derive(Clone, Debug)]
+pub struct TargetOs {
+    name: String,
+    kernel: Vec<u8>,
+    initrd: Vec<u8>,
+}
+
+impl TargetOs {
+    /// What its init prints on the serial console and on the screen, followed by its name, the
+    /// machine's hardware address, its address, the state of the padding and the command line.
+    pub const MARKER: &str = "bt-target: hello from";
+    /// In the marker's line when every byte of the padding is right.
+    pub const INTACT: &str = "payload intact";
+
+    /// Makes one called `name` from `phase1`, the folder where phase 1 was built
+    /// (`target/phase1`), with `padding` bytes of incompressible payload, the same on every run.
+    ///
+    /// # Errors
+    /// Phase 1 was not built, or no longer has the parts this is made of.
+    pub fn build(phase1: &Path, name: &str, padding: usize) -> Result<TargetOs> {
+        let kernel = phase1.join("image/bzImage");
+        let kernel = fs::read(&kernel)
+            .with_context(|| format!("{}: build phase 1 first", kernel.display()))?;
+        let busybox = newest(&phase1.join("unpacked"), "busybox-static")?.join("bin/busybox");
+        let modules = newest(&phase1.join("modules/lib/modules"), "")?;
+
+        let mut archive = Archive::new();
+        for folder in ["proc", "sys", "dev", "run", "bin", "modules"] {
+            archive.dir(folder, 0o755);
+        }
+        archive.file("bin/busybox", &fs::read(busybox)?, 0o755);
+        archive.symlink("bin/sh", "busybox");
+        let mut loaded = Vec::new();
+        for module in MODULES {
+            let file = format!("{module}.ko");
+            // What a kernel has built in, or does not know, is no module of it.
+            if let Some(path) = find(&modules, &file)? {
+                archive.file(&format!("modules/{file}"), &fs::read(path)?, 0o644);
+                loaded.push(module);
+            }
+        }
+        let init = INIT
+            .replace("@NAME@", name)
+            .replace("@MODULES@", &loaded.join(" "));
+        archive.file("init", init.as_bytes(), 0o755);
+        archive.file("lease", LEASE.as_bytes(), 0o755);
+        let payload = noise(padding);
+        let sum = format!("{}  /payload\n", hex(&Sha256::digest(&payload)));
+        archive.file("payload", &payload, 0o644);
+        archive.file("payload.sha256", sum.as_bytes(), 0o644);
+        // Not compressed: the noise would not shrink, and the kernel starts sooner.
+        let initrd = archive.finish().context("cannot pack the initrd")?;
+        Ok(TargetOs {
+            name: name.to_owned(),
+            kernel,
+            initrd,
+        })
+    }
+
+    /// Bytes a machine has to fetch to start it.
+    pub fn size(&self) -> u64 {
+        (self.kernel.len() + self.initrd.len()) as u64
+    }
+
+    /// Writes it as the folder `oss/NAME`, with a config.yaml that starts it by kexec.
+    pub fn write_to(&self, oss: &Path) -> Result<()> {
+        let folder = oss.join(&self.name);
+        fs::create_dir_all(&folder)?;
+        fs::write(folder.join("vmlinuz"), &self.kernel)?;
+        fs::write(folder.join("initrd.img"), &self.initrd)?;
+        let config = "dispname: A small Debian\n\
+            method: kexec\n\
+            kernel: vmlinuz\n\
+            initrd: initrd.img\n\
+            cmdline: console=tty0 console=ttyS0,115200 quiet\n";
+        fs::write(folder.join("config.yaml"), config)?;
+        Ok(())
+    }
+}
+
+/// The folder whose name starts so; the one written last where an update left several.
+fn newest(folder: &Path, start: &str) -> Result<PathBuf> {
+    let mut found: Vec<_> = fs::read_dir(folder)
+        .with_context(|| format!("{}: build phase 1 first", folder.display()))?
+        .filter_map(Result::ok)
+        .filter(|entry| entry.file_name().to_string_lossy().starts_with(start))
+        .filter_map(|entry| Some((entry.metadata().ok()?.modified().ok()?, entry.path())))
+        .collect();
+    found.sort();
+    let (_, path) = found
+        .pop()
+        .with_context(|| format!("nothing called {start}* in {}", folder.display()))?;
+    Ok(path)
+}
+
+fn find(folder: &Path, name: &str) -> Result<Option<PathBuf>> {
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == ErrorKind::NotADirectory => return Ok(None),
+        entries => entries?,
+    };
+    for entry in entries {
+        let entry = entry?;
+        if entry.file_name() == name {
+            return Ok(Some(entry.path()));
+        }
+        if entry.file_type()?.is_dir()
+            && let Some(path) = find(&entry.path(), name)?
+        {
+            return Ok(Some(path));
+        }
+    }
+    Ok(None)
+}
+
+/// Bytes that no compressor shortens, always the same (Marsaglia's xorshift).
+fn noise(length: usize) -> Vec<u8> {
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let words = std::iter::repeat_with(|| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state.to_le_bytes()
+    });
+    words.flatten().take(length).collect()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::noise;
+    use std::collections::HashSet;
+
+    #[test]
+    fn noise_is_the_same_every_time_and_never_repeats() {
+        let noise = noise(80_003);
+        assert_eq!(noise.len(), 80_003);
+        assert_eq!(noise, super::noise(80_003));
+        let words: HashSet<&[u8]> = noise.chunks_exact(8).collect();
+        assert_eq!(words.len(), 10_000);
+    }
+}

@@ -1,0 +1,85 @@
+//! The room everything is about: a server with its systems on one host, ready for machines.
+
+use std::fs;
+use std::net::Ipv4Addr;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+
+use crate::{BtServer, Host, Machine, Machines, Room, Spec, Stop};
+
+/// Long enough to hash, to listen for other servers, and for a computer that compiles meanwhile.
+const READY: Duration = Duration::from_secs(90);
+
+/// What a classroom is made of.
+#[derive(Clone, Debug)]
+pub struct Plan<'a> {
+    /// The finished bt-server.
+    pub program: &'a Path,
+    /// The settings, as `Boottorrent.yaml` has them.
+    pub settings: &'a str,
+    /// Further options of bt-server.
+    pub options: &'a [&'a str],
+    /// What the server's network card sends at most, in Mbit/s.
+    pub server_rate: Option<u32>,
+    /// Where `server.log` and the machines' `serial-NAME.log` go; must exist.
+    pub logs: &'a Path,
+}
+
+/// A room with a serving bt-server in it. Dropping it ends the server, then everything else.
+#[derive(Debug)]
+pub struct Classroom {
+    // In this order they are dropped: the server ends in order before its room does.
+    server: BtServer,
+    host: Host,
+    room: Room,
+}
+
+impl Classroom {
+    /// The server's address; the room's network has 24 bits.
+    pub const SERVER: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 1);
+
+    /// Makes the room, lets `furnish` put systems into the `oss` folder it is given, starts the
+    /// server and waits until it serves.
+    pub fn open(
+        plan: &Plan<'_>,
+        furnish: impl FnOnce(&Path) -> Result<()>,
+        stop: &Stop,
+    ) -> Result<Classroom> {
+        let mut room = Room::new(stop)?;
+        room.keep_logs_in(plan.logs);
+        let oss = room.scratch().join("oss");
+        fs::create_dir(&oss)?;
+        furnish(&oss).context("cannot make the systems to boot")?;
+        fs::write(room.scratch().join("Boottorrent.yaml"), plan.settings)?;
+        let host = room.host(Some((Self::SERVER, 24)))?;
+        if let Some(rate) = plan.server_rate {
+            host.limit_sending(rate)?;
+        }
+        let log = plan.logs.join("server.log");
+        let mut server = BtServer::start(&room, &host, plan.program, &oss, plan.options, &log)?;
+        server.wait_until_it_serves(&host, READY)?;
+        Ok(Classroom { server, host, room })
+    }
+
+    /// Plugs in a machine and switches it on.
+    pub fn machine(&mut self, spec: &Spec) -> Result<Machine> {
+        self.room.machine(spec)
+    }
+
+    /// The server's word on all machines.
+    pub fn machines(&self) -> Result<Machines> {
+        self.server.machines(&self.host)
+    }
+
+    /// The server itself.
+    pub fn server(&mut self) -> &mut BtServer {
+        &mut self.server
+    }
+
+    /// The room, to plug in more.
+    pub fn room(&mut self) -> &mut Room {
+        &mut self.room
+    }
+}
