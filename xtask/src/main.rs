@@ -1,12 +1,25 @@
 //! The build helper: `cargo xtask TASK`. A list of tasks; each lives in the module of its name.
 
 mod boot;
+mod cargo;
 mod demo;
+mod dist;
+mod phase1;
+mod places;
+mod run;
+mod setup;
+mod stamp;
+mod test;
+mod tidy;
 
 use clap::{Parser, Subcommand};
 
 #[derive(Parser)]
-#[command(name = "cargo xtask", about = "Builds, tests and shows bt-server")]
+#[command(
+    name = "cargo xtask",
+    bin_name = "cargo xtask",
+    about = "Builds, tests and shows bt-server"
+)]
 struct Cli {
     #[command(subcommand)]
     task: Task,
@@ -14,15 +27,30 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Task {
-    /// Two virtual machines, from power-on to their operating system, in a private room
+    /// Install the Debian packages that building and testing need
+    Setup,
+    /// Build the small Linux that every machine starts first
+    Phase1,
+    /// Build target/dist/bt-server: one static file with phase 1 inside
+    Dist,
+    /// Boot two virtual machines, from power-on to their operating system, in a private room
     Demo(demo::Args),
-    /// One test boot
+    /// Boot one virtual machine
     Boot(boot::Args),
+    /// Run everything that CI runs
+    Test,
+    /// Check the sentences of crates/README.md that a machine can check
+    Tidy,
 }
 
 fn main() -> anyhow::Result<()> {
     match Cli::parse().task {
+        Task::Setup => setup::task(),
+        Task::Phase1 => phase1::task(),
+        Task::Dist => dist::task(),
         Task::Demo(args) => demo::run(args),
         Task::Boot(args) => boot::run(args),
+        Task::Test => test::task(),
+        Task::Tidy => tidy::task(),
     }
 }

@@ -1,0 +1,196 @@
+//! `cargo xtask phase1`: the small Linux that every machine starts before its own, from Debian packages and bttui.
+//!
+//! Reads `phase1/`, writes `target/phase1/image/`; needs no root. Skipped when nothing that goes into it has changed.
+
+mod archives;
+mod manifest;
+mod modules;
+mod packages;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use anyhow::{Context, Result, ensure};
+use sha2::{Digest, Sha256};
+
+use crate::{cargo, places, setup, stamp::Stamp};
+use manifest::Manifest;
+use packages::Package;
+
+/// What each machine fetches, beside its loader and the site's torrents.gz.
+const ON_THE_WIRE: [&str; 3] = ["bzImage", "rootfs.gz", "diff.gz"];
+/// More than this makes a room of machines wait.
+const LIMIT: u64 = 16_000_000;
+
+/// The loaders: package, path in it. They keep their file names.
+const LOADERS: [(&str, &str); 7] = [
+    ("pxelinux", "usr/lib/PXELINUX/lpxelinux.0"),
+    ("pxelinux", "usr/lib/PXELINUX/pxelinux.0"),
+    (
+        "syslinux-common",
+        "usr/lib/syslinux/modules/bios/ldlinux.c32",
+    ),
+    ("ipxe", "usr/lib/ipxe/undionly.kpxe"),
+    ("ipxe", "usr/lib/ipxe/ipxe.pxe"),
+    ("ipxe", "usr/lib/ipxe/snponly.efi"),
+    ("ipxe", "boot/ipxe.efi"),
+];
+
+/// Builds phase 1 where it is out of date, and says what travels to each machine.
+pub(crate) fn task() -> Result<()> {
+    let manifest = build()?;
+    println!("Phase 1, on the wire for each machine:");
+    let files = ON_THE_WIRE
+        .iter()
+        .filter_map(|name| manifest.files.iter().find(|file| file.name == *name));
+    for file in files {
+        println!("  {:<12}{:>12} bytes", file.name, file.size);
+    }
+    println!(
+        "  {:<12}{:>12} bytes of at most {LIMIT}",
+        "sum",
+        on_the_wire(&manifest)
+    );
+    println!("in {}", places::image().display());
+    Ok(())
+}
+
+/// Builds phase 1 where it is out of date.
+pub(crate) fn build() -> Result<Manifest> {
+    setup::ensure()?;
+    let wanted = packages::wanted(&fs::read_to_string(
+        places::root().join("phase1/packages.txt"),
+    )?)?;
+    let packages: Vec<Package> = wanted
+        .iter()
+        .map(packages::resolve)
+        .collect::<Result<_>>()?;
+    let bttui = cargo::build_static("bttui", "phase1", &[])?;
+
+    let stamp = inputs(&packages, &bttui)?;
+    let image = places::image();
+    if stamp.is_current()
+        && let Ok(manifest) = manifest::read(&image)
+    {
+        return Ok(manifest);
+    }
+    let started = Instant::now();
+    let manifest = make(&packages, &bttui, &image).context("phase 1 could not be made")?;
+    stamp.write()?;
+    eprintln!("Phase 1 made in {:.1} s.", started.elapsed().as_secs_f64());
+    Ok(manifest)
+}
+
+/// Lower-case hex of the SHA-256.
+fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+/// All that decides what the image is: recipe, ingredients and the tool that follows the recipe.
+fn inputs(packages: &[Package], bttui: &Path) -> Result<Stamp> {
+    let mut stamp = Stamp::new(places::phase1().join("stamp"));
+    for folder in ["phase1", "xtask/src/phase1", "crates/initrd/src"] {
+        stamp.folder(&places::root().join(folder))?;
+    }
+    stamp.file(&places::root().join("xtask/src/phase1.rs"))?;
+    stamp.file(bttui)?;
+    for package in packages {
+        stamp.text(&format!(
+            "{} {} {}",
+            package.name, package.version, package.sha256
+        ));
+    }
+    Ok(stamp)
+}
+
+fn make(packages: &[Package], bttui: &Path, image: &Path) -> Result<Manifest> {
+    let work = places::phase1();
+    fs::create_dir_all(work.join("packages"))?;
+    let mut trees = Vec::new();
+    for package in packages {
+        eprintln!("  {} {}", package.name, package.version);
+        let file = packages::fetch(package, &work.join("packages"))?;
+        trees.push((
+            package,
+            packages::unpack(package, &file, &work.join("unpacked"))?,
+        ));
+    }
+    let tree = |start: &str| -> Result<PathBuf> {
+        let found = trees
+            .iter()
+            .find(|(package, _)| package.name.starts_with(start));
+        Ok(found
+            .with_context(|| format!("phase1/packages.txt names no {start}"))?
+            .1
+            .clone())
+    };
+
+    let fresh = image.with_extension("part");
+    if fresh.exists() {
+        fs::remove_dir_all(&fresh)?;
+    }
+    fs::create_dir_all(&fresh)?;
+    let kernel = tree("linux-image-")?;
+    let list = fs::read_to_string(places::root().join("phase1/modules.txt"))?;
+    let picked = modules::pick(&kernel, &list, &work.join("modules"))?;
+    fs::copy(
+        modules::kernel(&kernel, &picked.release),
+        fresh.join("bzImage"),
+    )?;
+    let skeleton = places::root().join("phase1");
+    let rootfs = archives::rootfs(
+        &tree("busybox-static")?.join("bin/busybox"),
+        &picked,
+        &skeleton.join("rootfs"),
+    )?;
+    archives::pack(&rootfs, &fresh.join("rootfs.gz"))?;
+    archives::pack(
+        &archives::layer(bttui, &skeleton.join("layer"))?,
+        &fresh.join("diff.gz"),
+    )?;
+    for (package, path) in LOADERS {
+        let from = tree(package)?.join(path);
+        let name = from.file_name().expect("a loader is a file").to_owned();
+        fs::copy(&from, fresh.join(name))
+            .with_context(|| format!("{package} no longer holds {path}"))?;
+    }
+
+    let mut parts: Vec<_> = trees
+        .iter()
+        .map(|(package, tree)| manifest::part(package, tree))
+        .collect::<Result<_>>()?;
+    parts.push(manifest::bttui()?);
+    let manifest = Manifest {
+        packages: parts,
+        crates: manifest::crates()?,
+        files: manifest::files(&fresh)?,
+    };
+    let sum = on_the_wire(&manifest);
+    ensure!(
+        sum <= LIMIT,
+        "{sum} bytes for each machine, more than {LIMIT}: what grew? See phase1/README.md"
+    );
+    fs::write(
+        fresh.join("manifest.json"),
+        serde_json::to_vec_pretty(&manifest)?,
+    )?;
+
+    if image.exists() {
+        fs::remove_dir_all(image)?;
+    }
+    fs::rename(&fresh, image)?;
+    Ok(manifest)
+}
+
+fn on_the_wire(manifest: &Manifest) -> u64 {
+    manifest
+        .files
+        .iter()
+        .filter(|file| ON_THE_WIRE.contains(&file.name.as_str()))
+        .map(|file| file.size)
+        .sum()
+}

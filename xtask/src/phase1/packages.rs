@@ -1,0 +1,263 @@
+//! Debian packages as phase 1 takes them: found in apt's lists, fetched and verified by apt, unpacked without installing.
+//!
+//! Never installs anything and needs no root; which mirror they come from is this machine's own business.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail, ensure};
+
+use crate::{run, setup};
+
+/// A line of `phase1/packages.txt`.
+pub(super) struct Wanted {
+    /// The package's name, or that of one which only depends on it.
+    pub(super) name: String,
+    /// The licence to name where the package's copyright file does not say it in a form for machines.
+    pub(super) licence: Option<String>,
+}
+
+/// A package in one version, as apt's lists describe it.
+#[derive(Clone, Debug)]
+pub(super) struct Package {
+    /// Its name in the archive.
+    pub(super) name: String,
+    /// Its version in the archive.
+    pub(super) version: String,
+    /// `amd64` or `all`.
+    pub(super) architecture: String,
+    /// The source package it was built from.
+    pub(super) source: String,
+    /// That source's version.
+    pub(super) source_version: String,
+    /// Other sources whose code is in the binary, as `name (= version)`.
+    pub(super) built_using: Vec<String>,
+    /// SHA-256 of the package file, which apt's signed lists vouch for.
+    pub(super) sha256: String,
+    /// The licence of its [`Wanted`].
+    pub(super) licence: Option<String>,
+}
+
+/// Reads the package list.
+pub(super) fn wanted(list: &str) -> Result<Vec<Wanted>> {
+    let lines = list
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty() && !line.starts_with('#'));
+    lines
+        .map(|line| {
+            let mut words = line.split_whitespace();
+            let (Some(name), Some(licence), Some(_why)) =
+                (words.next(), words.next(), words.next())
+            else {
+                bail!("phase1/packages.txt: \"{line}\" is not PACKAGE LICENCE WHAT-WE-TAKE");
+            };
+            Ok(Wanted {
+                name: name.to_owned(),
+                licence: (licence != "-").then(|| licence.to_owned()),
+            })
+        })
+        .collect()
+}
+
+/// The newest version of a package in apt's lists; asks no network unless the lists don't know it at all.
+pub(super) fn resolve(wanted: &Wanted) -> Result<Package> {
+    let record = match record(&wanted.name) {
+        Ok(record) => record,
+        Err(_) => {
+            setup::refresh_lists()?;
+            record(&wanted.name)?
+        }
+    };
+    let record = match followed(&record) {
+        Some(real) => self::record(&real)?,
+        None => record,
+    };
+    let mut package = parse(&record).with_context(|| format!("apt's record of {}", wanted.name))?;
+    package.licence.clone_from(&wanted.licence);
+    Ok(package)
+}
+
+/// Fetches the package file into `folder`, unless it is there; apt checks it against the signed lists.
+pub(super) fn fetch(package: &Package, folder: &Path) -> Result<PathBuf> {
+    let file = folder.join(file_name(package));
+    if file.is_file() && super::sha256(&fs::read(&file)?) == package.sha256 {
+        return Ok(file);
+    }
+    // A folder of its own: apt spells the version in its own way, and half a download must not look like a whole one.
+    let fresh = folder.join(format!("{}.part", package.name));
+    fs::create_dir_all(&fresh)?;
+    let mut apt = Command::new("apt-get");
+    if run::is_root() {
+        // apt would fetch as the user _apt, who cannot write here, and warn about it.
+        apt.args(["-o", "APT::Sandbox::User=root"]);
+    }
+    apt.args([
+        "-q",
+        "download",
+        &format!("{}={}", package.name, package.version),
+    ])
+    .current_dir(&fresh);
+    run::run(&mut apt).with_context(|| {
+        format!(
+            "could not fetch {} {}; are apt's lists current?",
+            package.name, package.version
+        )
+    })?;
+    let fetched = fs::read_dir(&fresh)?
+        .next()
+        .context("apt-get download left no file")??
+        .path();
+    ensure!(
+        super::sha256(&fs::read(&fetched)?) == package.sha256,
+        "{} is not what apt's lists name",
+        fetched.display()
+    );
+    fs::rename(&fetched, &file)?;
+    fs::remove_dir(&fresh)?;
+    Ok(file)
+}
+
+/// Unpacks a package file below `folder` and gives the folder that holds its tree; once only for each version.
+pub(super) fn unpack(package: &Package, file: &Path, folder: &Path) -> Result<PathBuf> {
+    let tree = folder.join(file_name(package).trim_end_matches(".deb"));
+    if tree.is_dir() {
+        return Ok(tree);
+    }
+    fs::create_dir_all(folder)?;
+    // Trees of older versions are never used again, and the kernel's is 400 MB.
+    for old in fs::read_dir(folder)? {
+        let old = old?;
+        if old
+            .file_name()
+            .to_string_lossy()
+            .starts_with(&format!("{}_", package.name))
+        {
+            fs::remove_dir_all(old.path())?;
+        }
+    }
+    let half = folder.join(format!("{}.part", package.name));
+    if half.exists() {
+        fs::remove_dir_all(&half)?;
+    }
+    run::run(
+        Command::new("dpkg-deb")
+            .arg("--extract")
+            .arg(file)
+            .arg(&half),
+    )?;
+    fs::rename(&half, &tree)?;
+    Ok(tree)
+}
+
+/// As apt names it, but for characters a file name may have anyway.
+fn file_name(package: &Package) -> String {
+    let version = package.version.replace(':', "%3a");
+    format!("{}_{version}_{}.deb", package.name, package.architecture)
+}
+
+fn record(name: &str) -> Result<String> {
+    let text = run::output(Command::new("apt-cache").args(["show", "--no-all-versions", name]))?;
+    ensure!(
+        field(&text, "Package").is_some(),
+        "apt knows no package {name}"
+    );
+    Ok(text)
+}
+
+/// `linux-image-amd64` holds nothing and depends on `linux-image-6.1.0-56-amd64 (= 6.1.192-2)`: the name to go on with
+/// when the only thing a package depends on is one whose name begins as its own.
+fn followed(record: &str) -> Option<String> {
+    let (name, depends) = (field(record, "Package")?, field(record, "Depends")?);
+    let stem = name.rsplit_once('-')?.0;
+    let only = (!depends.contains(',')).then(|| depends.split_whitespace().next())??;
+    (only.starts_with(stem) && depends.contains("(= ")).then(|| only.to_owned())
+}
+
+fn parse(record: &str) -> Result<Package> {
+    let must = |key| field(record, key).with_context(|| format!("no field {key}"));
+    let (name, version) = (must("Package")?, must("Version")?);
+    // "Source: syslinux", "Source: busybox (1:1.35.0-4)", or none when both are the same.
+    let source = field(record, "Source").unwrap_or(name);
+    let (source, source_version) = match source.split_once(" (") {
+        Some((source, rest)) => (source, rest.trim_end_matches(')')),
+        None => (source, version),
+    };
+    Ok(Package {
+        name: name.to_owned(),
+        version: version.to_owned(),
+        architecture: must("Architecture")?.to_owned(),
+        source: source.to_owned(),
+        source_version: source_version.to_owned(),
+        built_using: field(record, "Built-Using")
+            .map(|list| list.split(", ").map(str::to_owned).collect())
+            .unwrap_or_default(),
+        sha256: must("SHA256")?.to_owned(),
+        licence: None,
+    })
+}
+
+/// The one-line field of a control record (of its first paragraph, where there are several).
+fn field<'a>(record: &'a str, key: &str) -> Option<&'a str> {
+    let paragraph = record.lines().take_while(|line| !line.is_empty());
+    paragraph
+        .filter_map(|line| line.split_once(": "))
+        .find_map(|(k, value)| (k == key).then(|| value.trim()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{field, followed, parse, wanted};
+
+    const META: &str = "Package: linux-image-amd64\nSource: linux-signed-amd64 (6.1.2+1)\nVersion: 6.1.2-1\n\
+        Depends: linux-image-6.1.0-9-amd64 (= 6.1.2-1)\nArchitecture: amd64\nSHA256: ab\n";
+    const BUSYBOX: &str = "Package: busybox-static\nSource: busybox (1:1.35.0-4)\nVersion: 1:1.35.0-4+b1\n\
+        Architecture: amd64\nBuilt-Using: glibc (= 2.36-9), other (= 1)\nSHA256: cd\n\nPackage: older\nDepends: x\n";
+
+    #[test]
+    fn a_package_that_only_names_another_is_followed() {
+        assert_eq!(followed(META).as_deref(), Some("linux-image-6.1.0-9-amd64"));
+        assert_eq!(followed(BUSYBOX), None);
+        let two = META.replace("(= 6.1.2-1)\nArch", "(= 6.1.2-1), kmod\nArch");
+        assert_eq!(followed(&two), None);
+        assert_eq!(followed("Package: ipxe-qemu\nDepends: ipxe-extra\n"), None);
+    }
+
+    #[test]
+    fn source_and_built_using_are_named_with_their_versions() {
+        let package = parse(BUSYBOX).unwrap();
+        assert_eq!(
+            (package.source.as_str(), package.source_version.as_str()),
+            ("busybox", "1:1.35.0-4")
+        );
+        assert_eq!(package.built_using, ["glibc (= 2.36-9)", "other (= 1)"]);
+        let plain = parse("Package: ipxe\nVersion: 1\nArchitecture: all\nSHA256: ef\n").unwrap();
+        assert_eq!(
+            (plain.source.as_str(), plain.source_version.as_str()),
+            ("ipxe", "1")
+        );
+        assert!(
+            parse("Package: ipxe\nVersion: 1\nArchitecture: all\n").is_err(),
+            "no checksum"
+        );
+    }
+
+    #[test]
+    fn only_the_first_paragraph_counts() {
+        assert_eq!(field(BUSYBOX, "Depends"), None);
+    }
+
+    #[test]
+    fn the_list_of_phase_1_is_well_formed() {
+        let list = wanted(include_str!("../../../phase1/packages.txt")).unwrap();
+        assert!(
+            list.iter()
+                .any(|w| w.name == "linux-image-amd64" && w.licence.is_none())
+        );
+        assert!(
+            wanted("busybox-static GPL-2.0-only\n").is_err(),
+            "a package with no reason"
+        );
+    }
+}
