@@ -4,9 +4,20 @@
 //! It only reads. It never changes the user it runs as: whether the user the server drops to could
 //! read the payload is decided from owners and mode bits.
 
-use std::path::PathBuf;
+use std::{
+    fs,
+    io::{self, Read},
+    path::{Path, PathBuf},
+};
 
-use catalog::{Problem, Settings, System};
+use catalog::{PayloadFile, Problem, Settings, System};
+
+mod access;
+mod oss;
+mod places;
+mod walk;
+
+use self::{access::Reader, oss::Folder};
 
 /// Where to look, as the command line says.
 #[derive(Clone, Debug, Default)]
@@ -28,7 +39,7 @@ pub struct Loaded {
     pub settings_file: Option<PathBuf>,
     /// The folder of the systems.
     pub oss: PathBuf,
-    /// The usable systems, sorted by folder name.
+    /// The systems without errors, sorted by folder name.
     pub systems: Vec<LoadedSystem>,
     /// All problems, errors and warnings.
     pub problems: Vec<Problem>,
@@ -70,12 +81,121 @@ impl LoadedSystem {
 }
 
 /// Reads settings and systems.
-pub fn load(_sources: &Sources) -> Loaded {
-    Loaded {
+pub fn load(sources: &Sources) -> Loaded {
+    let places = places::find(sources);
+    let mut loaded = Loaded {
         settings: Settings::default(),
-        settings_file: None,
-        oss: PathBuf::from("oss"),
+        settings_file: places.settings,
+        oss: places.oss,
         systems: Vec::new(),
-        problems: Vec::new(),
+        problems: places.problems,
+    };
+    if let Some(file) = &loaded.settings_file {
+        let shown = file.display().to_string();
+        match read_text(file) {
+            Ok(text) => {
+                let checked = catalog::settings(&shown, &text);
+                loaded.problems.extend(checked.problems);
+                loaded.settings = checked.value.unwrap_or_default();
+            }
+            Err(problem) => loaded.problems.push(problem),
+        }
     }
+    let reader = sources.as_user.map(|(uid, gid)| Reader { uid, gid });
+    let folders = oss::folders(&loaded.oss, reader, &mut loaded.problems);
+    load_systems(&mut loaded, folders);
+    loaded
 }
+
+/// Reads the systems, each by itself, then what shows only between them.
+fn load_systems(loaded: &mut Loaded, folders: Vec<Folder>) {
+    let mut all = Vec::new();
+    let mut settings = loaded.settings.clone();
+    for folder in folders {
+        let (system, problems) = read_system(&folder);
+        match system {
+            Some(system) => {
+                all.push((system.clone(), folder.config_shown()));
+                if !problems.iter().any(Problem::is_error) {
+                    loaded.systems.push(LoadedSystem {
+                        system,
+                        config: folder.config_shown(),
+                        root: folder.root,
+                        files: folder.files,
+                    });
+                }
+            }
+            // It may be the one that default_os names: don't call that one unknown.
+            None => {
+                settings.default_os = None;
+                settings.timeout.value = -1;
+            }
+        }
+        loaded.problems.extend(problems);
+    }
+    let between = catalog::together(&settings, &loaded.settings_name(), &all);
+    loaded.problems.extend(between);
+}
+
+fn read_system(folder: &Folder) -> (Option<System>, Vec<Problem>) {
+    let mut problems = folder.problems.clone();
+    let payload = |file: &metainfo::FileEntry| PayloadFile {
+        path: file.path.join("/"),
+        size: file.length,
+    };
+    let files: Vec<PayloadFile> = folder.files.iter().map(payload).collect();
+    let text = match folder.config.as_deref().map(read_text).transpose() {
+        Ok(text) => text,
+        Err(problem) => {
+            problems.push(Problem {
+                file: folder.config_shown(),
+                ..problem
+            });
+            return (None, problems);
+        }
+    };
+    let shown = folder.config_shown();
+    let config = text.as_deref().map(|text| (shown.as_str(), text));
+    let checked = catalog::system(&folder.name, &files, config);
+    problems.extend(checked.problems.into_iter().map(|problem| match config {
+        Some(_) => problem,
+        // The catalog knows the folder's name only; people know where it is.
+        None => Problem {
+            file: folder.shown.clone(),
+            ..problem
+        },
+    }));
+    (checked.value, problems)
+}
+
+/// Most bytes of a configuration file that are read at all.
+const LONGEST_TEXT: u64 = 1 << 20;
+
+fn read_text(file: &Path) -> Result<String, Problem> {
+    let shown = file.display().to_string();
+    let failed = |error: &io::Error| {
+        let what = format!("cannot be read: {error}");
+        Problem::error(&shown, what, "make it a text file that this user may read")
+    };
+    // Opening a pipe or a device instead could wait for ever.
+    if !fs::metadata(file)
+        .map_err(|error| failed(&error))?
+        .is_file()
+    {
+        let remedy = "put a text file in its place";
+        return Err(Problem::error(&shown, "is not a file", remedy));
+    }
+    let mut bytes = Vec::new();
+    let opened =
+        fs::File::open(file).and_then(|file| file.take(LONGEST_TEXT).read_to_end(&mut bytes));
+    opened.map_err(|error| failed(&error))?;
+    String::from_utf8(bytes).map_err(|error| {
+        let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        let line = before.iter().filter(|&&byte| byte == b'\n').count() as u64 + 1;
+        let remedy = "save the file as UTF-8";
+        Problem::error(&shown, "is not UTF-8 text", remedy).at(Some(line))
+    })
+}
+
+#[cfg(test)]
+mod tests;

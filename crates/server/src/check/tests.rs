@@ -1,0 +1,390 @@
+//! Folders made for the purpose, and what is said about them.
+
+use std::os::unix::fs::{PermissionsExt, symlink};
+
+use super::*;
+
+/// An environment in a folder that goes away with it.
+struct Environment(tempfile::TempDir);
+
+impl Environment {
+    /// Settings that ask for nothing, and one good system.
+    fn new() -> Environment {
+        let environment = Environment(tempfile::tempdir().expect("a temporary folder"));
+        environment
+            .write("oss/tiny/vmlinuz", "kernel")
+            .write("oss/tiny/initrd", "ramdisk");
+        // What tempfile makes is for its owner only; these tests are about what is below it.
+        environment.mode("", 0o755);
+        environment
+    }
+
+    fn path(&self, path: &str) -> PathBuf {
+        self.0.path().join(path)
+    }
+
+    fn write(&self, path: &str, text: &str) -> &Environment {
+        let path = self.path(path);
+        fs::create_dir_all(path.parent().expect("a folder")).expect("folders");
+        fs::write(path, text).expect("a file");
+        self
+    }
+
+    fn link(&self, path: &str, target: &str) -> &Environment {
+        symlink(target, self.path(path)).expect("a link");
+        self
+    }
+
+    fn mode(&self, path: &str, mode: u32) -> &Environment {
+        fs::set_permissions(self.path(path), fs::Permissions::from_mode(mode)).expect("a mode");
+        self
+    }
+
+    fn load(&self) -> Loaded {
+        load(&Sources {
+            oss: Some(self.path("oss")),
+            ..Sources::default()
+        })
+    }
+
+    fn load_as(&self, uid: u32) -> Loaded {
+        load(&Sources {
+            oss: Some(self.path("oss")),
+            as_user: Some((uid, uid)),
+            ..Sources::default()
+        })
+    }
+
+    /// All problems as text, with the temporary folder's name taken out.
+    fn said(&self, loaded: &Loaded) -> String {
+        let text: String = loaded
+            .problems
+            .iter()
+            .map(|problem| format!("{problem}\n"))
+            .collect();
+        text.replace(&self.0.path().display().to_string(), "ENV")
+    }
+}
+
+fn paths(system: &LoadedSystem) -> Vec<String> {
+    system
+        .files
+        .iter()
+        .map(|file| file.path.join("/"))
+        .collect()
+}
+
+#[test]
+fn a_kernel_and_an_initrd_are_enough() {
+    let environment = Environment::new();
+    let loaded = environment.load();
+    assert_eq!(environment.said(&loaded), "");
+    assert_eq!(loaded.settings, Settings::default());
+    assert_eq!(loaded.settings_file, None);
+    let [tiny] = &loaded.systems[..] else {
+        panic!("{loaded:?}")
+    };
+    assert_eq!((tiny.system.name.as_str(), tiny.size()), ("tiny", 13));
+    assert_eq!(paths(tiny), ["initrd", "vmlinuz"]);
+    assert_eq!(
+        tiny.root,
+        environment.path("oss/tiny").canonicalize().unwrap()
+    );
+}
+
+#[test]
+fn the_description_is_not_payload_and_the_rest_is_sorted() {
+    let environment = Environment::new();
+    environment
+        .write("oss/tiny/config.yaml", "dispname: Tiny\ncmdline: quiet\n")
+        .write("oss/tiny/sub/config.yaml", "")
+        .write("oss/tiny/sub-a", "x")
+        .write("oss/tiny/.hidden", "x");
+    let loaded = environment.load();
+    assert_eq!(environment.said(&loaded), "");
+    let [tiny] = &loaded.systems[..] else {
+        panic!("{loaded:?}")
+    };
+    assert_eq!(
+        paths(tiny),
+        [".hidden", "initrd", "sub-a", "sub/config.yaml", "vmlinuz"]
+    );
+    assert_eq!(tiny.system.dispname, "Tiny");
+    assert!(
+        tiny.config.ends_with("oss/tiny/config.yaml"),
+        "{}",
+        tiny.config
+    );
+}
+
+#[test]
+fn settings_are_found_beside_or_in_oss_or_where_told() {
+    let timeout = |sources: Sources| {
+        let loaded = load(&sources);
+        assert!(loaded.problems.is_empty(), "{:?}", loaded.problems);
+        (loaded.settings.timeout.value, loaded.systems.len())
+    };
+    let text = "boottorrent: {timeout: 7}";
+    let beside = Environment::new();
+    beside.write("Boottorrent.yaml", text);
+    let inside = Environment::new();
+    inside.write("oss/Boottorrent.yaml", text);
+    let oss = |environment: &Environment, path: &str| Sources {
+        oss: Some(environment.path(path)),
+        ..Sources::default()
+    };
+    assert_eq!(timeout(oss(&beside, "oss")), (7, 1));
+    assert_eq!(timeout(oss(&beside, "oss/")), (7, 1));
+    assert_eq!(timeout(oss(&beside, "oss/tiny/..")), (7, 1));
+    assert_eq!(timeout(oss(&beside, "")), (7, 1), "a whole environment");
+    let config = Some(beside.path("Boottorrent.yaml"));
+    assert_eq!(
+        timeout(Sources {
+            config,
+            ..Sources::default()
+        }),
+        (7, 1)
+    );
+    assert_eq!(timeout(oss(&inside, "oss")), (7, 1));
+}
+
+#[test]
+fn every_problem_of_every_file_is_said_at_once() {
+    let environment = Environment::new();
+    environment
+        .write(
+            "Boottorrent.yaml",
+            "boottorrent:\n  timeout: soon\n  default_os: Debain\n",
+        )
+        .write("oss/a/config.yaml", "dispname: Debian\nkernel: vmlinux\n")
+        .write("oss/a/vmlinuz", "x")
+        .write("oss/b/config.yaml", "dispname: Debian\nmethod: kexek\n")
+        .write("oss/c/nothing", "x")
+        .write("oss/d/config.yml", "dispname: D\n")
+        .write("oss/d/vmlinuz", "x")
+        .write("oss/d/initrd", "x");
+    let loaded = environment.load();
+    let said = environment.said(&loaded);
+    for expected in [
+        "ENV/Boottorrent.yaml:2: error: boottorrent.timeout must be a whole number (found: soon)",
+        "ENV/Boottorrent.yaml:3: error: boottorrent.default_os names no system (found: Debain)",
+        "ENV/oss/a/config.yaml:2: error: kernel names a file that is not in this folder (found: vmlinux)",
+        "ENV/oss/b/config.yaml:2: error: method must be one of",
+        "ENV/oss/b/config.yaml:1: error: dispname is the same as in ENV/oss/a/config.yaml (found: Debian)",
+        "ENV/oss/c: error: has no config.yaml and no file that looks like the kernel",
+        "ENV/oss/c: error: has no config.yaml and no file that looks like the initrd",
+        "ENV/oss/d/config.yml: error: is not read under this name",
+    ] {
+        assert!(said.contains(expected), "{expected}\nnot in\n{said}");
+    }
+    assert_eq!(loaded.problems.len(), 8, "{said}");
+    assert!(loaded.has_errors());
+    let names: Vec<_> = loaded
+        .systems
+        .iter()
+        .map(|one| one.system.name.as_str())
+        .collect();
+    assert_eq!(names, ["tiny"], "only what has no errors is a system");
+}
+
+#[test]
+fn a_description_that_cannot_be_read_hides_no_default() {
+    let environment = Environment::new();
+    environment
+        .write(
+            "Boottorrent.yaml",
+            "boottorrent: {default_os: Other, timeout: 0}",
+        )
+        .write("oss/other/config.yaml", "dispname: Other\nkernel: [\n");
+    let said = environment.said(&environment.load());
+    assert!(said.contains("ENV/oss/other/config.yaml:"), "{said}");
+    assert_eq!(said.matches("error:").count(), 1, "{said}");
+}
+
+#[test]
+fn links_stay_inside_oss() {
+    let environment = Environment::new();
+    environment
+        .write("elsewhere/secret", "x")
+        .link("oss/tiny/inside", "vmlinuz")
+        .link("oss/again", "tiny")
+        .write("oss/linked/x", "x")
+        .link("oss/linked/vmlinuz", "../tiny/vmlinuz")
+        .link("oss/linked/initrd", "../tiny/initrd");
+    let loaded = environment.load();
+    assert_eq!(loaded.systems.len(), 3, "{}", environment.said(&loaded));
+    let linked = &loaded.systems[1];
+    assert_eq!((linked.system.name.as_str(), linked.size()), ("linked", 14));
+
+    environment
+        .link("oss/tiny/out", "../../elsewhere/secret")
+        .link("oss/tiny/passwd", "/etc/passwd")
+        .link("oss/tiny/dangling", "nowhere")
+        .link("oss/tiny/loop", "..")
+        .link("oss/tiny/self", "self")
+        .link("oss/outside", "../elsewhere");
+    let loaded = environment.load();
+    let said = environment.said(&loaded);
+    for expected in [
+        "ENV/oss/tiny/out: error: is a symbolic link that leaves oss, to ../../elsewhere/secret",
+        "ENV/oss/tiny/passwd: error: is a symbolic link that leaves oss, to /etc/passwd",
+        "ENV/oss/tiny/dangling: error: is a symbolic link to nowhere, which cannot be reached",
+        "ENV/oss/tiny/self: error: is a symbolic link to self, which cannot be reached",
+        "ENV/oss/tiny/loop: error: is a symbolic link to a folder it lies in",
+        "ENV/oss/outside: error: is a symbolic link that leaves oss, to ../elsewhere",
+        "remedy: copy what it points to into its place, or mount that there",
+    ] {
+        assert!(said.contains(expected), "{expected}\nnot in\n{said}");
+    }
+    // `again` is the same folder once more.
+    assert_eq!(said.matches("error:").count(), 5 + 5 + 1, "{said}");
+}
+
+#[test]
+fn what_is_no_file_is_refused() {
+    let environment = Environment::new();
+    let socket = environment.path("oss/tiny/socket");
+    let _listener = std::os::unix::net::UnixListener::bind(socket).expect("a socket");
+    nix::unistd::mkfifo(
+        &environment.path("oss/tiny/pipe"),
+        nix::sys::stat::Mode::S_IRWXU,
+    )
+    .expect("a pipe");
+    nix::unistd::mkfifo(
+        &environment.path("Boottorrent.yaml"),
+        nix::sys::stat::Mode::S_IRWXU,
+    )
+    .expect("a pipe");
+    let said = environment.said(&environment.load());
+    assert!(
+        said.contains("ENV/oss/tiny/socket: error: is neither a file nor a folder"),
+        "{said}"
+    );
+    assert!(
+        said.contains("ENV/oss/tiny/pipe: error: is neither a file nor a folder"),
+        "{said}"
+    );
+    assert!(
+        said.contains("ENV/Boottorrent.yaml: error: is not a file"),
+        "{said}"
+    );
+}
+
+/// Nobody's numbers, as Debian has them; no file here belongs to them.
+const NOBODY: u32 = 65534;
+
+#[test]
+fn what_the_user_it_drops_to_cannot_read_is_said_with_the_remedy() {
+    let environment = Environment::new();
+    environment
+        .write("oss/tiny/sub/module", "x")
+        .write("oss/tiny/sub/other", "x");
+    let open = environment.load_as(NOBODY);
+    assert!(
+        !environment.said(&open).contains("oss/tiny"),
+        "all of it is readable"
+    );
+
+    environment.mode("oss/tiny/vmlinuz", 0o600);
+    let said = environment.said(&environment.load_as(NOBODY));
+    assert!(said.contains("ENV/oss/tiny: error: vmlinuz cannot be read by user 65534, to whom the server drops (found: mode 0600"), "{said}");
+    assert!(
+        said.contains(
+            "remedy: run `chmod -R a+rX ENV/oss/tiny`, or name a user who may with --user"
+        ),
+        "{said}"
+    );
+
+    environment
+        .mode("oss/tiny/sub", 0o700)
+        .mode("oss/tiny/initrd", 0o640);
+    let said = environment.said(&environment.load_as(NOBODY));
+    assert!(
+        said.contains("ENV/oss/tiny: error: initrd and 2 more cannot be read"),
+        "{said}"
+    );
+    assert_eq!(said.matches("error:").count(), 1, "{said}");
+
+    environment.mode("", 0o700);
+    let said = environment.said(&environment.load_as(NOBODY));
+    assert!(
+        said.contains("ENV: error: cannot be entered by user 65534"),
+        "{said}"
+    );
+    assert!(
+        said.contains("run `chmod a+x ENV`, put oss into /srv, or name a user who may"),
+        "{said}"
+    );
+    assert_eq!(
+        environment.said(&environment.load_as(0)),
+        "",
+        "root reads everything"
+    );
+}
+
+#[test]
+fn an_oss_that_is_none_says_what_to_do() {
+    let environment = Environment::new();
+    let at = |path: &str| {
+        environment.said(&load(&Sources {
+            oss: Some(environment.path(path)),
+            ..Sources::default()
+        }))
+    };
+    let said = at("nowhere");
+    assert!(
+        said.contains("ENV/nowhere: error: does not exist") && said.contains("--oss"),
+        "{said}"
+    );
+    let said = at("oss/tiny/vmlinuz");
+    assert!(
+        said.contains("ENV/oss/tiny/vmlinuz: error: is not a folder"),
+        "{said}"
+    );
+    let said = at("oss/tiny");
+    assert!(
+        said.contains("holds files, but no folder with a system (found: initrd, vmlinuz)"),
+        "{said}"
+    );
+    assert!(
+        said.contains("remedy: make a folder for each system"),
+        "{said}"
+    );
+    environment
+        .write("oss/stray.iso", "x")
+        .write("oss/README", "x")
+        .write("oss/.git/x", "x");
+    let said = at("oss");
+    assert!(said.contains("ENV/oss: warning: holds files that belong to no system and are not offered (found: stray.iso)"), "{said}");
+    assert_eq!(said.lines().count(), 2, "{said}");
+}
+
+#[test]
+fn settings_that_cannot_be_read_are_named() {
+    let environment = Environment::new();
+    let missing = Sources {
+        config: Some(environment.path("other.yaml")),
+        ..Sources::default()
+    };
+    let said = environment.said(&load(&missing));
+    assert!(
+        said.contains("ENV/other.yaml: error: cannot be read: No such file"),
+        "{said}"
+    );
+    environment.write("boottorrent.yml", "boottorrent: {timeout: 1}");
+    let said = environment.said(&environment.load());
+    assert!(
+        said.contains("ENV/boottorrent.yml: error: is not read under this name"),
+        "{said}"
+    );
+    fs::write(
+        environment.path("Boottorrent.yaml"),
+        b"boottorrent:\n  timeout: \xff\n",
+    )
+    .unwrap();
+    let said = environment.said(&environment.load());
+    assert!(
+        said.contains("ENV/Boottorrent.yaml:2: error: is not UTF-8 text"),
+        "{said}"
+    );
+}

@@ -1,0 +1,271 @@
+//! One system's folder, file by file.
+//!
+//! Symbolic links are followed as long as they stay inside oss: what a machine gets must not depend
+//! on what lies elsewhere on this computer, and a link must not show the room more than the folder
+//! that was meant for it. Pipes, sockets and devices have no bytes to send.
+
+use std::{
+    fs::{self, Metadata},
+    io,
+    path::{Path, PathBuf},
+};
+
+use catalog::Problem;
+use metainfo::{FileEntry, is_payload};
+
+use super::{
+    access::{LIST, READ, Reader, Rights},
+    oss::Folder,
+};
+
+/// Most files and folders of one system.
+const MOST_ENTRIES: usize = 100_000;
+
+/// Most folders inside each other.
+const DEEPEST: usize = 64;
+
+/// What is wrong with an entry, and what to do about it.
+type Refusal = (String, String);
+
+/// Looks at everything in a system's folder. `oss` has no symbolic links in it.
+pub(super) fn folder(
+    name: &str,
+    shown: String,
+    root: PathBuf,
+    oss: &Path,
+    reader: Option<Reader>,
+) -> Folder {
+    let mut walk = Walk {
+        oss,
+        reader,
+        shown,
+        // A link back to oss would bring all other systems along.
+        inside: vec![oss.to_path_buf()],
+        entries: 0,
+        config: None,
+        files: Vec::new(),
+        unreadable: Vec::new(),
+        problems: Vec::new(),
+    };
+    walk.descend(&root, &mut Vec::new());
+    walk.files.sort_by_cached_key(|file| file.path.join("/"));
+    walk.misnamed_config();
+    walk.say_unreadable();
+    Folder {
+        name: name.to_owned(),
+        shown: walk.shown,
+        root,
+        config: walk.config,
+        files: walk.files,
+        problems: walk.problems,
+    }
+}
+
+/// The real place of an entry of `oss` and what is there.
+pub(super) fn resolve(path: &Path, oss: &Path) -> Result<(PathBuf, Metadata), Refusal> {
+    let failed = |error: &io::Error| {
+        let remedy = "make it readable, or remove it";
+        (format!("cannot be looked at: {error}"), remedy.to_owned())
+    };
+    let metadata = fs::symlink_metadata(path).map_err(|error| failed(&error))?;
+    if !metadata.is_symlink() {
+        return Ok((path.to_path_buf(), metadata));
+    }
+    let target = fs::read_link(path).unwrap_or_default();
+    let target = target.display();
+    let real = match path.canonicalize() {
+        Ok(real) => real,
+        Err(error) => {
+            let what = format!("is a symbolic link to {target}, which cannot be reached ({error})");
+            return Err((what, "correct or remove the link".to_owned()));
+        }
+    };
+    if !real.starts_with(oss) {
+        let what = format!("is a symbolic link that leaves oss, to {target}");
+        let remedy =
+            "copy what it points to into its place, or mount that there with `mount --bind`";
+        return Err((what, remedy.to_owned()));
+    }
+    let metadata = fs::metadata(&real).map_err(|error| failed(&error))?;
+    Ok((real, metadata))
+}
+
+struct Walk<'a> {
+    oss: &'a Path,
+    reader: Option<Reader>,
+    shown: String,
+    /// The real folders on the way to the one being read.
+    inside: Vec<PathBuf>,
+    entries: usize,
+    config: Option<PathBuf>,
+    files: Vec<FileEntry>,
+    /// Paths that the user the server drops to cannot read.
+    unreadable: Vec<String>,
+    problems: Vec<Problem>,
+}
+
+impl Walk<'_> {
+    /// Reads one folder; `at` is its path inside the system's folder.
+    fn descend(&mut self, real: &Path, at: &mut Vec<String>) {
+        if self.inside.iter().any(|outer| outer == real) {
+            let what = "is a symbolic link to a folder it lies in".to_owned();
+            self.refuse(at, (what, "remove the link".to_owned()));
+            return;
+        }
+        if self.inside.len() >= DEEPEST {
+            let what = format!("lies in more than {DEEPEST} folders");
+            self.refuse(at, (what, "use fewer folders inside each other".to_owned()));
+            return;
+        }
+        let names = match names(real) {
+            Ok(names) => names,
+            Err(error) => {
+                let what = format!("cannot be listed: {error}");
+                self.refuse(at, (what, "make it readable, or remove it".to_owned()));
+                return;
+            }
+        };
+        if let Ok(metadata) = fs::metadata(real) {
+            self.judge(&metadata, LIST, at);
+        }
+        self.inside.push(real.to_path_buf());
+        for name in names {
+            self.entries += 1;
+            if self.entries > MOST_ENTRIES {
+                if self.entries == MOST_ENTRIES + 1 {
+                    let what = format!("holds more than {MOST_ENTRIES} files and folders");
+                    let remedy = "pack them into one file, such as a file system image";
+                    self.problems
+                        .push(Problem::error(&self.shown, what, remedy));
+                }
+                break;
+            }
+            at.push(name.to_string_lossy().into_owned());
+            match name.to_str() {
+                Some(name) => self.entry(&real.join(name), at),
+                None => self.refuse(
+                    at,
+                    (
+                        "has a name that is not UTF-8".to_owned(),
+                        "rename it".to_owned(),
+                    ),
+                ),
+            }
+            at.pop();
+        }
+        self.inside.pop();
+    }
+
+    fn entry(&mut self, path: &Path, at: &mut Vec<String>) {
+        let (real, metadata) = match resolve(path, self.oss) {
+            Ok(found) => found,
+            Err(refusal) => return self.refuse(at, refusal),
+        };
+        if metadata.is_dir() {
+            return self.descend(&real, at);
+        }
+        if !metadata.is_file() {
+            let what = "is neither a file nor a folder, so there is nothing to send".to_owned();
+            return self.refuse(
+                at,
+                (
+                    what,
+                    "remove it; machines make their own devices".to_owned(),
+                ),
+            );
+        }
+        let path: Vec<&str> = at.iter().map(String::as_str).collect();
+        if !is_payload(&path) {
+            self.config = Some(real);
+            return;
+        }
+        if let Err(error) = metainfo::check_path(at) {
+            let what = format!("cannot be in a torrent: {error}");
+            return self.refuse(at, (what, "shorten the path".to_owned()));
+        }
+        self.judge(&metadata, READ, at);
+        if self.reader.is_none()
+            && let Err(error) = fs::File::open(&real)
+        {
+            let what = format!("cannot be read: {error}");
+            self.refuse(at, (what, "make it readable, or remove it".to_owned()));
+        }
+        self.files.push(FileEntry {
+            path: at.clone(),
+            length: metadata.len(),
+        });
+    }
+
+    fn judge(&mut self, metadata: &Metadata, need: u32, at: &[String]) {
+        let rights = Rights::from(metadata);
+        if self.reader.is_some_and(|reader| !reader.may(need, rights)) {
+            let path = if at.is_empty() {
+                ".".to_owned()
+            } else {
+                at.join("/")
+            };
+            self.unreadable.push(format!("{path}, {rights}"));
+        }
+    }
+
+    fn refuse(&mut self, at: &[String], (what, remedy): Refusal) {
+        let file = std::iter::once(self.shown.as_str()).chain(at.iter().map(String::as_str));
+        let file = file.collect::<Vec<_>>().join("/");
+        self.problems.push(Problem::error(&file, what, remedy));
+    }
+
+    /// One message for the whole system: they mostly have one cause and one remedy.
+    fn say_unreadable(&mut self) {
+        let (Some(reader), Some(first)) = (self.reader, self.unreadable.first()) else {
+            return;
+        };
+        let (path, rights) = first.split_once(", ").unwrap_or((first, ""));
+        let what = match self.unreadable.len() {
+            1 => format!(
+                "{path} cannot be read by user {}, to whom the server drops",
+                reader.uid
+            ),
+            n => format!(
+                "{path} and {} more cannot be read by user {}, to whom the server drops",
+                n - 1,
+                reader.uid
+            ),
+        };
+        let remedy = format!(
+            "run `chmod -R a+rX {}`, or name a user who may with --user",
+            self.shown
+        );
+        let problem = Problem::error(&self.shown, what, remedy).found(rights);
+        self.problems.push(problem);
+    }
+
+    /// A description under a name nobody reads would be sent to the machines and change nothing.
+    fn misnamed_config(&mut self) {
+        if self.config.is_some() {
+            return;
+        }
+        let looks_like =
+            |name: &str| ["config.yaml", "config.yml"].contains(&name.to_lowercase().as_str());
+        let found = self
+            .files
+            .iter()
+            .find(|file| matches!(&file.path[..], [name] if looks_like(name)));
+        if let Some(at) = found.map(|file| file.path.clone()) {
+            let what = "is not read under this name".to_owned();
+            self.refuse(&at, (what, "rename it to config.yaml".to_owned()));
+        }
+    }
+}
+
+fn names(folder: &Path) -> io::Result<Vec<std::ffi::OsString>> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        // One more than allowed is enough to refuse, and bounds the memory.
+        if names.len() > MOST_ENTRIES {
+            break;
+        }
+        names.push(entry?.file_name());
+    }
+    names.sort();
+    Ok(names)
+}
