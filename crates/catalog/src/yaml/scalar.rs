@@ -15,9 +15,8 @@ pub(crate) enum Plain {
     Int(Option<i64>),
     /// A number with a fraction, infinity or not-a-number. Nothing here takes one.
     Float,
-    /// A day or a moment. Nothing here takes one.
-    Date,
-    /// Any other word, and every quoted one.
+    /// Any other word, and every quoted one. Days and moments are among them: PyYAML makes objects
+    /// of those, but nothing here takes one, and as a name `2018-06-01` is what was meant.
     Text,
 }
 
@@ -29,7 +28,6 @@ impl Plain {
             Plain::Bool(_) => "a boolean",
             Plain::Int(_) => "a whole number",
             Plain::Float => "a number with a fraction",
-            Plain::Date => "a date",
             Plain::Text => "text",
         }
     }
@@ -46,8 +44,6 @@ pub(crate) fn resolve(word: &str) -> Plain {
         _ => int(word).unwrap_or_else(|| {
             if is_float(word) {
                 Plain::Float
-            } else if is_date(word) {
-                Plain::Date
             } else {
                 Plain::Text
             }
@@ -86,16 +82,18 @@ fn base_60(sign: &str, digits: &str) -> Option<Plain> {
     }
     let mut total: Option<i64> = first.parse().ok();
     for part in parts {
-        let two = matches!(part.len(), 1 | 2) && part.bytes().all(|b| b.is_ascii_digit());
-        let value: i64 = if two { part.parse().ok()? } else { return None };
-        if value > 59 {
-            return None;
-        }
+        let value = base_60_digits(part)?;
         total = total.and_then(|total| total.checked_mul(60)?.checked_add(value));
     }
     Some(Plain::Int(
         total.map(|total| if sign == "-" { -total } else { total }),
     ))
+}
+
+/// One or two digits, 0 to 59.
+fn base_60_digits(part: &str) -> Option<i64> {
+    let shaped = matches!(part.len(), 1 | 2) && part.bytes().all(|b| b.is_ascii_digit());
+    part.parse().ok().filter(|&value| shaped && value < 60)
 }
 
 fn is_float(word: &str) -> bool {
@@ -129,36 +127,11 @@ fn is_float(word: &str) -> bool {
     let mut sexagesimal = false;
     for part in parts {
         sexagesimal = true;
-        if !(matches!(part.len(), 1 | 2) && part.parse::<u8>().is_ok_and(|value| value < 60)) {
+        if base_60_digits(part).is_none() {
             return false;
         }
     }
     starts_with_digit(first) && digits(first) && !(sexagesimal && exponent.is_some())
-}
-
-/// `2018-06-01`, or with shorter fields and a time behind it.
-fn is_date(word: &str) -> bool {
-    let day = word.split(['T', 't', ' ', '\t']).next().unwrap_or_default();
-    let fields: Vec<&str> = day.split('-').collect();
-    let digits = |field: &&str| !field.is_empty() && field.bytes().all(|b| b.is_ascii_digit());
-    let [year, month, date] = fields[..] else {
-        return false;
-    };
-    let shaped = fields.iter().all(digits) && year.len() == 4;
-    if word == day {
-        return shaped && month.len() == 2 && date.len() == 2;
-    }
-    let time = word[day.len() + 1..].trim_start();
-    shaped && month.len() <= 2 && date.len() <= 2 && is_time(time)
-}
-
-/// `h:mm:ss[.fraction][ zone]`, the part of a date that makes it a moment.
-fn is_time(time: &str) -> bool {
-    let end = time
-        .find(|c: char| !(c.is_ascii_digit() || c == ':'))
-        .unwrap_or(time.len());
-    let lengths: Vec<usize> = time[..end].split(':').map(str::len).collect();
-    matches!(lengths[..], [1 | 2, 2, 2])
 }
 
 fn signed(word: &str) -> (&str, &str) {
@@ -235,10 +208,6 @@ mod tests {
             (".", Plain::Text),
             ("1.2.3", Plain::Text),
             ("192.168.1.1", Plain::Text),
-            ("2018-06-01", Plain::Date),
-            ("2018-6-1", Plain::Text),
-            ("2018-06-01 10:20:30", Plain::Date),
-            ("2018-6-1T10:20:30Z", Plain::Date),
             ("Debian 12", Plain::Text),
             ("+", Plain::Text),
         ];

@@ -201,7 +201,7 @@ impl<'f> Section<'f> {
         match node.value.value {
             Value::Scalar {
                 text,
-                meaning: Plain::Text | Plain::Int(_) | Plain::Float | Plain::Date,
+                meaning: Plain::Text | Plain::Int(_) | Plain::Float,
             } => Some(text),
             Value::Scalar {
                 ref text,
