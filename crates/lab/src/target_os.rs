@@ -5,25 +5,14 @@
 //! carries incompressible bytes, so that a swarm has something to share.
 
 use std::fs;
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use initrd::Archive;
 use sha2::{Digest, Sha256};
 
-/// Drivers of the machines of the lab, each after those it needs.
-const MODULES: [&str; 9] = [
-    "failover",
-    "net_failover",
-    "virtio",
-    "virtio_ring",
-    "virtio_pci_modern_dev",
-    "virtio_pci_legacy_dev",
-    "virtio_pci",
-    "virtio_net",
-    "e1000",
-];
+/// Drivers of the machines of the lab.
+const DRIVERS: [&str; 3] = ["virtio_pci", "virtio_net", "e1000"];
 
 /// PID 1. `@NAME@` and `@MODULES@` are filled in.
 const INIT: &str = include_str!("target_os/init.sh");
@@ -65,13 +54,15 @@ impl TargetOs {
         archive.file("bin/busybox", &fs::read(busybox)?, 0o755);
         archive.symlink("bin/sh", "busybox");
         let mut loaded = Vec::new();
-        for module in MODULES {
-            let file = format!("{module}.ko");
-            // What a kernel has built in, or does not know, is no module of it.
-            if let Some(path) = find(&modules, &file)? {
-                archive.file(&format!("modules/{file}"), &fs::read(path)?, 0o644);
-                loaded.push(module);
-            }
+        let table = fs::read_to_string(modules.join("modules.dep"))?;
+        for path in in_loading_order(&table, &DRIVERS) {
+            let file = path.rsplit('/').next().unwrap_or(path);
+            archive.file(
+                &format!("modules/{file}"),
+                &fs::read(modules.join(path))?,
+                0o644,
+            );
+            loaded.push(file);
         }
         let init = INIT
             .replace("@NAME@", name)
@@ -127,23 +118,24 @@ fn newest(folder: &Path, start: &str) -> Result<PathBuf> {
     Ok(path)
 }
 
-fn find(folder: &Path, name: &str) -> Result<Option<PathBuf>> {
-    let entries = match fs::read_dir(folder) {
-        Err(error) if error.kind() == ErrorKind::NotADirectory => return Ok(None),
-        entries => entries?,
-    };
-    for entry in entries {
-        let entry = entry?;
-        if entry.file_name() == name {
-            return Ok(Some(entry.path()));
-        }
-        if entry.file_type()?.is_dir()
-            && let Some(path) = find(&entry.path(), name)?
-        {
-            return Ok(Some(path));
+/// The files of `drivers` and of all they need, each after those it needs, from a modules.dep:
+/// `FILE: NEEDED…`, where what is needed first stands last. What is not in it is built in.
+fn in_loading_order<'a>(table: &'a str, drivers: &[&str]) -> Vec<&'a str> {
+    let mut order = Vec::new();
+    for driver in drivers {
+        let file = format!("/{driver}.ko");
+        let line = table
+            .lines()
+            .filter_map(|line| line.split_once(':'))
+            .find(|(path, _)| path.ends_with(&file));
+        let Some((path, needed)) = line else { continue };
+        for one in needed.split_whitespace().rev().chain([path]) {
+            if !order.contains(&one) {
+                order.push(one);
+            }
         }
     }
-    Ok(None)
+    order
 }
 
 /// Bytes that no compressor shortens, always the same (Marsaglia's xorshift).
@@ -164,8 +156,15 @@ fn hex(bytes: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::noise;
+    use super::*;
     use std::collections::HashSet;
+
+    #[test]
+    fn drivers_come_after_what_they_need() {
+        let table = "k/a.ko: k/b.ko k/c.ko\nk/b.ko: k/c.ko\nk/c.ko:\nk/d.ko: k/c.ko\n";
+        let order = in_loading_order(table, &["a", "d", "built-in"]);
+        assert_eq!(order, ["k/c.ko", "k/b.ko", "k/a.ko", "k/d.ko"]);
+    }
 
     #[test]
     fn noise_is_the_same_every_time_and_never_repeats() {

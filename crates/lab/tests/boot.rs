@@ -121,11 +121,11 @@ fn boot_two_machines() {
     assert_eq!(status.code(), Some(0), "{said}");
     assert!(took < STOPPED, "its end took {took:?}\n{said}");
     for machine in [&first, &second] {
-        let rows = said
+        let mut rows = said
             .lines()
             .filter(|line| line.contains(&machine.spec().mac));
         assert!(
-            rows.last().is_some_and(|row| row.contains('│')),
+            rows.next_back().is_some_and(|row| row.contains('│')),
             "no row in the table\n{said}"
         );
     }

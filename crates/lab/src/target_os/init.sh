@@ -10,7 +10,7 @@ dmesg -n 1
 hostname @NAME@
 
 for module in @MODULES@; do
-    insmod "/modules/$module.ko"
+    insmod "/modules/$module"
 done
 
 # The third DHCP client of this boot, after firmware and phase 1: the address must still be the same.
