@@ -2,6 +2,7 @@
 
 use crate::Method;
 
+mod config;
 mod infer;
 mod read;
 

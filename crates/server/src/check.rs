@@ -157,13 +157,13 @@ fn read_system(folder: &Folder) -> (Option<System>, Vec<Problem>) {
     let shown = folder.config_shown();
     let config = text.as_deref().map(|text| (shown.as_str(), text));
     let checked = catalog::system(&folder.name, &files, config);
-    problems.extend(checked.problems.into_iter().map(|problem| match config {
-        Some(_) => problem,
-        // The catalog knows the folder's name only; people know where it is.
-        None => Problem {
-            file: folder.shown.clone(),
-            ..problem
-        },
+    problems.extend(checked.problems.into_iter().map(|problem| {
+        // The catalog knows a folder's name only; people know where it is.
+        if problem.file == folder.name {
+            let file = folder.shown.clone();
+            return Problem { file, ..problem };
+        }
+        problem
     }));
     (checked.value, problems)
 }

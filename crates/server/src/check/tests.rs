@@ -188,6 +188,18 @@ fn every_problem_of_every_file_is_said_at_once() {
 }
 
 #[test]
+fn a_folder_whose_name_cannot_travel_is_named_with_its_place() {
+    let environment = Environment::new();
+    environment.write("oss/a /config.yaml", "kernel: x\n");
+    let said = environment.said(&environment.load());
+    assert!(said.contains("ENV/oss/a : error: has a name that starts with a dot or starts or ends with white space"), "{said}");
+    assert!(
+        said.contains("ENV/oss/a /config.yaml:1: error: kernel names a file"),
+        "{said}"
+    );
+}
+
+#[test]
 fn a_description_that_cannot_be_read_hides_no_default() {
     let environment = Environment::new();
     environment
