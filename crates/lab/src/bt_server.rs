@@ -2,7 +2,7 @@
 //! host of the room. Started, watched through its API, and ended as Ctrl-C ends it.
 
 use std::fs::{self, File};
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::SocketAddrV4;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ExitStatus};
@@ -11,10 +11,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use report::{Mac, Source, Step};
-use serde::Deserialize;
 
-use crate::{Host, Room, Stop, http, until};
+use crate::{Host, Machines, Room, Stop, http, until};
 
 /// The port of the API.
 const PORT: u16 = 6969;
@@ -27,63 +25,6 @@ pub struct BtServer {
     process: Child,
     log: PathBuf,
     stop: Stop,
-}
-
-/// What the API tells of one machine; the journal's words.
-#[derive(Clone, Debug, Deserialize)]
-pub struct MachineView {
-    /// Which machine; `None` for a client known by its address only.
-    pub mac: Option<Mac>,
-    /// Its address, once it has one.
-    pub address: Option<Ipv4Addr>,
-    /// How far its boot is, by the API's word for it.
-    pub stage: String,
-    /// One sentence on where it stands.
-    #[serde(default)]
-    pub state: String,
-    /// All that happened to it.
-    pub steps: Vec<TimedStep>,
-    /// Who sent it how many bytes of its system.
-    #[serde(default)]
-    pub sources: Vec<Source>,
-}
-
-/// A step and when it happened.
-#[derive(Clone, Debug, Deserialize)]
-pub struct TimedStep {
-    /// Milliseconds since the server's journal began.
-    pub at_ms: u64,
-    /// What happened.
-    pub step: Step,
-}
-
-/// What the API tells at one moment.
-#[derive(Clone, Debug, Default, Deserialize)]
-pub struct Machines {
-    /// Milliseconds since the server's journal began.
-    pub at_ms: u64,
-    /// Every machine it has heard of.
-    pub machines: Vec<MachineView>,
-}
-
-impl Machines {
-    /// The machine with this hardware address.
-    pub fn machine(&self, mac: &str) -> Option<&MachineView> {
-        self.machines
-            .iter()
-            .find(|one| one.mac.is_some_and(|its| its.to_string() == mac))
-    }
-}
-
-impl MachineView {
-    /// Bytes of its system that came from `address`.
-    pub fn bytes_from(&self, address: Ipv4Addr) -> u64 {
-        let sources = self
-            .sources
-            .iter()
-            .filter(|source| source.address == address);
-        sources.map(|source| source.bytes).sum()
-    }
 }
 
 impl BtServer {
@@ -162,7 +103,7 @@ impl BtServer {
         if status != 200 {
             bail!("the API answers with status {status}");
         }
-        serde_json::from_slice(&body)
+        serde_json::from_slice::<Machines>(&body)
             .with_context(|| format!("the API says {}", String::from_utf8_lossy(&body)))
     }
 
