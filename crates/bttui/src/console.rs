@@ -18,6 +18,7 @@ use crate::app::App;
 use crate::keys::Key;
 use crate::ui::Look;
 
+mod canvas;
 mod shell;
 mod thread;
 

@@ -51,7 +51,8 @@ pub fn kexec_file_load(
 pub fn with_terminal(command: &mut Command) -> &mut Command {
     let take = || {
         rustix::process::setsid()?;
-        rustix::process::ioctl_tiocsctty(rustix::stdio::stdin())?;
+        // Refused where another session has this terminal: then the shell lacks job control only.
+        let _ = rustix::process::ioctl_tiocsctty(rustix::stdio::stdin());
         Ok(())
     };
     // SAFETY: between fork and exec the closure makes two system calls and touches neither the

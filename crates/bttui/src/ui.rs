@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use ratatui::Frame;
+use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use crate::app::{App, Screen};
@@ -30,20 +30,20 @@ pub enum Look {
 const FACTS_FROM_HEIGHT: u16 = 16;
 
 /// Draws the whole screen.
-pub fn draw(frame: &mut Frame<'_>, app: &App, now: Duration, look: Look) {
-    let area = frame.area();
+pub fn draw(screen: &mut Buffer, app: &App, now: Duration, look: Look) {
+    let area = screen.area;
     let rows = Rows::of(area, app.facts.is_some());
-    panel::title(frame, rows.title, app);
+    panel::title(screen, rows.title, app);
     if let Some(facts) = rows.facts {
-        panel::facts(frame, facts, app, look);
+        panel::facts(screen, facts, app, look);
     }
     let (status, keys) = match &app.screen {
         Screen::Waiting { since, why } => {
-            notice::waiting(frame, rows.main, why, now.saturating_sub(*since), look)
+            notice::waiting(screen, rows.main, why, now.saturating_sub(*since), look)
         }
-        Screen::Reading => notice::reading(frame, rows.main, look),
+        Screen::Reading => notice::reading(screen, rows.main, look),
         Screen::Menu { selected, deadline } => {
-            menu::draw(frame, rows.main, app, *selected, *deadline, now, look)
+            menu::draw(screen, rows.main, app, *selected, *deadline, now, look)
         }
         Screen::Fetching {
             system,
@@ -57,7 +57,7 @@ pub fn draw(frame: &mut Frame<'_>, app: &App, now: Duration, look: Look) {
                 trouble: trouble.as_deref(),
             };
             fetching::draw(
-                frame,
+                screen,
                 rows.main,
                 app,
                 &view,
@@ -76,7 +76,7 @@ pub fn draw(frame: &mut Frame<'_>, app: &App, now: Duration, look: Look) {
                 trouble: None,
             };
             fetching::sharing(
-                frame,
+                screen,
                 rows.main,
                 app,
                 &view,
@@ -84,11 +84,11 @@ pub fn draw(frame: &mut Frame<'_>, app: &App, now: Duration, look: Look) {
                 look,
             )
         }
-        Screen::Starting { system } => notice::starting(frame, rows.main, app, *system, look),
-        Screen::Failed(failure) => failed::draw(frame, rows.main, app, failure, now, look),
+        Screen::Starting { system } => notice::starting(screen, rows.main, app, *system, look),
+        Screen::Failed(failure) => failed::draw(screen, rows.main, app, failure, now, look),
     };
-    panel::status(frame, rows.status, &status);
-    panel::keys(frame, rows.keys, &keys);
+    panel::status(screen, rows.status, &status);
+    panel::keys(screen, rows.keys, &keys);
 }
 
 /// The screen from top to bottom.

@@ -9,8 +9,8 @@ use std::path::PathBuf;
 
 use bttui::app::App;
 use bttui::ui::{self, Look};
-use ratatui::Terminal;
-use ratatui::backend::TestBackend;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
 
 #[test]
 fn screens_look_as_recorded() {
@@ -81,11 +81,13 @@ fn the_selection_is_marked_in_characters() {
 }
 
 fn draw(app: &App, now: std::time::Duration, look: Look, width: u16, height: u16) -> String {
-    let mut terminal = Terminal::new(TestBackend::new(width, height)).expect("a screen in memory");
-    terminal
-        .draw(|frame| ui::draw(frame, app, now, look))
-        .expect("drawing into memory");
-    let buffer = terminal.backend().buffer();
+    let mut buffer = Buffer::empty(Rect {
+        x: 0,
+        y: 0,
+        width,
+        height,
+    });
+    ui::draw(&mut buffer, app, now, look);
     let mut text = String::new();
     for y in 0..height {
         let mut line = String::new();

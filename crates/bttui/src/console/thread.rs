@@ -1,20 +1,17 @@
 //! The thread of one console: keys in, the newest picture out, a shell in between.
 
-use std::io::{self, BufWriter, PipeReader, Read};
+use std::io::{self, PipeReader, Read};
 use std::os::fd::AsFd;
 use std::sync::{Arc, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use ratatui::backend::CrosstermBackend;
-use ratatui::layout::Rect;
-use ratatui::{Terminal, TerminalOptions, Viewport};
 use rustix::event::{PollFd, PollFlags, Timespec};
 use tokio::sync::mpsc;
 
+use super::canvas::Canvas;
 use super::{Desk, Device, Orders, Pressed, View, shell};
 use crate::keys::{Decoder, Key};
 use crate::tty::Tty;
-use crate::ui;
 
 /// The silence after which an ESC was the key itself.
 const ESCAPE_WAIT: Duration = Duration::from_millis(100);
@@ -60,15 +57,16 @@ impl Thread {
     /// Keys in, pictures out, until something ends it. An error means that the console is gone.
     fn serve(&mut self, mut tty: Tty) -> io::Result<Left> {
         let mut decoder = Decoder::default();
+        let mut typed_at = Instant::now();
         let mut size = tty.size();
-        let mut canvas = canvas(&tty, size)?;
+        let mut canvas = Canvas::new(&tty, size)?;
         loop {
             if tty.size() != size {
                 size = tty.size();
-                canvas = self::canvas(&tty, size)?;
+                canvas = Canvas::new(&tty, size)?;
             }
             if let Some(view) = &self.view {
-                canvas.draw(|frame| ui::draw(frame, &view.app, view.now, self.device.look))?;
+                canvas.draw(view, self.device.look)?;
             }
             let timeout = decoder.is_pending().then_some(ESCAPE_WAIT);
             let ready = wait(&tty, &self.heard, timeout)?;
@@ -83,43 +81,52 @@ impl Thread {
                     return Ok(Left::Shell);
                 }
             }
-            let mut bytes = [0; 64];
-            let count = if ready.keys { tty.read(&mut bytes)? } else { 0 };
-            if ready.keys && count == 0 {
-                return Ok(Left::HungUp);
-            }
-            let quiet = if ready.is_quiet() {
-                decoder.quiet()
-            } else {
-                None
-            };
-            for key in bytes[..count]
-                .iter()
-                .filter_map(|byte| decoder.feed(*byte))
-                .chain(quiet)
-            {
-                if key == Key::CtrlL {
-                    canvas = self::canvas(&tty, size)?;
-                } else {
-                    let _ = self.keys.try_send(Pressed {
-                        console: self.console,
-                        key,
-                    });
+            if ready.keys {
+                typed_at = Instant::now();
+                let mut bytes = [0; 64];
+                let count = tty.read(&mut bytes)?;
+                if count == 0 {
+                    return Ok(Left::HungUp);
                 }
+                let keys: Vec<Key> = bytes[..count]
+                    .iter()
+                    .filter_map(|byte| decoder.feed(*byte))
+                    .collect();
+                if keys.contains(&Key::CtrlL) {
+                    canvas = Canvas::new(&tty, size)?;
+                }
+                self.press(keys);
+            } else if decoder.is_pending() && typed_at.elapsed() >= ESCAPE_WAIT {
+                self.press(decoder.quiet());
             }
+        }
+    }
+
+    /// Hands keys to the model; a model that is too busy for them loses them.
+    fn press(&self, keys: impl IntoIterator<Item = Key>) {
+        for key in keys.into_iter().filter(|key| *key != Key::CtrlL) {
+            let _ = self.keys.try_send(Pressed {
+                console: self.console,
+                key,
+            });
         }
     }
 
     /// Waits before the next attempt; true when the console is to be closed meanwhile.
     fn pause(&mut self, pause: Duration) -> bool {
-        let timeout = Timespec {
-            tv_sec: pause.as_secs() as i64,
-            tv_nsec: 0,
-        };
-        // Pictures that arrive meanwhile would only end the wait early, so the whole of it is taken
-        // first: closing waits for it.
-        let _ = rustix::event::poll(&mut [], Some(&timeout));
-        self.take_orders().close
+        let until = Instant::now() + pause;
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return false;
+            }
+            let mut bell = [PollFd::from_borrowed_fd(self.heard.as_fd(), PollFlags::IN)];
+            let _ = rustix::event::poll(&mut bell, Some(&timespec(left)));
+            // Pictures that arrive meanwhile are kept for later.
+            if self.take_orders().close {
+                return true;
+            }
+        }
     }
 
     fn take_orders(&mut self) -> Orders {
@@ -140,42 +147,24 @@ impl Thread {
     }
 }
 
-type Canvas = Terminal<CrosstermBackend<BufWriter<Tty>>>;
-
-/// An empty drawing surface of a fixed size: the terminal is never asked anything, since a serial
-/// line might not answer.
-fn canvas(tty: &Tty, size: Rect) -> io::Result<Canvas> {
-    tty.clear()?;
-    let backend = CrosstermBackend::new(BufWriter::with_capacity(8192, tty.clone()));
-    Terminal::with_options(
-        backend,
-        TerminalOptions {
-            viewport: Viewport::Fixed(size),
-        },
-    )
-}
-
 struct Ready {
     bell: bool,
     keys: bool,
-}
-
-impl Ready {
-    /// Nothing came within the time.
-    fn is_quiet(&self) -> bool {
-        !self.bell && !self.keys
-    }
 }
 
 /// Waits for a key or for the bell. A hang-up counts as a key: reading then tells.
 fn wait(tty: &Tty, bell: &PipeReader, timeout: Option<Duration>) -> io::Result<Ready> {
     let poll_in = |fd| PollFd::from_borrowed_fd(fd, PollFlags::IN);
     let mut both = [poll_in(tty.file().as_fd()), poll_in(bell.as_fd())];
-    let timeout = timeout.map(|time| Timespec {
-        tv_sec: 0,
-        tv_nsec: i64::from(time.subsec_nanos()),
-    });
+    let timeout = timeout.map(timespec);
     rustix::event::poll(&mut both, timeout.as_ref())?;
     let [keys, bell] = both.map(|one| !one.revents().is_empty());
     Ok(Ready { bell, keys })
+}
+
+fn timespec(time: Duration) -> Timespec {
+    Timespec {
+        tv_sec: i64::try_from(time.as_secs()).unwrap_or(i64::MAX),
+        tv_nsec: i64::from(time.subsec_nanos()),
+    }
 }

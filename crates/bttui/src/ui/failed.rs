@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ratatui::Frame;
+use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::panel::{self, ALARM, PLAIN, STRONG};
@@ -10,22 +10,22 @@ use super::{Look, text};
 use crate::app::{App, During, Failure};
 
 pub(super) fn draw(
-    frame: &mut Frame<'_>,
+    screen: &mut Buffer,
     area: Rect,
     app: &App,
     failure: &Failure,
     now: Duration,
     look: Look,
 ) -> (String, Vec<(&'static str, &'static str)>) {
-    let inner = panel::frame(frame, area, "This did not work", look);
+    let inner = panel::frame(screen, area, "This did not work", look);
     let doing = format!("While {}:", app.describe(failure.during));
-    let row = panel::prose(frame, inner, 1, &doing, STRONG);
-    let row = panel::prose(frame, inner, row + 1, &failure.what, ALARM);
+    let row = panel::prose(screen, inner, 1, &doing, STRONG);
+    let row = panel::prose(screen, inner, row + 1, &failure.what, ALARM);
 
     let ways = ways_on(app, failure);
     for (line, (key, what)) in (row + 1..).zip(&ways) {
-        let end = panel::write(frame, inner, 2, line, key, STRONG);
-        panel::write(frame, inner, end + 2, line, what, PLAIN);
+        let end = panel::write(screen, inner, 2, line, key, STRONG);
+        panel::write(screen, inner, end + 2, line, what, PLAIN);
     }
     let mut keys = ways;
     let status = match failure.retry_at {

@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use ratatui::Frame;
+use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use report::Progress;
 
@@ -19,7 +19,7 @@ pub(super) struct View<'a> {
 }
 
 pub(super) fn draw(
-    frame: &mut Frame<'_>,
+    screen: &mut Buffer,
     area: Rect,
     app: &App,
     view: &View<'_>,
@@ -27,15 +27,15 @@ pub(super) fn draw(
     look: Look,
 ) -> (String, Vec<(&'static str, &'static str)>) {
     let inner = panel::frame(
-        frame,
+        screen,
         area,
         &format!("Fetching {}", name(app, view.system)),
         look,
     );
-    bar(frame, inner, 1, view.progress, look);
-    let row = figures(frame, inner, 3, app, view.progress);
+    bar(screen, inner, 1, view.progress, look);
+    let row = figures(screen, inner, 3, app, view.progress);
     if let Some(trouble) = view.trouble {
-        panel::prose(frame, inner, row + 1, trouble, ALARM);
+        panel::prose(screen, inner, row + 1, trouble, ALARM);
     }
     let status = match remaining(view.progress) {
         Some(left) => format!(
@@ -52,7 +52,7 @@ pub(super) fn draw(
 }
 
 pub(super) fn sharing(
-    frame: &mut Frame<'_>,
+    screen: &mut Buffer,
     area: Rect,
     app: &App,
     view: &View<'_>,
@@ -61,13 +61,13 @@ pub(super) fn sharing(
 ) -> (String, Vec<(&'static str, &'static str)>) {
     let name = name(app, view.system);
     let inner = panel::frame(
-        frame,
+        screen,
         area,
         &format!("{name} is complete, sharing it with other machines"),
         look,
     );
-    bar(frame, inner, 1, view.progress, look);
-    figures(frame, inner, 3, app, view.progress);
+    bar(screen, inner, 1, view.progress, look);
+    figures(screen, inner, 3, app, view.progress);
     let status = format!("{name} starts in {} s.", text::countdown(left));
     (
         status,
@@ -81,7 +81,7 @@ fn name(app: &App, system: usize) -> &str {
         .map_or("", |entry| &entry.dispname)
 }
 
-fn bar(frame: &mut Frame<'_>, area: Rect, y: u16, progress: &Progress, look: Look) {
+fn bar(screen: &mut Buffer, area: Rect, y: u16, progress: &Progress, look: Look) {
     let percent = format!("{:>4} %", text::percent(progress.have, progress.total));
     let width = area.width.saturating_sub(12);
     let full = (u128::from(width) * u128::from(progress.have) / u128::from(progress.total.max(1)))
@@ -92,12 +92,12 @@ fn bar(frame: &mut Frame<'_>, area: Rect, y: u16, progress: &Progress, look: Loo
         Look::Ascii => ("#", "-"),
     };
     let gauge = done.repeat(full) + &open.repeat(usize::from(width) - full);
-    let end = panel::write(frame, area, 2, y, &gauge, LABEL);
-    panel::write(frame, area, end, y, &percent, STRONG);
+    let end = panel::write(screen, area, 2, y, &gauge, LABEL);
+    panel::write(screen, area, end, y, &percent, STRONG);
 }
 
 /// The table of figures; returns the row after it.
-fn figures(frame: &mut Frame<'_>, area: Rect, y: u16, app: &App, progress: &Progress) -> u16 {
+fn figures(screen: &mut Buffer, area: Rect, y: u16, app: &App, progress: &Progress) -> u16 {
     let (from_machines, received) =
         progress.from_others(app.server().unwrap_or(Ipv4Addr::UNSPECIFIED));
     let from_server = received.saturating_sub(from_machines);
@@ -117,8 +117,8 @@ fn figures(frame: &mut Frame<'_>, area: Rect, y: u16, app: &App, progress: &Prog
     ];
     let mut row = y;
     for (label, value) in lines {
-        panel::write(frame, area, 2, row, label, LABEL);
-        panel::write(frame, area, 24, row, &value, PLAIN);
+        panel::write(screen, area, 2, row, label, LABEL);
+        panel::write(screen, area, 24, row, &value, PLAIN);
         row += 1;
     }
     row

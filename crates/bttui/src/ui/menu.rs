@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ratatui::Frame;
+use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
@@ -17,7 +17,7 @@ const SIZE: u16 = 10;
 const SELECTED: Style = Style::new().reversed();
 
 pub(super) fn draw(
-    frame: &mut Frame<'_>,
+    screen: &mut Buffer,
     area: Rect,
     app: &App,
     selected: usize,
@@ -36,10 +36,10 @@ pub(super) fn draw(
     } else {
         "Choose an operating system".to_owned()
     };
-    let inner = panel::frame(frame, area, &title, look);
+    let inner = panel::frame(screen, area, &title, look);
     if systems.is_empty() {
         panel::prose(
-            frame,
+            screen,
             inner,
             1,
             "The server offers no system. Put one into its oss directory and restart this machine.",
@@ -57,7 +57,7 @@ pub(super) fn draw(
             height: 1,
         };
         let line = line.intersection(inner);
-        frame.buffer_mut().set_style(line, style);
+        screen.set_style(line, style);
         let size_at = line.width.saturating_sub(SIZE + 1);
         let method_at = size_at.saturating_sub(METHOD);
         let name = Rect {
@@ -65,25 +65,29 @@ pub(super) fn draw(
             ..line
         };
         panel::write(
-            frame,
+            screen,
             line,
             0,
             0,
             if index == selected { ">" } else { " " },
             style,
         );
-        panel::write(frame, name, 2, 0, &entry.dispname, style);
+        panel::write(screen, name, 2, 0, &entry.dispname, style);
         panel::write(
-            frame,
+            screen,
             line,
             method_at,
             0,
             menu::method_name(&entry.method),
             style.patch(quiet(index == selected)),
         );
-        let size = report::bytes(entry.size);
+        let size = if entry.size > 0 {
+            report::bytes(entry.size)
+        } else {
+            String::new()
+        };
         panel::write(
-            frame,
+            screen,
             line,
             size_at,
             0,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ratatui::Frame;
+use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::panel::{self, PLAIN, QUIET};
@@ -12,15 +12,15 @@ use crate::app::App;
 type Lines = (String, Vec<(&'static str, &'static str)>);
 
 pub(super) fn waiting(
-    frame: &mut Frame<'_>,
+    screen: &mut Buffer,
     area: Rect,
     why: &str,
     elapsed: Duration,
     look: Look,
 ) -> Lines {
-    let inner = panel::frame(frame, area, "Waiting for an address", look);
+    let inner = panel::frame(screen, area, "Waiting for an address", look);
     if !why.is_empty() {
-        panel::prose(frame, inner, 1, &sentence(why), PLAIN);
+        panel::prose(screen, inner, 1, &sentence(why), PLAIN);
     }
     (
         format!("{} so far.", text::duration(elapsed)),
@@ -28,13 +28,13 @@ pub(super) fn waiting(
     )
 }
 
-pub(super) fn reading(frame: &mut Frame<'_>, area: Rect, look: Look) -> Lines {
-    panel::frame(frame, area, "Reading what the server offers", look);
+pub(super) fn reading(screen: &mut Buffer, area: Rect, look: Look) -> Lines {
+    panel::frame(screen, area, "Reading what the server offers", look);
     (String::new(), vec![("Ctrl+S", "shell")])
 }
 
 pub(super) fn starting(
-    frame: &mut Frame<'_>,
+    screen: &mut Buffer,
     area: Rect,
     app: &App,
     system: usize,
@@ -44,16 +44,16 @@ pub(super) fn starting(
         .systems()
         .get(system)
         .map_or("", |entry| &entry.dispname);
-    let inner = panel::frame(frame, area, &format!("Starting {name}"), look);
+    let inner = panel::frame(screen, area, &format!("Starting {name}"), look);
     let row = panel::prose(
-        frame,
+        screen,
         inner,
         1,
         "Every byte is here and verified. The new kernel takes over now.",
         PLAIN,
     );
     panel::prose(
-        frame,
+        screen,
         inner,
         row + 1,
         "The screen may stay as it is until the new kernel writes to it.",

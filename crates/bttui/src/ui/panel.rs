@@ -1,11 +1,11 @@
 //! What all screens share: the title line, the frame of a panel, this machine's facts, the status
 //! line, the keys.
 
-use ratatui::Frame;
+use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::{Color, Style};
 use ratatui::symbols::border;
-use ratatui::widgets::Block;
+use ratatui::widgets::{Block, Widget};
 
 use super::{Look, text};
 use crate::app::App;
@@ -30,20 +30,20 @@ pub(super) const ALARM: Style = Style::new().fg(Color::Yellow).bold();
 const BAR: Style = Style::new().fg(Color::White).bg(Color::Blue).bold();
 
 /// The line at the top: the program on the left, this machine on the right.
-pub(super) fn title(frame: &mut Frame<'_>, area: Rect, app: &App) {
-    frame.buffer_mut().set_style(area, BAR);
-    write(frame, area, 1, 0, "bt-server", BAR);
+pub(super) fn title(screen: &mut Buffer, area: Rect, app: &App) {
+    screen.set_style(area, BAR);
+    write(screen, area, 1, 0, "bt-server", BAR);
     if let Some(lease) = &app.lease {
         let machine = format!("{}  {} ", lease.address, lease.mac);
         let x = area
             .width
             .saturating_sub(u16::try_from(machine.len()).unwrap_or(0));
-        write(frame, area, x, 0, &machine, BAR);
+        write(screen, area, x, 0, &machine, BAR);
     }
 }
 
 /// Draws a frame with a title; returns the room inside it.
-pub(super) fn frame(frame: &mut Frame<'_>, area: Rect, title: &str, look: Look) -> Rect {
+pub(super) fn frame(screen: &mut Buffer, area: Rect, title: &str, look: Look) -> Rect {
     let mut block = Block::bordered()
         .border_style(QUIET)
         .title(format!(" {title} "))
@@ -52,12 +52,12 @@ pub(super) fn frame(frame: &mut Frame<'_>, area: Rect, title: &str, look: Look) 
         block = block.border_set(ASCII);
     }
     let inner = block.inner(area);
-    frame.render_widget(block, area);
+    block.render(area, screen);
     inner
 }
 
 /// The machine's facts, in two lines of two.
-pub(super) fn facts(screen: &mut Frame<'_>, area: Rect, app: &App, look: Look) {
+pub(super) fn facts(screen: &mut Buffer, area: Rect, app: &App, look: Look) {
     let Some(facts) = &app.facts else { return };
     let inner = frame(screen, area, "This machine", look);
     let nic = if facts.nic.is_empty() {
@@ -73,7 +73,7 @@ pub(super) fn facts(screen: &mut Frame<'_>, area: Rect, app: &App, look: Look) {
         ("Kernel", facts.kernel.clone()),
     ];
     // A processor's name is the longest of them.
-    let left = inner.width * 3 / 5;
+    let left = inner.width * 5 / 8;
     for (index, (label, value)) in (0u16..).zip(&cells) {
         let (x, width) = if index % 2 == 0 {
             (0, left.saturating_sub(1))
@@ -94,23 +94,23 @@ pub(super) fn facts(screen: &mut Frame<'_>, area: Rect, app: &App, look: Look) {
 }
 
 /// The line above the keys: what happens by itself, and when.
-pub(super) fn status(frame: &mut Frame<'_>, area: Rect, status: &str) {
-    write(frame, area, 2, 0, status, ALARM);
+pub(super) fn status(screen: &mut Buffer, area: Rect, status: &str) {
+    write(screen, area, 2, 0, status, ALARM);
 }
 
 /// The line at the bottom: which keys do what.
-pub(super) fn keys(frame: &mut Frame<'_>, area: Rect, keys: &[(&str, &str)]) {
-    frame.buffer_mut().set_style(area, BAR);
+pub(super) fn keys(screen: &mut Buffer, area: Rect, keys: &[(&str, &str)]) {
+    screen.set_style(area, BAR);
     let mut x = 1;
     for (key, what) in keys {
-        x = write(frame, area, x, 0, key, BAR);
-        x = write(frame, area, x + 1, 0, what, BAR.not_bold()) + 3;
+        x = write(screen, area, x, 0, key, BAR);
+        x = write(screen, area, x + 1, 0, what, BAR.not_bold()) + 3;
     }
 }
 
 /// Writes at a place relative to the area, cut off at its edge; returns the column after it.
 pub(super) fn write(
-    frame: &mut Frame<'_>,
+    screen: &mut Buffer,
     area: Rect,
     x: u16,
     y: u16,
@@ -121,17 +121,15 @@ pub(super) fn write(
         return x;
     }
     let room = usize::from(area.width - x);
-    let (end, _) = frame
-        .buffer_mut()
-        .set_stringn(area.x + x, area.y + y, text, room, style);
+    let (end, _) = screen.set_stringn(area.x + x, area.y + y, text, room, style);
     end - area.x
 }
 
 /// Writes a paragraph, broken into lines at words; returns the row after it.
-pub(super) fn prose(frame: &mut Frame<'_>, area: Rect, y: u16, text: &str, style: Style) -> u16 {
+pub(super) fn prose(screen: &mut Buffer, area: Rect, y: u16, text: &str, style: Style) -> u16 {
     let mut row = y;
     for line in text::wrap(text, usize::from(area.width.saturating_sub(4))) {
-        write(frame, area, 2, row, &line, style);
+        write(screen, area, 2, row, &line, style);
         row = row.saturating_add(1);
     }
     row

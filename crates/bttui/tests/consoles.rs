@@ -1,0 +1,199 @@
+//! The consoles on a pseudo terminal: what is drawn arrives, what is typed arrives, a shell gets a
+//! terminal of its own, and afterwards everything is as before.
+
+#[path = "worlds/scenes.rs"]
+#[allow(dead_code)]
+mod scenes;
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use bttui::console::{Consoles, Device, Pressed, View};
+use bttui::keys::Key;
+use bttui::ui::Look;
+use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::pty::OpenptFlags;
+use rustix::termios::{LocalModes, tcgetattr};
+use tokio::sync::mpsc;
+
+/// Waiting longer than this for anything is a failure.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The far end of a pseudo terminal, and all that was read from it.
+struct Far {
+    end: File,
+    near: PathBuf,
+    /// Keeps the near end open, so that closing it elsewhere is no hang-up.
+    _held: File,
+    text: String,
+}
+
+impl Far {
+    fn open() -> Far {
+        let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY;
+        let end: OwnedFd = rustix::pty::openpt(flags).expect("a pseudo terminal");
+        rustix::pty::grantpt(&end).expect("granted");
+        rustix::pty::unlockpt(&end).expect("unlocked");
+        let near = rustix::pty::ptsname(&end, Vec::new()).expect("a name");
+        let near = PathBuf::from(near.to_str().expect("plain ASCII"));
+        let _held = hold(&near);
+        Far {
+            end: File::from(end),
+            near,
+            _held,
+            text: String::new(),
+        }
+    }
+
+    /// Reads until the text has come.
+    fn wait_for(&mut self, wanted: &str) {
+        let until = Instant::now() + PATIENCE;
+        while !self.text.contains(wanted) {
+            assert!(
+                Instant::now() < until,
+                "no {wanted:?} in:\n{}",
+                self.text.escape_debug()
+            );
+            let mut one = [PollFd::from_borrowed_fd(self.end.as_fd(), PollFlags::IN)];
+            let moment = Timespec {
+                tv_sec: 0,
+                tv_nsec: 100_000_000,
+            };
+            rustix::event::poll(&mut one, Some(&moment)).expect("poll");
+            let mut bytes = [0; 4096];
+            if one[0].revents().contains(PollFlags::IN) {
+                let count = self.end.read(&mut bytes).unwrap_or(0);
+                self.text
+                    .push_str(&String::from_utf8_lossy(&bytes[..count]));
+            }
+        }
+        self.text.clear();
+    }
+
+    fn type_in(&mut self, text: &[u8]) {
+        self.end.write_all(text).expect("typed");
+    }
+
+    fn has_line_mode(&self) -> bool {
+        tcgetattr(&self.end)
+            .expect("modes")
+            .local_modes
+            .contains(LocalModes::ICANON)
+    }
+}
+
+fn hold(near: &PathBuf) -> File {
+    use std::os::unix::fs::OpenOptionsExt;
+    let flags = rustix::fs::OFlags::NOCTTY.bits() as i32;
+    File::options()
+        .read(true)
+        .write(true)
+        .custom_flags(flags)
+        .open(near)
+        .expect("the near end")
+}
+
+fn menu() -> View {
+    View {
+        app: scenes::menu(scenes::three()),
+        now: scenes::seconds(6),
+    }
+}
+
+fn start(far: &Far) -> (Consoles, mpsc::Receiver<Pressed>) {
+    let (keys, pressed) = mpsc::channel(16);
+    let device = Device {
+        path: far.near.clone(),
+        look: Look::Ascii,
+    };
+    (
+        Consoles::start(vec![device], &keys).expect("a console"),
+        pressed,
+    )
+}
+
+#[test]
+fn a_console_draws_reads_keys_and_is_given_back() {
+    let mut far = Far::open();
+    let (consoles, mut pressed) = start(&far);
+    consoles.show(menu());
+    far.wait_for("Memory test");
+    assert!(!far.has_line_mode(), "raw while the menu is on it");
+    far.type_in(b"\x1b[B\x03\r");
+    for key in [Key::Down, Key::CtrlC, Key::Enter] {
+        assert_eq!(pressed.blocking_recv(), Some(Pressed { console: 0, key }));
+    }
+    // Late guests ask for a new picture.
+    far.type_in(b"\x0c");
+    far.wait_for("Memory test");
+    // The Escape key is told from the start of an arrow by the silence behind it.
+    far.type_in(b"\x1b");
+    assert_eq!(
+        pressed.blocking_recv(),
+        Some(Pressed {
+            console: 0,
+            key: Key::Escape
+        })
+    );
+    consoles.close();
+    assert!(far.has_line_mode(), "as it was before");
+    far.wait_for("\x1b[?25h");
+}
+
+#[test]
+fn a_shell_takes_the_console_and_gives_it_back() {
+    let mut far = Far::open();
+    let (consoles, mut pressed) = start(&far);
+    consoles.show(menu());
+    far.wait_for("Memory test");
+    consoles.shell(0);
+    far.wait_for("goes back to the menu");
+    far.type_in(b"echo mar''ker; tty\n");
+    far.wait_for("marker");
+    let near = far.near.display().to_string();
+    far.wait_for(&near);
+    // Ctrl+C is the shell's own affair: it interrupts what runs there, and no key reaches the menu.
+    far.type_in(b"sleep 1000\n");
+    far.wait_for("sleep 1000");
+    far.type_in(b"\x03");
+    far.type_in(b"echo a''wake\n");
+    far.wait_for("awake");
+    far.type_in(b"exit\n");
+    far.wait_for("Memory test");
+    assert!(
+        pressed.try_recv().is_err(),
+        "what was typed there is not for the menu"
+    );
+    far.type_in(b"\x1bOA");
+    assert_eq!(
+        pressed.blocking_recv(),
+        Some(Pressed {
+            console: 0,
+            key: Key::Up
+        })
+    );
+    consoles.close();
+}
+
+/// A console without hardware behind it neither stops the others nor the end.
+#[test]
+fn a_console_that_cannot_be_opened_is_left_out() {
+    let mut far = Far::open();
+    let (keys, _pressed) = mpsc::channel(16);
+    let device = |path: PathBuf| Device {
+        path,
+        look: Look::Ascii,
+    };
+    let devices = vec![
+        device(PathBuf::from("/dev/null")),
+        device(PathBuf::from("/nonexistent")),
+        device(far.near.clone()),
+    ];
+    let consoles = Consoles::start(devices, &keys).expect("consoles");
+    consoles.show(menu());
+    far.wait_for("Memory test");
+    consoles.close();
+}
