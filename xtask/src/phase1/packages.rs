@@ -94,7 +94,7 @@ pub(super) fn fetch(package: &Package, folder: &Path) -> Result<PathBuf> {
         apt.args(["-o", "APT::Sandbox::User=root"]);
     }
     apt.args([
-        "-q",
+        "-qq",
         "download",
         &format!("{}={}", package.name, package.version),
     ])
