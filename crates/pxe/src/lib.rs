@@ -7,13 +7,14 @@
 //! In reading order:
 //! 1. [`packet`] reads a stranger's bytes into a [`Request`], or says why not;
 //! 2. [`firmware`] names who sent it; [`plan`] is the one table of what each of them gets;
-//! 3. [`lease`] keeps which address belongs to which machine;
-//! 4. [`responder`] puts the three together and writes the reply;
+//! 3. [`lease`] keeps which address of the [`pool`] belongs to which machine;
+//! 4. [`responder`] puts the three together and writes the reply; [`action`] is what it says;
 //! 5. [`script`] is what the loaders read next;
 //! 6. [`probe`] is the other direction: asking whether somebody else answers on the wire.
 
 #![forbid(unsafe_code)]
 
+pub mod action;
 pub mod firmware;
 pub mod lease;
 pub mod packet;
@@ -25,10 +26,11 @@ mod reply;
 pub mod responder;
 pub mod script;
 
+pub use action::{Action, Question, Reason, Settings};
 pub use firmware::{Client, Firmware};
 pub use lease::{Lease, Leases};
 pub use packet::{Kind, Request};
 pub use plan::Loader;
 pub use pool::{Pool, PoolError};
 pub use probe::Foreign;
-pub use responder::{Action, Question, Reason, Responder, Settings};
+pub use responder::Responder;

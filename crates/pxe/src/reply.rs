@@ -10,10 +10,10 @@ use dhcproto::v4::{
     DhcpOption, Encodable, Flags, Message, MessageType, Opcode, OptionCode, UnknownOption,
 };
 
+use crate::action::Settings;
 use crate::firmware::{Asks, Client, Firmware};
 use crate::packet::{Request, code};
 use crate::plan::Boot;
-use crate::responder::Settings;
 
 /// BOOTP's minimum (RFC 1542 section 2.1): old ROMs and relays drop anything shorter.
 const SHORTEST: usize = 300;

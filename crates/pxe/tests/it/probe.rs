@@ -1,0 +1,95 @@
+//! Our own question to the wire, and what counts as a stranger's answer.
+
+use std::net::Ipv4Addr;
+
+use pxe::{Kind, Request, probe};
+
+use crate::client::{Client, DISCOVER, REQUEST, SERVER, World, mac, settings};
+
+const STRANGER: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 2);
+
+#[test]
+fn the_question_is_an_ordinary_discover() {
+    let bytes = probe::discover(0x1234_5678, mac(1));
+    assert!(bytes.len() >= 300);
+    let request = Request::read(&bytes).unwrap();
+    assert_eq!(
+        (request.kind, request.xid, request.mac),
+        (Kind::Discover, 0x1234_5678, mac(1))
+    );
+    assert!(request.broadcast && request.vendor_class.is_none());
+}
+
+/// Any server's reply will do as a stranger's: ours, seen from somebody else.
+fn replies() -> Vec<Vec<u8>> {
+    let mut world = World::new(settings());
+    let address = world.lease(&Client::udhcpc(mac(1))).yiaddr;
+    let again = Client::udhcpc(mac(1)).with(50, &address.octets());
+    [(Client::udhcpc(mac(1)), DISCOVER), (again, REQUEST)]
+        .iter()
+        .map(
+            |(client, kind)| match world.responder.handle(&client.datagram(*kind), world.now) {
+                pxe::Action::Reply { bytes, .. } => bytes,
+                other => panic!("{other:?}"),
+            },
+        )
+        .collect()
+}
+
+#[test]
+fn offers_and_acks_of_others_are_recognised() {
+    for bytes in replies() {
+        let foreign = probe::foreign_reply(&bytes, SERVER, &[STRANGER]).unwrap();
+        assert_eq!((foreign.address, foreign.server_id), (SERVER, Some(SERVER)));
+        assert!(
+            foreign
+                .to_string()
+                .starts_with("10.77.0.1 (it offered 10.77.0."),
+            "{foreign}"
+        );
+        assert_eq!(
+            probe::foreign_reply(&bytes, SERVER, &[SERVER]),
+            None,
+            "our own"
+        );
+        for length in 0..bytes.len() {
+            let _ = probe::foreign_reply(&bytes[..length], SERVER, &[]);
+        }
+        let mut proxy = bytes.clone();
+        proxy[16..20].fill(0);
+        assert_eq!(
+            probe::foreign_reply(&proxy, SERVER, &[]),
+            None,
+            "no address, no rival"
+        );
+        assert_eq!(
+            probe::foreign_reply(&probe::discover(1, mac(1)), SERVER, &[]),
+            None
+        );
+    }
+}
+
+#[test]
+fn a_machine_that_chooses_another_server_gives_it_away() {
+    let client = Client::udhcpc(mac(1))
+        .with(50, &[10, 77, 0, 9])
+        .with(54, &STRANGER.octets());
+    let foreign = probe::foreign_choice(&client.datagram(REQUEST), &[SERVER]).unwrap();
+    assert_eq!(
+        foreign.to_string(),
+        "10.77.0.2 (a machine takes 10.77.0.9 from it)"
+    );
+    assert_eq!(
+        probe::foreign_choice(&client.datagram(REQUEST), &[STRANGER]),
+        None
+    );
+    assert_eq!(
+        probe::foreign_choice(&client.datagram(DISCOVER), &[SERVER]),
+        None
+    );
+    let reboot = Client::udhcpc(mac(1)).with(50, &[10, 77, 0, 9]);
+    assert_eq!(
+        probe::foreign_choice(&reboot.datagram(REQUEST), &[SERVER]),
+        None
+    );
+}
