@@ -14,7 +14,7 @@ pub fn gather(interface: &str, address: Ipv4Addr) -> Facts {
         memory_bytes: memory(&read("/proc/meminfo"), "MemTotal"),
         cpus: processors(&cpuinfo),
         cpu: processor_name(&cpuinfo),
-        nic: driver(Path::new("/sys/class/net"), interface),
+        nic: card(Path::new("/sys/class/net"), interface),
         address,
         kernel: read("/proc/sys/kernel/osrelease").trim().to_owned(),
     }
@@ -66,11 +66,23 @@ fn processor_name(cpuinfo: &str) -> String {
     plain.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-fn driver(class_net: &Path, interface: &str) -> String {
-    fs::read_link(class_net.join(interface).join("device/driver"))
+/// The interface with its driver and the link's speed, as far as they are known: `eth0 (e1000e,
+/// 1000 Mbit/s)`. Virtual cards have no speed.
+fn card(class_net: &Path, interface: &str) -> String {
+    let folder = class_net.join(interface);
+    let driver = fs::read_link(folder.join("device/driver")).ok();
+    let driver = driver.and_then(|target| Some(target.file_name()?.to_str()?.to_owned()));
+    let speed = fs::read_to_string(folder.join("speed")).unwrap_or_default();
+    let speed = speed
+        .trim()
+        .parse::<u32>()
         .ok()
-        .and_then(|target| target.file_name()?.to_str().map(str::to_owned))
-        .unwrap_or_default()
+        .filter(|mbit| *mbit > 0 && *mbit < u32::MAX);
+    match (driver, speed) {
+        (Some(driver), Some(mbit)) => format!("{interface} ({driver}, {mbit} Mbit/s)"),
+        (Some(driver), None) => format!("{interface} ({driver})"),
+        (None, _) => interface.to_owned(),
+    }
 }
 
 fn uptime(text: &str) -> u64 {
@@ -105,11 +117,11 @@ mod tests {
         assert_eq!(memory("MemTotal: lots\n", "MemTotal"), 0);
         assert_eq!((processors(""), processor_name("").as_str()), (0, ""));
         assert_eq!(uptime("-"), 0);
-        assert_eq!(driver(Path::new("/nonexistent"), "eth0"), "");
+        assert_eq!(card(Path::new("/nonexistent"), "eth0"), "eth0");
     }
 
     #[test]
-    fn the_driver_is_the_end_of_a_link() {
+    fn the_card_is_named_with_driver_and_speed() {
         let root = tempfile::tempdir().expect("a directory");
         fs::create_dir_all(root.path().join("eth0/device")).expect("eth0");
         std::os::unix::fs::symlink(
@@ -117,6 +129,13 @@ mod tests {
             root.path().join("eth0/device/driver"),
         )
         .expect("a link");
-        assert_eq!(driver(root.path(), "eth0"), "e1000");
+        assert_eq!(card(root.path(), "eth0"), "eth0 (e1000)");
+        for (speed, expected) in [
+            ("1000\n", "eth0 (e1000, 1000 Mbit/s)"),
+            ("-1\n", "eth0 (e1000)"),
+        ] {
+            fs::write(root.path().join("eth0/speed"), speed).expect("a speed");
+            assert_eq!(card(root.path(), "eth0"), expected);
+        }
     }
 }

@@ -21,7 +21,7 @@ use crate::lease::{self, Lease};
 use crate::news::{News, Voice};
 use crate::phase1::{DOWNLOADS, OFFERS, Phase1};
 use crate::reports::{Reporter, stamped};
-use crate::{download, facts, offers};
+use crate::{download, facts, offers, tty};
 
 /// How often the screen's times move on.
 const TICK: Duration = Duration::from_millis(250);
@@ -241,9 +241,9 @@ async fn leave(
     // Loading copies and hashes every byte: not on the loop's thread.
     tokio::task::spawn_blocking(move || kexec::load(allowed, &plan)).await??;
     if let Some(reporter) = reporter {
-        reporter.send(starting);
-        reporter.flush(LAST_REPORT).await;
+        reporter.last(starting, LAST_REPORT).await;
     }
+    tty::leave_all("Starting the new kernel.");
     tokio::task::spawn_blocking(move || kexec::jump(allowed)).await?
 }
 

@@ -9,6 +9,7 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use rustix::io::Errno;
@@ -20,6 +21,10 @@ use crate::sys;
 /// What the measured need is: memory for the initrd where it lies, once more in the kernel's
 /// buffer, in its segments, and unpacked (FACTS: 150 MB needed 768 MB).
 const TIMES_INITRD: u64 = 5;
+
+/// How often, and how long after, a file that is still being closed is tried again.
+const BUSY_ATTEMPTS: u32 = 20;
+const BUSY_PAUSE: Duration = Duration::from_millis(50);
 
 /// What is to be started, with paths relative to its folder.
 #[derive(Clone, Debug)]
@@ -46,12 +51,20 @@ pub fn load(_allowed: Phase1, plan: &Plan) -> anyhow::Result<()> {
         kernel: size(&kernel),
         initrd: initrd.as_ref().map_or(0, size),
     };
-    sys::kexec_file_load(
-        kernel.as_fd(),
-        initrd.as_ref().map(AsFd::as_fd),
-        &plan.cmdline,
-    )
-    .map_err(|error| {
+    let mut attempts = 0;
+    let loaded = loop {
+        let result = sys::kexec_file_load(
+            kernel.as_fd(),
+            initrd.as_ref().map(AsFd::as_fd),
+            &plan.cmdline,
+        );
+        match result {
+            Err(error) if is_busy(&error) && attempts < BUSY_ATTEMPTS => attempts += 1,
+            result => break result,
+        }
+        std::thread::sleep(BUSY_PAUSE);
+    };
+    loaded.map_err(|error| {
         anyhow!(explain(
             &error,
             &plan.kernel,
@@ -59,6 +72,11 @@ pub fn load(_allowed: Phase1, plan: &Plan) -> anyhow::Result<()> {
             facts::memory_available()
         ))
     })
+}
+
+/// A file is still open for writing: the download's last thread may be about to close it.
+fn is_busy(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(Errno::TXTBSY.raw_os_error())
 }
 
 /// Leaves this kernel for the loaded one. What was written is flushed first, although phase 1 has
@@ -98,7 +116,9 @@ fn initrd(plan: &Plan) -> anyhow::Result<Option<File>> {
         [] => Ok(None),
         [one] => open(one).map(Some),
         several => {
-            let joined = plan.folder.with_extension("initrd.tmp");
+            let mut joined = plan.folder.clone().into_os_string();
+            joined.push(".initrd");
+            let joined = PathBuf::from(joined);
             let result = join(several, &joined).and_then(|()| open(&joined));
             // The open descriptor keeps the bytes; the name must not stay behind.
             let _ = std::fs::remove_file(&joined);

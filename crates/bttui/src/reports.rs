@@ -42,15 +42,17 @@ impl Reporter {
         let _ = self.queue.try_send(Message::Report(report));
     }
 
-    /// Waits until everything queued so far was sent or given up, but not longer than `limit`.
-    pub async fn flush(&self, limit: Duration) {
+    /// Sends the last report before the machine leaves: waits until it and all before it were sent
+    /// or given up, but not longer than `limit`.
+    pub async fn last(&self, report: Report, limit: Duration) {
         let (done, sent) = oneshot::channel();
-        let flushed = async {
-            if self.queue.send(Message::Flush(done)).await.is_ok() {
+        let all = async {
+            let queued = self.queue.send(Message::Report(report)).await.is_ok();
+            if queued && self.queue.send(Message::Flush(done)).await.is_ok() {
                 let _ = sent.await;
             }
         };
-        let _ = tokio::time::timeout(limit, flushed).await;
+        let _ = tokio::time::timeout(limit, all).await;
     }
 }
 

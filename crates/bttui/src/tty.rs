@@ -133,6 +133,15 @@ impl Drop for Device {
     }
 }
 
+/// Empties all screens but for one line, for the kernel that is going to write to them next.
+pub fn leave_all(last_words: &str) {
+    let Ok(known) = RAW.lock() else { return };
+    for device in known.iter().filter_map(Weak::upgrade) {
+        let _ = (&device.file).write_all(LEAVE);
+        let _ = write!(&device.file, "{last_words}\r\n");
+    }
+}
+
 /// Makes a panic put every terminal back and say there what happened, since with it the program
 /// ends at once.
 pub fn restore_on_panic() {

@@ -156,8 +156,8 @@ fn a_shell_takes_the_console_and_gives_it_back() {
     let near = far.near.display().to_string();
     far.wait_for(&near);
     // Ctrl+C is the shell's own affair: it interrupts what runs there, and no key reaches the menu.
-    far.type_in(b"sleep 1000\n");
-    far.wait_for("sleep 1000");
+    far.type_in(b"sh -c \"echo go''ing; exec sleep 1000\"\n");
+    far.wait_for("going");
     far.type_in(b"\x03");
     far.type_in(b"echo a''wake\n");
     far.wait_for("awake");

@@ -45,9 +45,11 @@ impl Canvas {
         }
         let mut next = Buffer::empty(self.shown.area);
         ui::draw(&mut next, &view.app, view.now, look);
-        self.backend.draw(self.shown.diff_iter(&next))?;
-        // Also sends what is buffered.
-        self.backend.hide_cursor()?;
+        let mut changes = self.shown.diff_iter(&next).peekable();
+        if changes.peek().is_some() {
+            self.backend.draw(changes)?;
+            Backend::flush(&mut self.backend)?;
+        }
         self.shown = next;
         Ok(())
     }

@@ -60,16 +60,10 @@ pub(super) fn frame(screen: &mut Buffer, area: Rect, title: &str, look: Look) ->
 pub(super) fn facts(screen: &mut Buffer, area: Rect, app: &App, look: Look) {
     let Some(facts) = &app.facts else { return };
     let inner = frame(screen, area, "This machine", look);
-    let nic = if facts.nic.is_empty() {
-        "unknown"
-    } else {
-        &facts.nic
-    };
-    let interface = app.lease.as_ref().map_or("", |lease| &lease.interface);
     let cells = [
         ("CPU", format!("{} x {}", facts.cpus, facts.cpu)),
         ("Memory", report::bytes(facts.memory_bytes)),
-        ("Network", format!("{interface}, driver {nic}")),
+        ("Network", facts.nic.clone()),
         ("Kernel", facts.kernel.clone()),
     ];
     // A processor's name is the longest of them.

@@ -71,7 +71,7 @@ pub(crate) fn awake() -> App {
         memory_bytes: 16_307_460 * 1024,
         cpus: 4,
         cpu: "Intel Core i5-4590 CPU @ 3.30GHz".to_owned(),
-        nic: "e1000e".to_owned(),
+        nic: "eth0 (e1000e, 1000 Mbit/s)".to_owned(),
         address: lease.address,
         kernel: "6.1.0-44-amd64".to_owned(),
     };

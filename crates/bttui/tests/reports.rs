@@ -1,0 +1,77 @@
+//! Reports over a real socket: they arrive in order, the last one is waited for, and a server that
+//! is dead or silent costs no more than the time it is given.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{Ipv4Addr, TcpListener};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use bttui::reports::{Reporter, stamped};
+use report::{Mac, Report, Step};
+
+const MAC: Mac = Mac([0x52, 0x54, 0, 0x12, 0x34, 0x56]);
+
+/// A server that accepts every report; what it got comes out of the channel.
+fn server() -> (String, mpsc::Receiver<(String, Report)>) {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+    let url = format!("http://{}", listener.local_addr().expect("an address"));
+    let (got, out) = mpsc::channel();
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let mut reader = BufReader::new(stream);
+            let (mut first, mut length) = (String::new(), 0);
+            reader.read_line(&mut first).expect("a request");
+            loop {
+                let mut line = String::new();
+                reader.read_line(&mut line).expect("a header");
+                match line.to_ascii_lowercase().strip_prefix("content-length:") {
+                    Some(value) => length = value.trim().parse().expect("a number"),
+                    None if line.trim().is_empty() => break,
+                    None => {}
+                }
+            }
+            let mut body = vec![0; length];
+            reader.read_exact(&mut body).expect("a body");
+            let report = serde_json::from_slice(&body).expect("a report");
+            let answer = b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n";
+            let _ = got.send((first.trim().to_owned(), report));
+            reader.get_mut().write_all(answer).expect("an answer");
+        }
+    });
+    (url, out)
+}
+
+#[tokio::test]
+async fn reports_arrive_in_order_and_the_last_is_waited_for() {
+    let (url, out) = server();
+    let reporter = Reporter::start(&url);
+    reporter.send(stamped(MAC, Step::Retry));
+    reporter
+        .last(stamped(MAC, Step::Shell), Duration::from_secs(20))
+        .await;
+    for expected in [Step::Retry, Step::Shell] {
+        let (line, report) = out.try_recv().expect("it is there already");
+        assert_eq!(line, "POST /api/v1/report HTTP/1.1");
+        assert_eq!((report.mac, report.step), (MAC, expected));
+        assert!(report.uptime_ms > 0);
+    }
+}
+
+#[tokio::test]
+async fn a_dead_or_silent_server_holds_up_nothing() {
+    // One port that nobody listens on, one whose listener never answers.
+    let dead = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+        .and_then(|port| port.local_addr())
+        .expect("a port");
+    let silent = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+    for address in [dead, silent.local_addr().expect("an address")] {
+        let reporter = Reporter::start(&format!("http://{address}"));
+        // More than the queue holds: the rest is lost, nothing waits.
+        (0..1000).for_each(|_| reporter.send(stamped(MAC, Step::Retry)));
+        let started = Instant::now();
+        reporter
+            .last(stamped(MAC, Step::Shell), Duration::from_millis(200))
+            .await;
+        assert!(started.elapsed() < Duration::from_secs(10), "{address}");
+    }
+}
