@@ -4,11 +4,11 @@
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Result, bail, ensure};
 use clap::ValueEnum;
 use lab::{Classroom, Firmware, Nic, Plan, Spec, Stop, TargetOs, until};
 
-use crate::demo::{Story, again_as_root, fresh_folder, give_back};
+use crate::demo::{Story, again_as_root, fresh_folder, give_back, with_evidence};
 use crate::{dist, places, run};
 
 /// From power-on to the menu, for an emulated machine on a busy computer.
@@ -122,14 +122,8 @@ fn boot(args: &Args, folder: &Path, stop: &Stop) -> Result<Duration> {
         Ok(story.reached(&spec.mac, MENU))
     });
     machine.photograph(&folder.join("screen.png"))?;
-    let took = shown.with_context(|| {
-        let screen = machine.screen_text().unwrap_or_default();
-        format!(
-            "{}--- its screen ---\n{}",
-            machine.console().tail(),
-            screen.trim_end()
-        )
-    })?;
+    let took =
+        shown.map_err(|error| with_evidence(error, std::slice::from_mut(&mut machine), stop))?;
     story.print_times();
     Ok(took)
 }

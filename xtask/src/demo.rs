@@ -13,7 +13,7 @@ use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Error, Result, anyhow, bail, ensure};
 use lab::{Classroom, Machine, Nic, Plan, Spec, Stop, TargetOs, until};
 
 use crate::{dist, places, run};
@@ -164,50 +164,46 @@ fn watch(
     folder: &Path,
     stop: &Stop,
 ) -> Result<()> {
-    let mut menu_seen = false;
-    until("the hello of both machines", PATIENCE, stop, || {
+    let menu = folder.join("menu.png");
+    let watched = until("the hello of both machines", PATIENCE, stop, || {
         if let Some(status) = class.server().ended()? {
             bail!("bt-server ended ({status}):\n{}", class.server().said());
         }
         let told = class.machines()?;
         story.follow(&told);
+        let mut all_there = true;
         for machine in machines.iter_mut() {
-            let one = told.machine(&machine.spec().mac);
-            let stage = one.map_or("", |one| one.stage.as_str());
-            if stage == "menu" && !menu_seen {
-                menu_seen = true;
-                machine.photograph(&folder.join("menu.png"))?;
+            if let Some(one) = told.machine(&machine.spec().mac) {
+                let name = &machine.spec().name;
+                ensure!(one.stage != "failed", "{name}: {}", one.state);
+                if one.stage == "menu" && !menu.exists() {
+                    machine.photograph(&menu)?;
+                }
             }
-            let state = one.map_or("", |one| one.state.as_str());
-            let name = &machine.spec().name;
-            ensure!(
-                stage != "failed",
-                "{name}: {state}\n{}",
-                machine.console().tail()
-            );
-            ensure!(
-                machine.is_on(),
-                "{} switched itself off",
-                machine.spec().name
-            );
+            all_there &= hello(machine, story)?;
         }
-        let mut there = true;
-        for machine in machines.iter() {
-            there &= hello(machine, story)?;
-        }
-        Ok(there.then_some(()))
-    })
-    .with_context(|| {
-        let tails = machines
-            .iter()
-            .map(|machine| format!("{}\n{}", machine.spec().name, machine.console().tail()));
-        tails.collect::<String>()
-    })
+        Ok(all_there.then_some(()))
+    });
+    watched.map_err(|error| with_evidence(error, machines, stop))
+}
+
+/// A failure, with what can be seen of the machines; an interruption stays as it is.
+pub(crate) fn with_evidence(error: Error, machines: &mut [Machine], stop: &Stop) -> Error {
+    if stop.requested() {
+        return error;
+    }
+    let evidence: String = machines.iter_mut().map(Machine::evidence).collect();
+    anyhow!("{error:#}\n{evidence}")
 }
 
 /// Whether the machine's system has said hello, and notes when it did.
-fn hello(machine: &Machine, story: &mut Story) -> Result<bool> {
+fn hello(machine: &mut Machine, story: &mut Story) -> Result<bool> {
     let Some(line) = machine.console().line_with(TargetOs::MARKER) else {
+        ensure!(
+            machine.is_on(),
+            "{} switched itself off",
+            machine.spec().name
+        );
         return Ok(false);
     };
     if !line.contains("cmdline") {
@@ -235,6 +231,11 @@ fn keep(class: &mut Classroom, stop: &Stop) -> Result<()> {
     println!("Enter or Ctrl-C ends it.");
     let enter = thread::spawn(|| io::stdin().read_line(&mut String::new()));
     while !enter.is_finished() && !stop.requested() {
+        thread::sleep(Duration::from_millis(100));
+    }
+    // Without a keyboard (standard input at its end) only a signal ends it.
+    let pressed = enter.is_finished() && matches!(enter.join(), Ok(Ok(1..)));
+    while !pressed && !stop.requested() {
         thread::sleep(Duration::from_millis(100));
     }
     Ok(())

@@ -1,8 +1,10 @@
 //! A machine's serial console: read all the time, searchable with the times at which text came,
 //! and a keyboard to type on.
 //!
-//! Searching sees plain text: control sequences are taken out, and a sequence that moves the
-//! cursor becomes a line break, so that words from different places of a screen never run together.
+//! Searching sees plain text: control sequences are taken out, and one that moves the cursor
+//! becomes a space within its row and a line break elsewhere, so that words from different places
+//! of a screen never run together. A program that redraws only what changed is better read on the
+//! machine's screen ([`crate::Machine::screen_text`]).
 
 use std::fs::File;
 use std::io::{Read, Write};
@@ -200,6 +202,11 @@ struct PlainText {
     state: State,
     /// A character of several bytes that has not come completely.
     partial: Vec<u8>,
+    /// The first number of the sequence being read: the row, where it places the cursor.
+    number: u32,
+    first_number: bool,
+    /// The row the cursor was placed in last.
+    row: u32,
 }
 
 #[derive(Debug, Default)]
@@ -221,23 +228,51 @@ impl PlainText {
                 self.visible(byte, text);
                 State::Text
             }
-            (State::Escape, b'[') => State::Sequence,
+            (State::Escape, b'[') => {
+                (self.number, self.first_number) = (0, true);
+                State::Sequence
+            }
             (State::Escape, b']' | b'P' | b'_' | b'^') => State::Title,
             // A character set is named by one more byte, which is an argument too.
-            (State::Escape, b'(' | b')') => State::Escape,
+            (State::Escape, b'(' | b')' | b'%') => State::Escape,
             (State::Escape, _) => State::Text,
-            (State::Sequence, b'0'..=b'?' | b' '..=b'/') => State::Sequence,
+            (State::Sequence, b'0'..=b'?' | b' '..=b'/') => {
+                self.argument(byte);
+                State::Sequence
+            }
             (State::Sequence, _) => {
-                // Colours do not move the cursor, nearly everything else does.
-                if byte != b'm' && !text.ends_with('\n') {
-                    text.push('\n');
-                }
+                self.moved(byte, text);
                 State::Text
             }
             (State::Title, 0x07) => State::Text,
             (State::Title, 0x1b) => State::Escape,
             (State::Title, _) => State::Title,
         };
+    }
+
+    fn argument(&mut self, byte: u8) {
+        match byte {
+            b'0'..=b'9' if self.first_number => {
+                let number = self.number.saturating_mul(10);
+                self.number = number.saturating_add(u32::from(byte - b'0'));
+            }
+            _ => self.first_number = false,
+        }
+    }
+
+    /// What the end of a sequence means for plain text; `kind` is its last letter (ECMA-48).
+    fn moved(&mut self, kind: u8, text: &mut String) {
+        let gap = match kind {
+            // Colours and modes move nothing; erasing is not undone.
+            b'm' | b'h' | b'l' | b'J' | b'K' => return,
+            b'H' | b'f' if std::mem::replace(&mut self.row, self.number) == self.number => ' ',
+            b'C' | b'G' => ' ',
+            _ => '\n',
+        };
+        let before = text.chars().next_back().unwrap_or('\n');
+        if before != '\n' && before != gap {
+            text.push(gap);
+        }
     }
 
     fn visible(&mut self, byte: u8, text: &mut String) {
@@ -276,7 +311,8 @@ mod tests {
         for (bytes, expected) in [
             (&b"plain\r\ntext\n"[..], "plain\ntext\n"),
             (b"\x1b[1;32mgreen\x1b[0m text", "green text"),
-            (b"left\x1b[5;40Hright", "left\nright"),
+            (b"above\x1b[5;4Hleft\x1b[5;40Hright", "above\nleft right"),
+            (b"one\x1b[?25l\x1b[2K word", "one word"),
             (b"\x1b]0;title\x07after", "after"),
             (b"\x1b]0;title\x1b\\after", "after"),
             (b"\x1b(Bword", "word"),

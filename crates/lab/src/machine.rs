@@ -183,6 +183,15 @@ impl Machine {
         Ok(())
     }
 
+    /// What can be seen of it, for the message of a failure: its screen, then the end of its
+    /// serial console.
+    pub fn evidence(&mut self) -> String {
+        let screen = self.screen_text().unwrap_or_default();
+        let name = &self.spec.name;
+        let tail = self.console.tail();
+        format!("--- screen of {name} ---\n{}\n{tail}", screen.trim_end())
+    }
+
     /// The rows of its screen while it shows text. BIOS loaders print nowhere else.
     pub fn screen_text(&mut self) -> Result<String> {
         let file = self.scratch.join(format!("{}.screen", self.spec.name));

@@ -45,8 +45,8 @@ fn open(
 }
 
 /// Waits until the server says that `machine` is at `stage`.
-fn wait_for_stage(class: &Classroom, machine: &Machine, stage: &str) {
-    let spec = machine.spec();
+fn wait_for_stage(class: &Classroom, machine: &mut Machine, stage: &str) {
+    let spec = machine.spec().clone();
     let what = format!("{} at stage {stage}", spec.name);
     let reached = until(&what, BOOT, &Stop::never(), || {
         let all = class.machines()?;
@@ -57,7 +57,7 @@ fn wait_for_stage(class: &Classroom, machine: &Machine, stage: &str) {
         Ok((one.stage == stage).then_some(()))
     });
     if let Err(error) = reached {
-        panic!("{error:#}\n{}", machine.console().tail());
+        panic!("{error:#}\n{}", machine.evidence());
     }
 }
 
@@ -75,9 +75,9 @@ fn boot_two_machines() {
     }
 
     let mut first = class.machine(&Spec::new("first", Nic::E1000, 1)).unwrap();
-    let second = class.machine(&Spec::new("second", Nic::Virtio, 2)).unwrap();
-    wait_for_stage(&class, &first, "menu");
-    wait_for_stage(&class, &second, "menu");
+    let mut second = class.machine(&Spec::new("second", Nic::Virtio, 2)).unwrap();
+    wait_for_stage(&class, &mut first, "menu");
+    wait_for_stage(&class, &mut second, "menu");
     // One is chosen at its keyboard, the other over the serial line.
     first.press(&["ret"]).unwrap();
     until("a byte at the first", SOON, &Stop::never(), || {
