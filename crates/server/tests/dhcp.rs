@@ -1,0 +1,233 @@
+//! The DHCP door on a wire of its own, with a client that we did not write.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::net::Ipv4Addr;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use bt_server::doors::{dhcp, probe};
+use bt_server::journal;
+use lab::{Host, Room, Stop, until};
+use report::Mac;
+use tokio_util::sync::CancellationToken;
+
+const SERVER: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 1);
+const PATIENCE: Duration = Duration::from_secs(20);
+
+#[test]
+#[ignore = "needs root and network namespaces; cargo xtask test runs it"]
+fn udhcpc_gets_renews_and_releases_a_lease() -> Result<()> {
+    let mut room = Room::new(&Stop::never())?;
+    let server = room.host(Some((SERVER, 24)))?;
+    let machine = room.host(None)?;
+    with_server(&server, settings(SERVER), || {
+        let client = Udhcpc::start(&room, &machine, "first", &[])?;
+        let bound = client.wait_for("bound")?;
+        assert_eq!(
+            bound.get(1..4),
+            Some(&["10.77.0.1", "255.255.255.0", "600"].map(String::from)[..])
+        );
+        client.signal("USR1")?;
+        assert_eq!(client.wait_for("renew")?, bound);
+        client.signal("USR2")?;
+        client.wait_for("deconfig")?;
+        drop(client);
+
+        // Other programs on the same machine call it by other names, or by none.
+        let duid = "0x3d:ff1234567800010001090909090909";
+        for (name, arguments) in [("none", &["-C"][..]), ("duid", &["-C", "-x", duid])] {
+            let other = Udhcpc::start(&room, &machine, name, arguments)?;
+            assert_eq!(other.wait_for("bound")?, bound, "{name}");
+        }
+        Ok(())
+    })
+}
+
+#[test]
+#[ignore = "needs root and network namespaces; cargo xtask test runs it"]
+fn an_address_that_answers_is_not_given_away() -> Result<()> {
+    let mut room = Room::new(&Stop::never())?;
+    let server = room.host(Some((SERVER, 24)))?;
+    let (fixed, free) = (Ipv4Addr::new(10, 77, 0, 10), Ipv4Addr::new(10, 77, 0, 11));
+    let _printer = room.host(Some((fixed, 24)))?;
+    let machine = room.host(None)?;
+    let settings = pxe::Settings {
+        range: Some((fixed, free)),
+        ..settings(SERVER)
+    };
+    with_server(&server, settings, || {
+        let client = Udhcpc::start(&room, &machine, "wants", &["-r", &fixed.to_string()])?;
+        assert_eq!(client.wait_for("bound")?[0], free.to_string());
+        Ok(())
+    })
+}
+
+#[test]
+#[ignore = "needs root and network namespaces; cargo xtask test runs it"]
+fn another_server_is_noticed_and_a_silent_wire_is_not_mistaken_for_one() -> Result<()> {
+    let mut room = Room::new(&Stop::never())?;
+    let ours = room.host(Some((SERVER, 24)))?;
+    let stranger = room.host(Some((Ipv4Addr::new(10, 77, 0, 2), 24)))?;
+    assert_eq!(look(&ours, Duration::from_secs(1))?, None);
+    with_server(&stranger, settings(Ipv4Addr::new(10, 77, 0, 2)), || {
+        let foreign = look(&ours, PATIENCE)?.context("nobody was heard")?;
+        assert_eq!(foreign.known_as(), Ipv4Addr::new(10, 77, 0, 2));
+        assert_eq!(foreign.address, foreign.known_as());
+        assert!(foreign.offered.is_some());
+        Ok(())
+    })
+}
+
+#[test]
+#[ignore = "needs root and network namespaces; cargo xtask test runs it"]
+fn a_port_in_use_is_an_error_only_on_the_same_interface() -> Result<()> {
+    let mut room = Room::new(&Stop::never())?;
+    let host = room.host(Some((SERVER, 24)))?;
+    host.namespace().enter(|| {
+        let _first = dhcp::bind_server(host.interface())?;
+        let second = dhcp::bind_server(host.interface()).expect_err("the port is taken");
+        assert_eq!(second.kind(), ErrorKind::AddrInUse);
+        let _other = dhcp::bind_server("lo")?;
+        let _client = dhcp::bind_client(host.interface())?;
+        Ok(())
+    })
+}
+
+fn settings(server: Ipv4Addr) -> pxe::Settings {
+    pxe::Settings {
+        server,
+        prefix: 24,
+        range: None,
+        lease: Duration::from_secs(600),
+        router: None,
+        dns: Vec::new(),
+        http_port: 6969,
+        loader: pxe::Loader::Auto,
+    }
+}
+
+/// Runs `work` while the door is open on `host`.
+fn with_server(
+    host: &Host,
+    settings: pxe::Settings,
+    work: impl FnOnce() -> Result<()>,
+) -> Result<()> {
+    let stop = CancellationToken::new();
+    let door = || {
+        host.namespace().enter(|| {
+            let (journal, _recorder, _snapshots) = journal::journal();
+            let socket = dhcp::bind_server(host.interface())?;
+            on_this_thread(dhcp::run(socket, settings, journal, stop.clone()))?
+        })
+    };
+    std::thread::scope(|scope| {
+        let serving = scope.spawn(door);
+        let _stop_in_any_case = stop.clone().drop_guard();
+        let worked = work();
+        stop.cancel();
+        serving.join().expect("the door panicked")?;
+        worked
+    })
+}
+
+fn look(host: &Host, window: Duration) -> Result<Option<pxe::Foreign>> {
+    host.namespace().enter(|| {
+        let server = dhcp::bind_server(host.interface())?;
+        let client = dhcp::bind_client(host.interface())?;
+        let mac = Mac([0x52, 0x54, 0, 0, 0, 1]);
+        Ok(on_this_thread(probe::listen_and_ask(server, client, mac, window))??.0)
+    })
+}
+
+/// The namespace is the thread's: no other thread may poll the future.
+fn on_this_thread<F: Future>(future: F) -> Result<F::Output> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    Ok(runtime.block_on(future))
+}
+
+/// busybox's DHCP client; every event of its script is one line of a file.
+struct Udhcpc {
+    child: Child,
+    events: PathBuf,
+}
+
+impl Udhcpc {
+    fn start(room: &Room, machine: &Host, name: &str, arguments: &[&str]) -> Result<Self> {
+        let script = room.scratch().join(format!("{name}.sh"));
+        let events = room.scratch().join(format!("{name}.events"));
+        // A renewal is sent from the address itself, so the script must really take it.
+        let text = format!(
+            "#!/bin/sh\n\
+             ip addr flush dev $interface\n\
+             [ -n \"$ip\" ] && ip addr add $ip/$mask brd + dev $interface\n\
+             echo \"$1 $ip $serverid $subnet $lease\" >> {}\n",
+            events.display()
+        );
+        fs::write(&script, text)?;
+        fs::set_permissions(&script, fs::Permissions::from_mode(0o755))?;
+        let child = machine
+            .command(busybox()?)
+            .args([
+                "udhcpc",
+                "-f",
+                "-t",
+                "10",
+                "-T",
+                "1",
+                "-i",
+                machine.interface(),
+                "-s",
+            ])
+            .arg(&script)
+            .args(arguments)
+            .spawn()
+            .context("cannot start udhcpc")?;
+        Ok(Self { child, events })
+    }
+
+    /// Waits for an event; gives its address, server, mask and lease time.
+    fn wait_for(&self, event: &str) -> Result<Vec<String>> {
+        until(event, PATIENCE, &Stop::never(), || {
+            let events = fs::read_to_string(&self.events).unwrap_or_default();
+            let last = events
+                .lines()
+                .last()
+                .and_then(|line| line.strip_prefix(event));
+            Ok(last.map(|rest| rest.split_whitespace().map(str::to_owned).collect()))
+        })
+    }
+
+    fn signal(&self, name: &str) -> Result<()> {
+        let pid = self.child.id().to_string();
+        Command::new("kill")
+            .args(["-s", name, &pid])
+            .status()
+            .context("cannot run kill")?;
+        Ok(())
+    }
+}
+
+impl Drop for Udhcpc {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The busybox that phase 1 is made of, or an installed one.
+fn busybox() -> Result<PathBuf> {
+    let unpacked = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/phase1/unpacked");
+    let packages = fs::read_dir(unpacked).into_iter().flatten().flatten();
+    let ours = packages
+        .map(|package| package.path().join("bin/busybox"))
+        .find(|path| path.exists());
+    let installed = || Some(PathBuf::from("/bin/busybox")).filter(|path| path.exists());
+    ours.or_else(installed)
+        .context("no busybox: run cargo xtask phase1 first")
+}
