@@ -83,7 +83,10 @@ pub(crate) fn task() -> Result<()> {
 fn files() -> Result<Vec<String>> {
     let listed = run::output(
         Command::new("git")
+            // A checkout may belong to somebody else, as it does under sudo; names are all we take from it.
             .args([
+                "-c",
+                "safe.directory=*",
                 "ls-files",
                 "-z",
                 "--cached",

@@ -182,7 +182,8 @@ fn reached<'a>(packages: &'a [Package], package: &'a Package) -> BTreeSet<&'a st
 
 #[cfg(test)]
 mod tests {
-    use super::{Package, check, load};
+    use super::{BANNED, Package, check, load};
+    use crate::tidy::licence::ALLOWED;
     use crate::tidy::map::Room;
 
     fn package(name: &str, folder: Option<&str>, normal: &[usize]) -> Package {
@@ -293,5 +294,22 @@ mod tests {
                 .any(|&i| packages[i].name == "tempfile"),
             "tests' dependencies are not linked in"
         );
+    }
+
+    #[test]
+    fn cargo_deny_is_told_the_same() {
+        let deny = include_str!("../../../.cargo/deny.toml");
+        let said = |name: &str| deny.contains(&format!("\"{name}\""));
+        assert!(
+            ALLOWED.iter().all(|name| said(name)),
+            "a licence is missing from deny.toml"
+        );
+        assert!(
+            BANNED.iter().all(|(name, _)| said(name)),
+            "a crate is missing from deny.toml"
+        );
+        let lines = |start: &str| deny.lines().filter(|line| line.starts_with(start)).count();
+        assert_eq!(lines("    \""), ALLOWED.len(), "deny.toml allows more");
+        assert_eq!(lines("    { crate"), BANNED.len(), "deny.toml bans more");
     }
 }

@@ -1,7 +1,7 @@
 //! SPDX licence expressions, as far as Cargo.toml files use them, against the licences that GPL-3.0-or-later may use.
 
 /// Licences whose code may become part of a GPL-3.0-or-later program.
-const ALLOWED: [&str; 15] = [
+pub(super) const ALLOWED: [&str; 15] = [
     "0BSD",
     "Apache-2.0",
     "Apache-2.0 WITH LLVM-exception",
