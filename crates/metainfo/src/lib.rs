@@ -21,6 +21,6 @@ mod torrent;
 pub use hash::{InfoHash, InfoHashError};
 pub use info::{FileEntry, Info, Span};
 pub use parse::ParseError;
-pub use path::{MAX_COMPONENT, MAX_PATH, PathError, check_path};
+pub use path::{MAX_COMPONENT, MAX_PATH, PathError, check_files, check_path};
 pub use rules::{MAX_PIECE_LENGTH, MAX_PIECES, MIN_PIECE_LENGTH, is_payload, piece_length};
 pub use torrent::Torrent;

@@ -46,7 +46,11 @@ pub fn check_path<S: AsRef<str>>(path: &[S]) -> Result<(), PathError> {
 }
 
 /// Checks every path, and that they can all exist beside each other.
-pub(crate) fn check_files(files: &[FileEntry]) -> Result<(), PathError> {
+///
+/// # Errors
+/// The first path that is refused by [`check_path`], is there twice, or is a file where another
+/// path needs a folder.
+pub fn check_files(files: &[FileEntry]) -> Result<(), PathError> {
     for file in files {
         check_path(&file.path)?;
     }

@@ -1,1 +1,20 @@
-//! placeholder
+//! The server's seed: folders hashed into torrents, and their bytes sent to whoever asks.
+//!
+//! [`hash_folder`] reads a system's payload with all cores and makes the torrent that every server
+//! makes of the same bytes. [`Seeder`] sends those bytes to peers. It is the one place that knows
+//! librqbit, and hands it a storage of ours that can only read.
+//!
+//! This crate never writes below a payload folder, never dials a peer or a tracker, and never serves
+//! a file that is known to have changed since it was added.
+#![forbid(unsafe_code)]
+
+mod engine;
+mod error;
+mod hash;
+mod payload;
+mod seeder;
+mod storage;
+
+pub use error::Error;
+pub use hash::hash_folder;
+pub use seeder::{Peer, Seeder, Settings, Stats};

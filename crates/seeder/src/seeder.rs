@@ -1,0 +1,263 @@
+//! The seed itself: torrents in, bytes out, and figures about it.
+
+use std::collections::HashMap;
+use std::net::{SocketAddr, SocketAddrV4};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use librqbit::ManagedTorrent;
+use metainfo::{InfoHash, Torrent};
+use tokio::sync::mpsc;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use crate::Error;
+use crate::engine::Engine;
+use crate::payload::Payload;
+use crate::storage::Source;
+
+/// How long [`Seeder::stop`] waits for connections to end.
+const LAST_BYTES: Duration = Duration::from_millis(800);
+
+/// How often the number of remembered peers is looked at, and how many there may be. librqbit never
+/// forgets an address that it saw, or that a peer named to it.
+const FORGET_EVERY: Duration = Duration::from_secs(1);
+const REMEMBERED: u32 = 20_000;
+
+/// What a seed needs to know.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Where peers connect to. With port 0 the system picks one: see [`Seeder::listen_addr`].
+    pub listen: SocketAddrV4,
+    /// A folder this process may write. What is in its sub-folder `seeder` is thrown away.
+    pub state: PathBuf,
+}
+
+/// One torrent's figures.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Payload bytes sent since the torrent was added.
+    pub uploaded: u64,
+    /// Who is connected now, by address.
+    pub peers: Vec<Peer>,
+    /// Why bytes could not be sent, in one sentence, if that ever happened.
+    pub trouble: Option<String>,
+}
+
+/// A connected peer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Peer {
+    /// Its end of the connection.
+    pub address: SocketAddr,
+    /// Payload bytes sent to it over this connection.
+    pub uploaded: u64,
+    /// What it calls its program, if it says so (BEP 10). A stranger's text.
+    pub client: Option<String>,
+}
+
+/// Sends the bytes of torrents to whoever connects and asks. It waits for peers, it never looks for
+/// them: somebody has to tell the tracker about it.
+///
+/// Needs tokio's multi-thread runtime. Dropping it ends the seed too, only without waiting.
+pub struct Seeder {
+    shared: Arc<Shared>,
+    cancel: DropGuard,
+    alive: mpsc::Sender<()>,
+    all_gone: mpsc::Receiver<()>,
+}
+
+struct Shared {
+    engine: Engine,
+    seeds: Mutex<HashMap<InfoHash, Seed>>,
+    /// librqbit gives two torrents that are added at the same time the same number.
+    one_at_a_time: tokio::sync::Mutex<()>,
+}
+
+struct Seed {
+    source: Arc<Source>,
+    /// None if there are no bytes: librqbit knows no empty torrents, and nobody needs a seed for one.
+    handle: Option<Arc<ManagedTorrent>>,
+    /// Bytes sent before connections were last closed to forget peers.
+    uploaded_before: u64,
+}
+
+impl Seeder {
+    /// Listens for peers, for no torrent yet.
+    ///
+    /// # Errors
+    /// The address is in use, or the state folder cannot be written.
+    pub async fn start(settings: Settings) -> Result<Self, Error> {
+        let cancel = CancellationToken::new();
+        let folder = settings.state.join("seeder");
+        let engine = Engine::start(settings.listen, folder, cancel.clone()).await?;
+        let (alive, all_gone) = mpsc::channel(1);
+        let shared = Arc::new(Shared {
+            engine,
+            seeds: Mutex::default(),
+            one_at_a_time: tokio::sync::Mutex::default(),
+        });
+        tokio::spawn(forget_peers(Arc::clone(&shared), cancel.clone()));
+        Ok(Self {
+            shared,
+            cancel: cancel.drop_guard(),
+            alive,
+            all_gone,
+        })
+    }
+
+    /// Where peers connect to.
+    pub fn listen_addr(&self) -> Option<SocketAddr> {
+        self.shared.engine.listen_addr()
+    }
+
+    /// Seeds a torrent whose files lie below `root`. The content is taken for what
+    /// [`hash_folder`](crate::hash_folder) made the torrent of: only some pieces are compared. From here
+    /// on a file that changes is noticed and no longer served.
+    ///
+    /// # Errors
+    /// A file is missing or of another size; the sampled content is not the torrent's; the torrent
+    /// is seeded already.
+    pub async fn add(&self, torrent: &Torrent, root: &Path) -> Result<(), Error> {
+        let _adding = self.shared.one_at_a_time.lock().await;
+        let hash = torrent.info_hash();
+        if self.shared.seeds().contains_key(&hash) {
+            return Err(Error::Twice(hash));
+        }
+        let info = torrent.info();
+        let payload = tokio::task::block_in_place(|| Payload::look(root, &info.files))?;
+        let source = Source::new(payload, self.alive.clone());
+        let handle = match info.total_length() {
+            0 => None,
+            _ => Some(self.shared.engine.add(torrent, Arc::clone(&source)).await?),
+        };
+        let seed = Seed {
+            source,
+            handle,
+            uploaded_before: 0,
+        };
+        self.shared.seeds().insert(hash, seed);
+        Ok(())
+    }
+
+    /// A torrent's figures, or none if it is not seeded.
+    pub fn stats(&self, hash: &InfoHash) -> Option<Stats> {
+        self.shared.seeds().get(hash).map(Seed::stats)
+    }
+
+    /// Whether a torrent's files still are what they were when it was added, by size, time and inode.
+    /// Blocks for a look at every file. A torrent that is not seeded has no files, so all is well.
+    ///
+    /// # Errors
+    /// The first file that is missing or changed.
+    pub fn check(&self, hash: &InfoHash) -> Result<(), Error> {
+        let source = match self.shared.seeds().get(hash) {
+            Some(seed) => Arc::clone(&seed.source),
+            None => return Ok(()),
+        };
+        source.payload().check()
+    }
+
+    /// Closes all connections, also in the middle of a transfer, and returns within a second.
+    pub async fn stop(self) {
+        let Self {
+            shared,
+            cancel,
+            alive,
+            mut all_gone,
+        } = self;
+        drop(cancel);
+        shared.seeds().clear();
+        // The one other owner ends by the token, at its next await.
+        let ended = async {
+            let mut shared = shared;
+            loop {
+                match Arc::try_unwrap(shared) {
+                    Ok(last) => break last.engine.forget(),
+                    Err(still) => shared = still,
+                }
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            drop(alive);
+            all_gone.recv().await
+        };
+        if tokio::time::timeout(LAST_BYTES, ended).await.is_err() {
+            tracing::debug!("the seed did not end in {LAST_BYTES:?}");
+        }
+    }
+}
+
+impl Shared {
+    fn seeds(&self) -> MutexGuard<'_, HashMap<InfoHash, Seed>> {
+        self.seeds.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Torrents that remember more peers than they should.
+    fn crowded(&self) -> Vec<(InfoHash, Arc<ManagedTorrent>)> {
+        let seeds = self.seeds();
+        let handles = seeds
+            .iter()
+            .filter_map(|(hash, seed)| Some((*hash, seed.handle.clone()?)));
+        handles
+            .filter(|(_, handle)| remembered(handle) > REMEMBERED)
+            .collect()
+    }
+}
+
+impl Seed {
+    fn stats(&self) -> Stats {
+        let mut stats = Stats {
+            uploaded: self.uploaded_before,
+            peers: Vec::new(),
+            trouble: self.source.trouble(),
+        };
+        if let Some(live) = self.handle.as_ref().and_then(|handle| handle.live()) {
+            stats.uploaded += live.get_uploaded_bytes();
+            let peers = live.per_peer_stats_snapshot(Default::default()).peers;
+            stats.peers = peers
+                .into_iter()
+                .filter_map(|(address, peer)| {
+                    Some(Peer {
+                        address: address.parse().ok()?,
+                        uploaded: peer.counters.uploaded_bytes,
+                        client: peer.client_name,
+                    })
+                })
+                .collect();
+            stats.peers.sort_unstable_by_key(|peer| peer.address);
+        }
+        stats
+    }
+}
+
+fn remembered(handle: &ManagedTorrent) -> u32 {
+    handle.live().map_or(0, |live| {
+        let peers = live.stats_snapshot().peer_stats;
+        peers.not_needed + peers.dead + peers.queued
+    })
+}
+
+/// Starts a torrent's connections afresh when it remembers too many peers that are gone, or that were
+/// only ever named. A room takes years to get there; a stranger seconds, and would fill the memory.
+async fn forget_peers(shared: Arc<Shared>, cancel: CancellationToken) {
+    let mut tick = tokio::time::interval(FORGET_EVERY);
+    loop {
+        tokio::select! {
+            () = cancel.cancelled() => return,
+            _ = tick.tick() => {}
+        }
+        for (hash, handle) in shared.crowded() {
+            let uploaded = handle.live().map_or(0, |live| live.get_uploaded_bytes());
+            let afresh = async {
+                shared.engine.pause(&handle).await?;
+                if let Some(seed) = shared.seeds().get_mut(&hash) {
+                    seed.uploaded_before += uploaded;
+                }
+                shared.engine.resume(&handle).await
+            };
+            tracing::warn!("torrent {hash}: too many peers came and went; all may come again");
+            if let Err(error) = afresh.await {
+                tracing::error!("torrent {hash} is not seeded any more: {error}");
+            }
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! The storage librqbit reads from. It opens files for reading only and refuses every write, so a
+//! read-only library works and nothing a peer sends can touch an image.
+
+use std::any::TypeId;
+use std::fs::File;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use librqbit::storage::filesystem::FilesystemStorageFactory;
+use librqbit::storage::{BoxStorageFactory, StorageFactory, StorageFactoryExt, TorrentStorage};
+use librqbit::{ManagedTorrentShared, TorrentMetadata};
+use tokio::sync::mpsc;
+
+use crate::Error;
+use crate::payload::Payload;
+
+/// How many files of one torrent stay open. A folder may have more files than a process may open.
+const OPEN_FILES: usize = 16;
+
+/// The bytes of one torrent, shared by everybody who reads them.
+#[derive(Debug)]
+pub(crate) struct Source {
+    payload: Payload,
+    /// Most recently used first.
+    open: Mutex<Vec<(usize, Arc<File>)>>,
+    trouble: Mutex<Option<String>>,
+    /// Never sent on: whoever stops the seed waits until the last of these is gone.
+    _alive: mpsc::Sender<()>,
+}
+
+impl Source {
+    pub(crate) fn new(payload: Payload, alive: mpsc::Sender<()>) -> Arc<Self> {
+        Arc::new(Self {
+            payload,
+            open: Mutex::default(),
+            trouble: Mutex::default(),
+            _alive: alive,
+        })
+    }
+
+    /// The payload.
+    pub(crate) fn payload(&self) -> &Payload {
+        &self.payload
+    }
+
+    /// The latest reason why bytes could not be sent, in one sentence.
+    pub(crate) fn trouble(&self) -> Option<String> {
+        lock(&self.trouble).clone()
+    }
+
+    fn read(&self, index: usize, buf: &mut [u8], offset: u64) -> Result<(), Error> {
+        // librqbit asks for nothing at the end of a file when a chunk starts with the next one.
+        if buf.is_empty() {
+            return Ok(());
+        }
+        let file = self.file(index)?;
+        self.payload
+            .read(index, &file, buf, offset)
+            .inspect_err(|_| lock(&self.open).retain(|(open, _)| *open != index))
+    }
+
+    fn file(&self, index: usize) -> Result<Arc<File>, Error> {
+        let mut open = lock(&self.open);
+        if let Some(at) = open.iter().position(|(open, _)| *open == index) {
+            open[..=at].rotate_right(1);
+        } else {
+            let file = Arc::new(self.payload.open(index)?);
+            open.truncate(OPEN_FILES - 1);
+            open.insert(0, (index, file));
+        }
+        Ok(Arc::clone(&open[0].1))
+    }
+
+    /// Keeps the reason, and logs it when it is a new one: every request of every peer may fail.
+    fn remember(&self, error: &Error) {
+        let text = match std::error::Error::source(error) {
+            Some(source) => format!("{error}: {source}"),
+            None => error.to_string(),
+        };
+        let mut trouble = lock(&self.trouble);
+        if trouble.as_ref() != Some(&text) {
+            tracing::warn!("{text}");
+            *trouble = Some(text);
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Makes [`ReadOnly`] storages for librqbit.
+#[derive(Clone, Debug)]
+pub(crate) struct ReadOnlyFactory(pub(crate) Arc<Source>);
+
+impl StorageFactory for ReadOnlyFactory {
+    type Storage = ReadOnly;
+
+    fn create(
+        &self,
+        _: &ManagedTorrentShared,
+        _: &TorrentMetadata,
+    ) -> anyhow::Result<Self::Storage> {
+        Ok(ReadOnly(Arc::clone(&self.0)))
+    }
+
+    /// librqbit resumes without hashing only what it also lists in its session file, and it lists only
+    /// torrents of its own storage. So we pass for one; the list is thrown away at every start.
+    fn is_type_id(&self, type_id: TypeId) -> bool {
+        [
+            TypeId::of::<Self>(),
+            TypeId::of::<FilesystemStorageFactory>(),
+        ]
+        .contains(&type_id)
+    }
+
+    fn clone_box(&self) -> BoxStorageFactory {
+        self.clone().boxed()
+    }
+}
+
+/// A torrent's files, to be read.
+#[derive(Debug)]
+pub(crate) struct ReadOnly(Arc<Source>);
+
+impl TorrentStorage for ReadOnly {
+    fn init(&mut self, _: &ManagedTorrentShared, _: &TorrentMetadata) -> anyhow::Result<()> {
+        Ok(())
+    }
+
+    fn pread_exact(&self, file_id: usize, offset: u64, buf: &mut [u8]) -> anyhow::Result<()> {
+        self.0
+            .read(file_id, buf, offset)
+            .inspect_err(|error| self.0.remember(error))
+            .map_err(anyhow::Error::new)
+    }
+
+    fn pwrite_all(&self, _: usize, _: u64, _: &[u8]) -> anyhow::Result<()> {
+        anyhow::bail!("seeded files are never written")
+    }
+
+    fn remove_file(&self, _: usize, _: &Path) -> anyhow::Result<()> {
+        anyhow::bail!("seeded files are never removed")
+    }
+
+    fn remove_directory_if_empty(&self, _: &Path) -> anyhow::Result<()> {
+        anyhow::bail!("seeded folders are never removed")
+    }
+
+    /// Called for every file when a torrent is added; sizes were compared before that.
+    fn ensure_file_length(&self, _: usize, _: u64) -> anyhow::Result<()> {
+        Ok(())
+    }
+
+    fn take(&self) -> anyhow::Result<Box<dyn TorrentStorage>> {
+        Ok(Box::new(Self(Arc::clone(&self.0))))
+    }
+}
