@@ -97,7 +97,10 @@ async fn follow(
                 result?;
                 break;
             }
-            code = signals.next() => return Ok(code),
+            code = signals.next() => {
+                log.stopped();
+                return Ok(code);
+            }
             _ = tick.tick() => log.progress(&news.borrow(), started.elapsed())?,
         }
     }

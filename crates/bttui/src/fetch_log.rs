@@ -104,6 +104,11 @@ impl Log {
         }))
     }
 
+    /// A signal ended it too early.
+    pub fn stopped(&mut self) {
+        self.line(&format!("{}: stopped before it was complete", self.name));
+    }
+
     /// Ends the line that renews itself.
     pub fn end(&mut self) {
         if std::mem::take(&mut self.open) {

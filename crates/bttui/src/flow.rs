@@ -119,8 +119,9 @@ impl Machine {
             Action::Start(system) => self.start(system, app),
             Action::Abandon => {
                 self.number += 1;
-                if let Some(job) = self.job.take() {
-                    tokio::spawn(job.end());
+                // It ends by itself; the next download waits for that.
+                if let Some(job) = &self.job {
+                    job.stop.cancel();
                 }
             }
         }

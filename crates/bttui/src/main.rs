@@ -12,7 +12,6 @@ use clap::{CommandFactory, Parser};
 const USAGE: u8 = 2;
 
 fn main() -> ExitCode {
-    // Made for reading, not for reading on: `bttui --help | head` must not end in a panic.
     let cli = Cli::parse();
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)

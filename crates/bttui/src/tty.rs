@@ -5,6 +5,7 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, Weak};
+use std::time::Duration;
 
 use ratatui::layout::Rect;
 use rustix::fs::OFlags;
@@ -24,6 +25,9 @@ const LARGEST: u16 = 500;
 const ENTER: &[u8] = b"\x1b%G\x1b[0m\x1b[?25l\x1b[2J\x1b[H";
 /// Default colours, cursor on, an empty screen.
 const LEAVE: &[u8] = b"\x1b[0m\x1b[?25h\x1b[2J\x1b[H";
+
+/// How long the words of a panic stay on the screen at least.
+const READING_TIME: Duration = Duration::from_secs(5);
 
 /// Terminals in raw mode, for the panic hook.
 static RAW: Mutex<Vec<Weak<Device>>> = Mutex::new(Vec::new());
@@ -157,5 +161,7 @@ pub fn restore_on_panic() {
             }
         }
         usual(panic);
+        // In phase 1 init starts the program again at once, and that clears the screen.
+        std::thread::sleep(READING_TIME);
     }));
 }
