@@ -128,3 +128,38 @@ pub fn progress(system: &str, figures: &swarm::net::Progress) -> Progress {
             .collect(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    #[test]
+    fn an_earlier_choice_makes_room_and_the_same_one_stays() {
+        let to = tempfile::tempdir().expect("a directory");
+        for path in ["old/boot", "tiny/boot"] {
+            fs::create_dir_all(to.path().join(path)).expect("a folder");
+            fs::write(to.path().join(path).join("vmlinuz"), vec![7; 100_000]).expect("a file");
+        }
+        fs::write(to.path().join("old.initrd"), b"left behind").expect("a file");
+        make_room(to.path(), "tiny", 1).expect("room");
+        let left: Vec<_> = fs::read_dir(to.path())
+            .expect("the directory")
+            .flatten()
+            .map(|entry| entry.file_name())
+            .collect();
+        assert_eq!(left, ["tiny"]);
+        assert!(folder_size(&to.path().join("tiny")) >= 100_000);
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused_with_both_figures() {
+        let to = tempfile::tempdir().expect("a directory");
+        let error = make_room(to.path(), "tiny", u64::MAX).expect_err("nobody has so much");
+        let text = error.to_string();
+        assert!(
+            text.contains("needs 18.4 EB") && text.contains("room for"),
+            "{text}"
+        );
+    }
+}

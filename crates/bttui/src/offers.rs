@@ -50,3 +50,62 @@ pub fn torrent(folder: &Path, entry: &Entry) -> anyhow::Result<Torrent> {
     }
     Ok(torrent)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use catalog::Method;
+    use metainfo::{FileEntry, Info};
+
+    fn tiny() -> Torrent {
+        Torrent::new(Info {
+            name: "tiny".to_owned(),
+            piece_length: 65536,
+            pieces: vec![[7; 20]],
+            files: vec![FileEntry {
+                path: vec!["vmlinuz".to_owned()],
+                length: 10,
+            }],
+            private: false,
+            single_file: false,
+        })
+    }
+
+    fn entry(name: &str, info_hash: &str) -> Entry {
+        Entry {
+            name: name.to_owned(),
+            dispname: name.to_owned(),
+            method: Method::Local,
+            torrent: "tiny.torrent".to_owned(),
+            size: 10,
+            info_hash: info_hash.to_owned(),
+        }
+    }
+
+    #[test]
+    fn only_the_torrent_that_the_manifest_means_is_taken() {
+        let folder = tempfile::tempdir().expect("a directory");
+        fs::write(folder.path().join("tiny.torrent"), tiny().to_bytes()).expect("a torrent");
+        let hash = tiny().info_hash().to_string();
+        let found = torrent(folder.path(), &entry("tiny", &hash)).expect("the torrent");
+        assert_eq!(found.info_hash(), tiny().info_hash());
+        let table = [
+            (entry("other", &hash), "is the torrent of"),
+            (entry("tiny", &"00".repeat(20)), "is not the torrent"),
+        ];
+        for (entry, expected) in table {
+            let error = torrent(folder.path(), &entry).expect_err(expected);
+            assert!(error.to_string().contains(expected), "{error}");
+        }
+        fs::write(folder.path().join("tiny.torrent"), b"d4:info").expect("a torrent");
+        let error = torrent(folder.path(), &entry("tiny", &hash)).expect_err("damaged");
+        assert!(error.to_string().contains("damaged"), "{error}");
+    }
+
+    #[test]
+    fn offers_that_did_not_arrive_are_explained() {
+        let folder = tempfile::tempdir().expect("a directory");
+        let error = manifest(folder.path()).expect_err("nothing there");
+        assert!(error.to_string().contains("torrents.gz"), "{error}");
+    }
+}
