@@ -46,17 +46,7 @@ enum Task {
 }
 
 fn main() -> ExitCode {
-    match start(Cli::parse().task) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("cargo xtask: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-fn start(task: Task) -> anyhow::Result<()> {
-    match task {
+    let done = match Cli::parse().task {
         Task::Setup => setup::task(),
         Task::Phase1 => phase1::task(),
         Task::Dist => dist::task(),
@@ -64,5 +54,12 @@ fn start(task: Task) -> anyhow::Result<()> {
         Task::Boot(args) => boot::run(args),
         Task::Test => test::task(),
         Task::Tidy => tidy::task(),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("cargo xtask: {error:#}");
+            ExitCode::FAILURE
+        }
     }
 }
