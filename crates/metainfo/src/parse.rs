@@ -77,11 +77,9 @@ pub(crate) fn text<'a>(dict: &Dict<'a>, key: &'static str) -> Result<&'a str, Pa
         .ok_or(ParseError::Key(key))
 }
 
+/// An empty list is fine: a system that needs no files has a torrent too.
 fn files(list: &Value<'_>) -> Result<Vec<FileEntry>, ParseError> {
-    let list = list
-        .as_list()
-        .filter(|list| !list.is_empty())
-        .ok_or(ParseError::Key("files"))?;
+    let list = list.as_list().ok_or(ParseError::Key("files"))?;
     list.iter().map(file).collect()
 }
 

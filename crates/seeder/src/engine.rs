@@ -152,8 +152,8 @@ impl Engine {
         }
     }
 
-    /// The bitfield librqbit looks for before it hashes everything: all pieces are there. It is believed
-    /// after some samples were compared.
+    /// The bitfield librqbit looks for before it hashes everything: all pieces are there. It reads some
+    /// samples and believes it, whatever they hash to; comparing is up to us.
     fn write_bitfield(&self, torrent: &Torrent) -> Result<(), Error> {
         let path = self.bitfield_path(torrent.info_hash());
         let bits = bitfield(torrent.info().pieces.len());

@@ -17,6 +17,9 @@ const READ: usize = 256 << 10;
 /// Bytes a thread takes on at a time: neighbouring pieces, so that disks read on.
 const BATCH: u32 = 4 << 20;
 
+/// How many pieces are compared when a torrent is added.
+const SAMPLES: u32 = 16;
+
 /// Hashes `files` below `root` into a torrent called `name`. The order of `files` does not matter: the
 /// torrent has them sorted by their path's bytes, so the same content gives the same torrent.
 ///
@@ -38,6 +41,25 @@ pub fn hash_folder(
     info.pieces = hash_pieces(&info, &payload, threads, progress)?;
     payload.check()?;
     Ok(Torrent::new(info))
+}
+
+/// Whether the content still is the torrent's, by up to [`SAMPLES`] pieces from all over it: enough to
+/// notice that another image lies there, cheap enough for every start.
+///
+/// # Errors
+/// A file is unreadable or changed.
+pub(crate) fn sample(info: &Info, payload: &Payload) -> Result<bool, Error> {
+    let count = info.piece_count();
+    let samples = count.min(SAMPLES);
+    let mut reader = Reader::new(info, payload, &|_| {});
+    for sample in 0..samples {
+        // Never beyond the last piece, and rounded down: the product may be larger than a u32.
+        let piece = u64::from(sample) * u64::from(count - 1) / u64::from(samples.max(2) - 1);
+        if reader.hash(piece as u32)? != info.pieces[piece as usize] {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// The info dictionary without its hashes.

@@ -13,6 +13,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::Error;
 use crate::engine::Engine;
+use crate::hash;
 use crate::payload::Payload;
 use crate::storage::Source;
 
@@ -111,8 +112,8 @@ impl Seeder {
     }
 
     /// Seeds a torrent whose files lie below `root`. The content is taken for what
-    /// [`hash_folder`](crate::hash_folder) made the torrent of: only some pieces are compared. From here
-    /// on a file that changes is noticed and no longer served.
+    /// [`hash_folder`](crate::hash_folder) made the torrent of: no more than 16 pieces are compared. From
+    /// here on a file that changes is noticed and no longer served.
     ///
     /// # Errors
     /// A file is missing or of another size; the sampled content is not the torrent's; the torrent
@@ -123,10 +124,9 @@ impl Seeder {
         if self.shared.seeds().contains_key(&hash) {
             return Err(Error::Twice(hash));
         }
-        let info = torrent.info();
-        let payload = tokio::task::block_in_place(|| Payload::look(root, &info.files))?;
+        let payload = tokio::task::block_in_place(|| look(torrent, root))?;
         let source = Source::new(payload, self.alive.clone());
-        let handle = match info.total_length() {
+        let handle = match torrent.info().total_length() {
             0 => None,
             _ => Some(self.shared.engine.add(torrent, Arc::clone(&source)).await?),
         };
@@ -226,6 +226,16 @@ impl Seed {
             stats.peers.sort_unstable_by_key(|peer| peer.address);
         }
         stats
+    }
+}
+
+fn look(torrent: &Torrent, root: &Path) -> Result<Payload, Error> {
+    let info = torrent.info();
+    let payload = Payload::look(root, &info.files)?;
+    if hash::sample(info, &payload)? {
+        Ok(payload)
+    } else {
+        Err(Error::Content(info.name.clone()))
     }
 }
 
