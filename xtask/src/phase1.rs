@@ -62,24 +62,26 @@ pub(crate) fn build() -> Result<Manifest> {
     let wanted = packages::wanted(&fs::read_to_string(
         places::root().join("phase1/packages.txt"),
     )?)?;
-    let packages: Vec<Package> = wanted
-        .iter()
-        .map(packages::resolve)
-        .collect::<Result<_>>()?;
+    let packages = packages::resolve(&wanted)?;
     let bttui = cargo::build_static("bttui", "phase1", &[])?;
 
-    let stamp = inputs(&packages, &bttui)?;
     let image = places::image();
     // The lab makes its target system from what was unpacked, so that counts as a result too.
-    if stamp.is_current()
+    if inputs(&packages, &bttui)?.is_current()
         && places::phase1().join("unpacked").is_dir()
         && let Ok(manifest) = manifest::read(&image)
     {
         return Ok(manifest);
     }
     let started = Instant::now();
-    let manifest = make(&packages, &bttui, &image).context("phase 1 could not be made")?;
-    stamp.write()?;
+    let (packages, trees) = fetch_and_unpack(&packages).or_else(|error| {
+        eprintln!("{error:#}");
+        // Mirrors keep no version for long: old lists name files that are gone.
+        setup::refresh_lists()?;
+        fetch_and_unpack(&packages::resolve(&wanted)?)
+    })?;
+    let manifest = make(&packages, &trees, &bttui, &image).context("phase 1 could not be made")?;
+    inputs(&packages, &bttui)?.write()?;
     eprintln!("Phase 1 made in {:.1} s.", started.elapsed().as_secs_f64());
     Ok(manifest)
 }
@@ -109,26 +111,48 @@ fn inputs(packages: &[Package], bttui: &Path) -> Result<Stamp> {
     Ok(stamp)
 }
 
-fn make(packages: &[Package], bttui: &Path, image: &Path) -> Result<Manifest> {
-    let work = places::phase1();
-    fs::create_dir_all(work.join("packages"))?;
-    let mut trees = Vec::new();
+/// The packages and, in the same order, where each is unpacked.
+fn fetch_and_unpack(packages: &[Package]) -> Result<(Vec<Package>, Vec<PathBuf>)> {
+    let (files, unpacked) = (
+        places::phase1().join("packages"),
+        places::phase1().join("unpacked"),
+    );
+    let (mut kept, mut trees) = (Vec::new(), Vec::new());
     for package in packages {
         eprintln!("  {} {}", package.name, package.version);
-        let file = packages::fetch(package, &work.join("packages"))?;
-        trees.push((
-            package,
-            packages::unpack(package, &file, &work.join("unpacked"))?,
-        ));
+        let file = packages::fetch(package, &files)?;
+        trees.push(packages::unpack(package, &file, &unpacked)?);
+        kept.push(file);
     }
-    let tree = |start: &str| -> Result<PathBuf> {
-        let found = trees
-            .iter()
-            .find(|(package, _)| package.name.starts_with(start));
+    // Older versions are never used again, and a kernel's tree is 400 MB.
+    remove_others(&files, &kept)?;
+    remove_others(&unpacked, &trees)?;
+    Ok((packages.to_vec(), trees))
+}
+
+fn remove_others(folder: &Path, kept: &[PathBuf]) -> Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if kept.contains(&path) {
+            continue;
+        }
+        if path.is_dir() {
+            fs::remove_dir_all(&path)?;
+        } else {
+            fs::remove_file(&path)?;
+        }
+    }
+    Ok(())
+}
+
+fn make(packages: &[Package], trees: &[PathBuf], bttui: &Path, image: &Path) -> Result<Manifest> {
+    let work = places::phase1();
+    let tree = |start: &str| -> Result<&Path> {
+        let mut pairs = packages.iter().zip(trees);
+        let found = pairs.find(|(package, _)| package.name.starts_with(start));
         Ok(found
             .with_context(|| format!("phase1/packages.txt names no {start}"))?
-            .1
-            .clone())
+            .1)
     };
 
     let fresh = image.with_extension("part");
@@ -138,9 +162,9 @@ fn make(packages: &[Package], bttui: &Path, image: &Path) -> Result<Manifest> {
     fs::create_dir_all(&fresh)?;
     let kernel = tree("linux-image-")?;
     let list = fs::read_to_string(places::root().join("phase1/modules.txt"))?;
-    let picked = modules::pick(&kernel, &list, &work.join("modules"))?;
+    let picked = modules::pick(kernel, &list, &work.join("modules"))?;
     fs::copy(
-        modules::kernel(&kernel, &picked.release),
+        modules::kernel(kernel, &picked.release),
         fresh.join("bzImage"),
     )?;
     let skeleton = places::root().join("phase1");
@@ -161,8 +185,9 @@ fn make(packages: &[Package], bttui: &Path, image: &Path) -> Result<Manifest> {
             .with_context(|| format!("{package} no longer holds {path}"))?;
     }
 
-    let mut parts: Vec<_> = trees
+    let mut parts: Vec<_> = packages
         .iter()
+        .zip(trees)
         .map(|(package, tree)| manifest::part(package, tree))
         .collect::<Result<_>>()?;
     parts.push(manifest::bttui()?);

@@ -61,22 +61,27 @@ pub(super) fn wanted(list: &str) -> Result<Vec<Wanted>> {
         .collect()
 }
 
-/// The newest version of a package in apt's lists; asks no network unless the lists don't know it at all.
-pub(super) fn resolve(wanted: &Wanted) -> Result<Package> {
-    let record = match record(&wanted.name) {
-        Ok(record) => record,
-        Err(_) => {
-            setup::refresh_lists()?;
-            record(&wanted.name)?
-        }
-    };
-    let record = match followed(&record) {
-        Some(real) => self::record(&real)?,
-        None => record,
-    };
-    let mut package = parse(&record).with_context(|| format!("apt's record of {}", wanted.name))?;
-    package.licence.clone_from(&wanted.licence);
-    Ok(package)
+/// The newest versions of packages in apt's lists; asks no network unless the lists don't know one of them at all.
+pub(super) fn resolve(wanted: &[Wanted]) -> Result<Vec<Package>> {
+    let names: Vec<&str> = wanted.iter().map(|wanted| wanted.name.as_str()).collect();
+    let named = records(&names).or_else(|_| {
+        setup::refresh_lists()?;
+        records(&names)
+    })?;
+    wanted
+        .iter()
+        .zip(named)
+        .map(|(wanted, record)| {
+            let record = match followed(&record) {
+                Some(real) => records(&[&real])?.remove(0),
+                None => record,
+            };
+            let mut package =
+                parse(&record).with_context(|| format!("apt's record of {}", wanted.name))?;
+            package.licence.clone_from(&wanted.licence);
+            Ok(package)
+        })
+        .collect()
 }
 
 /// Fetches the package file into `folder`, unless it is there; apt checks it against the signed lists.
@@ -126,17 +131,6 @@ pub(super) fn unpack(package: &Package, file: &Path, folder: &Path) -> Result<Pa
         return Ok(tree);
     }
     fs::create_dir_all(folder)?;
-    // Trees of older versions are never used again, and the kernel's is 400 MB.
-    for old in fs::read_dir(folder)? {
-        let old = old?;
-        if old
-            .file_name()
-            .to_string_lossy()
-            .starts_with(&format!("{}_", package.name))
-        {
-            fs::remove_dir_all(old.path())?;
-        }
-    }
     let half = folder.join(format!("{}.part", package.name));
     if half.exists() {
         fs::remove_dir_all(&half)?;
@@ -157,13 +151,23 @@ fn file_name(package: &Package) -> String {
     format!("{}_{version}_{}.deb", package.name, package.architecture)
 }
 
-fn record(name: &str) -> Result<String> {
-    let text = run::output(Command::new("apt-cache").args(["show", "--no-all-versions", name]))?;
-    ensure!(
-        field(&text, "Package").is_some(),
-        "apt knows no package {name}"
-    );
-    Ok(text)
+/// One record for each name, in one question: apt reads its lists anew each time.
+fn records(names: &[&str]) -> Result<Vec<String>> {
+    let text = run::output(
+        Command::new("apt-cache")
+            .args(["show", "--no-all-versions"])
+            .args(names),
+    )?;
+    names
+        .iter()
+        .map(|name| {
+            let mut paragraphs = text.split("\n\n");
+            let record = paragraphs.find(|record| field(record, "Package") == Some(name));
+            Ok(record
+                .with_context(|| format!("apt knows no package {name}"))?
+                .to_owned())
+        })
+        .collect()
 }
 
 /// `linux-image-amd64` holds nothing and depends on `linux-image-6.1.0-56-amd64 (= 6.1.192-2)`: the name to go on with
@@ -198,22 +202,22 @@ fn parse(record: &str) -> Result<Package> {
     })
 }
 
-/// The one-line field of a control record (of its first paragraph, where there are several).
+/// The one-line field of a control record.
 fn field<'a>(record: &'a str, key: &str) -> Option<&'a str> {
-    let paragraph = record.lines().take_while(|line| !line.is_empty());
-    paragraph
+    record
+        .lines()
         .filter_map(|line| line.split_once(": "))
         .find_map(|(k, value)| (k == key).then(|| value.trim()))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{field, followed, parse, wanted};
+    use super::{followed, parse, wanted};
 
     const META: &str = "Package: linux-image-amd64\nSource: linux-signed-amd64 (6.1.2+1)\nVersion: 6.1.2-1\n\
         Depends: linux-image-6.1.0-9-amd64 (= 6.1.2-1)\nArchitecture: amd64\nSHA256: ab\n";
     const BUSYBOX: &str = "Package: busybox-static\nSource: busybox (1:1.35.0-4)\nVersion: 1:1.35.0-4+b1\n\
-        Architecture: amd64\nBuilt-Using: glibc (= 2.36-9), other (= 1)\nSHA256: cd\n\nPackage: older\nDepends: x\n";
+        Architecture: amd64\nBuilt-Using: glibc (= 2.36-9), other (= 1)\nSHA256: cd\n";
 
     #[test]
     fn a_package_that_only_names_another_is_followed() {
@@ -241,11 +245,6 @@ mod tests {
             parse("Package: ipxe\nVersion: 1\nArchitecture: all\n").is_err(),
             "no checksum"
         );
-    }
-
-    #[test]
-    fn only_the_first_paragraph_counts() {
-        assert_eq!(field(BUSYBOX, "Depends"), None);
     }
 
     #[test]
