@@ -322,7 +322,7 @@ impl Boot {
                 self.enter(now, Stage::Fetching);
             }
             Step::Progress(progress) | Step::Fetched { progress, .. } => {
-                self.take_progress(now, progress)
+                self.take_progress(now, progress);
             }
             Step::Starting { system, .. } => {
                 self.system = Some(system.clone());

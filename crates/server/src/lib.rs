@@ -1,1 +1,33 @@
-//! placeholder
+//! bt-server: one process that boots a room of computers over the network.
+//!
+//! This crate is where the rooms of the house meet. It opens the doors machines knock at (DHCP,
+//! TFTP, HTTP with the tracker), keeps the journal of what every machine did, and composes the
+//! leaves: `catalog` says what can be booted, `pxe` what to tell firmware, `tracker` who shares
+//! what, `seeder` sends the bytes. It takes no protocol decision of its own and never starts
+//! another process.
+//!
+//! In reading order:
+//! 1. [`args`] the command line; [`interface`], [`user`] and [`state`] the machine it runs on;
+//! 2. [`check`] everything that is wrong with the configuration, at once; [`plan`] what follows
+//!    from configuration, command line and interface together;
+//! 3. [`start`] check, [`bind`], drop root, start the runtime: what `main` calls;
+//! 4. [`prepare`] torrents and the initrd that carries them; [`shelf`] the files loaders ask for;
+//! 5. [`serve`] runs the [`doors`] until the first signal; [`journal`] hears of every step;
+//!    [`screen`] prints what a person should know at the start and at the end.
+
+#![forbid(unsafe_code)]
+
+pub mod args;
+pub mod bind;
+pub mod check;
+pub mod doors;
+pub mod interface;
+pub mod journal;
+pub mod plan;
+pub mod prepare;
+pub mod screen;
+pub mod serve;
+pub mod shelf;
+pub mod start;
+pub mod state;
+pub mod user;

@@ -1,2 +1,110 @@
-//! placeholder
-fn main() {}
+//! The program `bt-server`: reads the command line, does it, and says how it went.
+
+use std::fmt;
+use std::io::IsTerminal;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use bt_server::args::{Cli, Command, Serve};
+use bt_server::{plan, screen, start};
+use clap::Parser;
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::time::FormatTime;
+
+/// The exit code of a configuration that cannot be served.
+const REFUSED: u8 = 2;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match cli.command {
+        None => serve(&cli.serve),
+        Some(Command::Start(args)) => serve(&args),
+        Some(Command::Check(args)) => check(&args),
+        Some(Command::Version { phase1 }) => version(phase1),
+    }
+}
+
+fn serve(args: &Serve) -> ExitCode {
+    if let Err(e) = start_log(&args.log) {
+        eprintln!(
+            "error: --log {}: {e}\n    remedy: use error, warn, info, debug or trace",
+            args.log
+        );
+        return REFUSED.into();
+    }
+    match start::start(args) {
+        Ok(history) => {
+            print!("{}", screen::table(&history));
+            ExitCode::SUCCESS
+        }
+        Err(refused @ start::Refused::Problems(_)) => {
+            eprintln!("{refused}");
+            REFUSED.into()
+        }
+        Err(failed) => {
+            eprintln!("{failed}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn check(args: &Serve) -> ExitCode {
+    let plan::Checked { plan, problems } = plan::check(args);
+    for problem in &problems {
+        println!("{problem}");
+    }
+    let errors = problems.iter().filter(|p| p.is_error()).count();
+    if errors > 0 {
+        println!("{errors} {}", if errors == 1 { "error" } else { "errors" });
+        return REFUSED.into();
+    }
+    if let Some(plan) = plan {
+        print!("{}", screen::systems(&plan));
+    }
+    println!("nothing is in the way");
+    ExitCode::SUCCESS
+}
+
+fn version(phase1: bool) -> ExitCode {
+    println!("bt-server {}", env!("CARGO_PKG_VERSION"));
+    if !phase1 {
+        return ExitCode::SUCCESS;
+    }
+    match phase1_image::manifest() {
+        Some(manifest) => {
+            println!("{manifest}");
+            ExitCode::SUCCESS
+        }
+        None => {
+            eprintln!("error: built without phase 1\n    remedy: build it with `cargo xtask dist`");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn start_log(filter: &str) -> anyhow::Result<()> {
+    // librqbit and its like tell things at info that mean nothing to who runs a room.
+    let own = tracing_subscriber::EnvFilter::try_new(if filter.contains(['=', ',']) {
+        filter.to_owned()
+    } else {
+        format!("warn,bt_server={filter}")
+    })?;
+    tracing_subscriber::fmt()
+        .with_env_filter(own)
+        .with_target(false)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_timer(SinceStart(Instant::now()))
+        .with_writer(std::io::stderr)
+        .init();
+    Ok(())
+}
+
+/// Log lines say how long the server has been up, to a tenth of a second: what a person compares
+/// with a machine's boot.
+struct SinceStart(Instant);
+
+impl FormatTime for SinceStart {
+    fn format_time(&self, w: &mut Writer<'_>) -> fmt::Result {
+        write!(w, "{:7.1} s", self.0.elapsed().as_secs_f64())
+    }
+}

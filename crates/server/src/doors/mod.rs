@@ -1,0 +1,11 @@
+//! The doors machines knock at, in the order they knock.
+//!
+//! Each door is one task that owns what it decides with, gets its socket already bound, tells the
+//! journal what happened, and ends when `stop` is cancelled. Doors hold no protocol decisions:
+//! those are in `pxe` and `tracker`.
+
+pub mod dhcp;
+pub mod http;
+pub mod neighbour;
+pub mod probe;
+pub mod tftp;

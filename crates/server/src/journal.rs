@@ -1,0 +1,123 @@
+//! The journal: what every machine did, when, and how many bytes it took.
+//!
+//! Doors tell it through a [`Journal`] handle, which never blocks; one task ([`record`]) owns all
+//! history and publishes a [`Snapshot`] a few times a second. The API and the table at the end
+//! read the last snapshot, so watching never slows a boot. It decides nothing about a boot.
+
+mod book;
+mod log;
+mod snapshot;
+
+use std::net::Ipv4Addr;
+use std::time::{Duration, Instant};
+
+use report::{Mac, Step};
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+
+pub use snapshot::{Dropped, Machine, Snapshot, Told};
+
+/// Events that may wait for the journal. A door that finds it full drops the event and counts it:
+/// a missing line is better than a slow boot.
+const QUEUE: usize = 4096;
+
+/// How often a changed history is published to those who watch.
+const PUBLISH_EVERY: Duration = Duration::from_millis(250);
+
+/// How a door knows a machine: firmware is known by its MAC, a TFTP or HTTP client by its address.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Who {
+    /// The hardware address, as DHCP and the client's reports carry it.
+    Mac(Mac),
+    /// The address it asked from; the journal knows whose lease that is.
+    Address(Ipv4Addr),
+}
+
+enum Event {
+    Step(Instant, Who, Step),
+    Dropped(&'static str, &'static str),
+}
+
+/// The doors' end of the journal. Cheap to clone; no call of it ever waits.
+#[derive(Clone, Debug)]
+pub struct Journal {
+    events: mpsc::Sender<Event>,
+}
+
+/// The journal's own end: what [`record`] runs on.
+pub struct Recorder {
+    events: mpsc::Receiver<Event>,
+    publish: watch::Sender<std::sync::Arc<Snapshot>>,
+    epoch: Instant,
+}
+
+/// A journal that begins now: the doors' handle, the recorder's end and what watchers read.
+#[must_use]
+pub fn journal() -> (Journal, Recorder, watch::Receiver<std::sync::Arc<Snapshot>>) {
+    let (events, queue) = mpsc::channel(QUEUE);
+    let (publish, snapshots) = watch::channel(std::sync::Arc::default());
+    let recorder = Recorder {
+        events: queue,
+        publish,
+        epoch: Instant::now(),
+    };
+    (Journal { events }, recorder, snapshots)
+}
+
+impl Journal {
+    /// Notes that `who` did `step`, now.
+    pub fn step(&self, who: Who, step: Step) {
+        let _ = self.events.try_send(Event::Step(Instant::now(), who, step));
+    }
+
+    /// Counts something a door refused to look at: a malformed packet, a request over a limit.
+    /// `door` and `reason` come from the code, never from the wire, so the counters are bounded.
+    pub fn dropped(&self, door: &'static str, reason: &'static str) {
+        let _ = self.events.try_send(Event::Dropped(door, reason));
+    }
+}
+
+/// Records until `stop` is cancelled, then takes in what the doors still said on their way out and
+/// publishes the last snapshot. `server` is the server's own address, for what the log says of sources.
+pub async fn record(mut recorder: Recorder, server: Ipv4Addr, stop: CancellationToken) {
+    let mut book = book::Book::default();
+    let mut log = log::Log::new(server);
+    let mut tick = tokio::time::interval(PUBLISH_EVERY);
+    let mut changed = true;
+    loop {
+        tokio::select! {
+            event = recorder.events.recv() => match event {
+                Some(event) => {
+                    take_in(event, recorder.epoch, &mut book, &mut log);
+                    changed = true;
+                }
+                None => break,
+            },
+            _ = tick.tick() => {
+                log.tick(recorder.epoch.elapsed(), &book.dropped());
+                if std::mem::take(&mut changed) {
+                    recorder.publish.send_replace(book.snapshot(recorder.epoch.elapsed()).into());
+                }
+            }
+            () = stop.cancelled() => break,
+        }
+    }
+    while let Ok(event) = recorder.events.try_recv() {
+        take_in(event, recorder.epoch, &mut book, &mut log);
+    }
+    recorder
+        .publish
+        .send_replace(book.snapshot(recorder.epoch.elapsed()).into());
+}
+
+fn take_in(event: Event, epoch: Instant, book: &mut book::Book, log: &mut log::Log) {
+    match event {
+        Event::Step(at, who, step) => {
+            let now = at.saturating_duration_since(epoch);
+            let who = book.resolve(who);
+            log.step(now, who, book.address(who), &step);
+            book.push(now, who, step);
+        }
+        Event::Dropped(door, reason) => book.count_dropped(door, reason),
+    }
+}

@@ -1,0 +1,69 @@
+//! A copy of the history at one moment: what watchers read and what the API sends.
+
+use std::fmt;
+use std::net::Ipv4Addr;
+
+use report::{Mac, Source, Stage, Step};
+use serde::Serialize;
+
+/// All machines at one moment, in the order they were first heard of.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Snapshot {
+    /// Milliseconds since the journal began.
+    pub at_ms: u64,
+    /// Every machine known.
+    pub machines: Vec<Machine>,
+    /// What the doors refused to look at, and how often.
+    pub dropped: Vec<Dropped>,
+}
+
+/// One machine's history and where it stands.
+#[derive(Clone, Debug, Serialize)]
+pub struct Machine {
+    /// Its hardware address; `None` for a client known by its address only.
+    pub mac: Option<Mac>,
+    /// Its IPv4 address, once it has one.
+    pub address: Option<Ipv4Addr>,
+    /// How far its boot is.
+    pub stage: Stage,
+    /// Where it stands, in a few words.
+    pub state: String,
+    /// What is wrong and what to do, where something is.
+    pub diagnosis: Option<String>,
+    /// Where the bytes of its system came from.
+    pub sources: Vec<Source>,
+    /// Bytes it sent to other machines.
+    pub uploaded: u64,
+    /// How often it began to boot.
+    pub boots: u32,
+    /// What it did.
+    pub steps: Vec<Told>,
+}
+
+/// One step and when it was.
+#[derive(Clone, Debug, Serialize)]
+pub struct Told {
+    /// Milliseconds since the journal began.
+    pub at_ms: u64,
+    /// How often, one after the other.
+    pub times: u32,
+    /// What happened.
+    pub step: Step,
+}
+
+/// Something refused, counted.
+#[derive(Clone, Debug, Serialize)]
+pub struct Dropped {
+    /// Where it arrived.
+    pub door: &'static str,
+    /// Why it was refused.
+    pub reason: &'static str,
+    /// How often.
+    pub count: u64,
+}
+
+impl fmt::Display for Dropped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {} ×{}", self.door, self.reason, self.count)
+    }
+}

@@ -1,0 +1,177 @@
+//! What a person reads at the start and at the end of a run. Text only: it decides nothing.
+
+use std::fmt::Write;
+
+use comfy_table::{ContentArrangement, Table, presets};
+use report::Step;
+
+use crate::journal::{Dropped, Machine, Snapshot};
+use crate::plan::Plan;
+
+/// The one screen that says what runs now.
+pub fn ready(plan: &Plan) {
+    let interface = &plan.interface;
+    let address = interface.address;
+    let mut text = String::new();
+    let _ = writeln!(
+        text,
+        "bt-server {} on {}, {address}/{}",
+        env!("CARGO_PKG_VERSION"),
+        interface.name,
+        interface.prefix
+    );
+    let dhcp = if plan.ports.dhcp {
+        let (first, last) = plan.range;
+        format!("full server, gives {first} to {last} but its own; nobody else answered")
+    } else {
+        format!(
+            "off; the other server must name next-server {address} and file pxelinux.0 or lpxelinux.0"
+        )
+    };
+    let _ = writeln!(text, "  DHCP   {dhcp}");
+    let _ = writeln!(
+        text,
+        "  TFTP   {}",
+        if plan.ports.tftp {
+            format!("{address}:69")
+        } else {
+            "off".into()
+        }
+    );
+    let tracker = if plan.announce.is_some() {
+        "with the tracker"
+    } else {
+        "tracker off"
+    };
+    let _ = writeln!(
+        text,
+        "  HTTP   {}/api/v1/machines, {tracker}",
+        plan.manifest.server
+    );
+    let _ = writeln!(text, "  seed   {address}:{}", plan.ports.peer);
+    match &plan.user {
+        Some(user) => {
+            let _ = writeln!(
+                text,
+                "  user   {} (uid {}), no capability kept",
+                user.name, user.uid
+            );
+        }
+        None => {
+            let _ = writeln!(text, "  user   unchanged: not started as root");
+        }
+    }
+    text += &systems(plan);
+    text += "ready: switch the machines on. Ctrl-C ends and prints what each machine did.\n";
+    print!("{text}");
+}
+
+/// What can be booted, and what starts by itself.
+#[must_use]
+pub fn systems(plan: &Plan) -> String {
+    let mut text = String::new();
+    for one in &plan.systems {
+        let system = &one.system;
+        let size = report::bytes(one.files.iter().map(|f| f.length).sum());
+        let _ = writeln!(
+            text,
+            "  boots  {} ({}, {size})",
+            system.dispname,
+            system.method.name()
+        );
+    }
+    let name = plan.manifest.default.as_ref();
+    let shown = plan
+        .systems
+        .iter()
+        .map(|s| &s.system)
+        .find(|s| Some(&s.name) == name)
+        .map(|s| &s.dispname);
+    let _ = match (shown, plan.manifest.timeout) {
+        (Some(name), 0) => writeln!(text, "  menu   starts {name} at once"),
+        (Some(name), seconds) if seconds > 0 => {
+            writeln!(text, "  menu   starts {name} after {seconds} s")
+        }
+        _ => writeln!(
+            text,
+            "  menu   waits for a person; set default_os in Boottorrent.yaml to start one by itself"
+        ),
+    };
+    text
+}
+
+/// The table of all machines at the end of a run.
+#[must_use]
+pub fn table(history: &Snapshot) -> String {
+    let mut text = String::new();
+    if history.machines.is_empty() {
+        text += "no machine asked for anything\n";
+    } else {
+        let mut table = Table::new();
+        table
+            .load_style(presets::UTF8_FULL_CONDENSED)
+            .set_content_arrangement(ContentArrangement::Disabled);
+        table.set_header([
+            "machine",
+            "address",
+            "state",
+            "first seen",
+            "menu",
+            "fetched",
+            "started",
+            "from server",
+            "from machines",
+            "gave",
+        ]);
+        for machine in &history.machines {
+            table.add_row(row(machine, history));
+        }
+        let _ = writeln!(text, "{table}");
+    }
+    if !history.dropped.is_empty() {
+        let list: Vec<String> = history.dropped.iter().map(Dropped::to_string).collect();
+        let _ = writeln!(text, "dropped: {}", list.join(", "));
+    }
+    text
+}
+
+fn row(machine: &Machine, history: &Snapshot) -> [String; 10] {
+    let at = |wanted: fn(&Step) -> bool| {
+        let found = machine.steps.iter().rev().find(|told| wanted(&told.step));
+        found.map_or("-".to_owned(), |told| {
+            format!("{:.1} s", told.at_ms as f64 / 1000.0)
+        })
+    };
+    let first = machine.steps.first().map_or("-".to_owned(), |told| {
+        format!("{:.1} s", told.at_ms as f64 / 1000.0)
+    });
+    // A source that is itself a machine of the room is another machine; the rest is the server.
+    let of_machines: u64 = machine
+        .sources
+        .iter()
+        .filter(|source| {
+            history
+                .machines
+                .iter()
+                .any(|other| other.address == Some(source.address))
+        })
+        .map(|source| source.bytes)
+        .sum();
+    let all: u64 = machine.sources.iter().map(|source| source.bytes).sum();
+    [
+        machine
+            .mac
+            .map_or("unknown".to_owned(), |mac| mac.to_string()),
+        machine
+            .address
+            .map_or("-".to_owned(), |address| address.to_string()),
+        machine.state.clone(),
+        first,
+        at(|step| matches!(step, Step::Menu { .. })),
+        at(|step| matches!(step, Step::Fetched { .. })),
+        at(|step| matches!(step, Step::Starting { .. })),
+        report::bytes(all - of_machines),
+        report::bytes(of_machines),
+        report::bytes(machine.uploaded),
+    ]
+}

@@ -1,0 +1,211 @@
+//! The serving half of a run: look at the wire, prepare, open the doors, and end in order.
+//!
+//! One cancel token and one task set: the first door that fails or the first signal stops all. The
+//! journal stops last, so that it hears what the doors say on their way out.
+
+use std::net::SocketAddrV4;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+use seeder::Seeder;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tracker::Tracker;
+
+use crate::bind::Bound;
+use crate::doors::{dhcp, http, probe, tftp};
+use crate::journal::{self, Journal, Snapshot};
+use crate::plan::Plan;
+use crate::prepare::{Prepared, prepare};
+use crate::screen;
+
+/// How long the doors may take to finish what they hold once they were told to stop.
+const LAST_WORDS: Duration = Duration::from_millis(700);
+/// How long the seeder and the journal may take after them.
+const LAST_BYTES: Duration = Duration::from_millis(700);
+
+/// Serves the room until a signal or the first failure. Returns the history of the run.
+///
+/// # Errors
+/// Another DHCP server answers; a system cannot be hashed; a door fails.
+pub async fn serve(bound: Bound, plan: Plan) -> anyhow::Result<Arc<Snapshot>> {
+    let mut signals = Signals::new()?;
+    let stop = CancellationToken::new();
+    let journal_stop = CancellationToken::new();
+    let (journal, recorder, machines) = journal::journal();
+    let recording = tokio::spawn(journal::record(
+        recorder,
+        plan.interface.address,
+        journal_stop.clone(),
+    ));
+
+    let opened = tokio::select! {
+        opened = open(bound, plan, journal, machines.clone(), stop.clone()) => Some(opened?),
+        () = signals.any() => None,
+    };
+    let mut outcome = Ok(());
+    if let Some((mut doors, seeder)) = opened {
+        outcome = tokio::select! {
+            () = signals.any() => Ok(()),
+            first = doors.join_next() => Err(first_failure(first)),
+        };
+        tracing::info!("stopping");
+        stop.cancel();
+        let _ = tokio::time::timeout(LAST_WORDS, async {
+            while doors.join_next().await.is_some() {}
+        })
+        .await;
+        doors.abort_all();
+        let _ = tokio::time::timeout(LAST_BYTES, seeder.stop()).await;
+    }
+    journal_stop.cancel();
+    let _ = tokio::time::timeout(LAST_BYTES, recording).await;
+    outcome?;
+    let history = Arc::clone(&machines.borrow());
+    Ok(history)
+}
+
+type Doors = JoinSet<anyhow::Result<()>>;
+
+/// Looks at the wire while it hashes, then opens every door.
+async fn open(
+    bound: Bound,
+    plan: Plan,
+    journal: Journal,
+    machines: tokio::sync::watch::Receiver<Arc<Snapshot>>,
+    stop: CancellationToken,
+) -> anyhow::Result<(Doors, Seeder)> {
+    let Bound {
+        dhcp: sockets,
+        tftp: tftp_socket,
+        http: listener,
+    } = bound;
+    let plan = Arc::new(plan);
+    let hashing = tokio::task::spawn_blocking({
+        let plan = Arc::clone(&plan);
+        move || {
+            prepare(
+                &plan.systems,
+                plan.manifest.clone(),
+                plan.announce.as_deref(),
+            )
+        }
+    });
+    let sockets = match sockets {
+        Some((server, client)) => Some(look_at_the_wire(server, client, &plan).await?),
+        None => None,
+    };
+    let prepared = hashing.await.context("hashing ended early")??;
+    let (seeder, tracker) = seed(&plan, &prepared).await?;
+
+    let mut shelf = plan.shelf.clone();
+    shelf.put("torrents.gz", prepared.torrents_gz);
+    let shelf = Arc::new(shelf);
+    let mut doors = JoinSet::new();
+    let state = http::State {
+        shelf: Arc::clone(&shelf),
+        payload: Arc::new(prepared.payload),
+        tracker,
+        journal: journal.clone(),
+        machines,
+        begun: Instant::now(),
+    };
+    doors.spawn(http::run(listener, state, stop.clone()));
+    if let Some(socket) = tftp_socket {
+        doors.spawn(tftp::run(socket, shelf, journal.clone(), stop.clone()));
+    }
+    if let Some(socket) = sockets {
+        doors.spawn(dhcp::run(socket, plan.pxe.clone(), journal, stop));
+    }
+    screen::ready(&plan);
+    Ok((doors, seeder))
+}
+
+/// Asks the wire for an address of its own, and refuses to go on where anybody offers one: two
+/// DHCP servers in one room break both.
+async fn look_at_the_wire(
+    server: std::net::UdpSocket,
+    client: std::net::UdpSocket,
+    plan: &Plan,
+) -> anyhow::Result<std::net::UdpSocket> {
+    tracing::info!(
+        "listening {} s on {} for other DHCP servers",
+        probe::WINDOW.as_secs(),
+        plan.interface.name
+    );
+    let (foreign, server) =
+        probe::listen_and_ask(server, client, plan.interface.mac, probe::WINDOW).await?;
+    if let Some(foreign) = foreign {
+        bail!(
+            "another DHCP server answers on {}: {foreign}\n    remedy: turn that server off for this network, \
+             or start with --dhcp off and let it name the loader (next-server {}, file pxelinux.0)",
+            plan.interface.name,
+            plan.interface.address
+        );
+    }
+    Ok(server)
+}
+
+/// Starts the seed, and lets the tracker know the torrents and the seed's address.
+async fn seed(
+    plan: &Plan,
+    prepared: &Prepared,
+) -> anyhow::Result<(Seeder, Option<Arc<Mutex<Tracker>>>)> {
+    let listen = SocketAddrV4::new(plan.interface.address, plan.ports.peer);
+    let seeder = Seeder::start(seeder::Settings {
+        listen,
+        state: plan.state.clone(),
+    })
+    .await
+    .with_context(|| format!("cannot start the seed at {listen}"))?;
+    let mut tracker = plan
+        .announce
+        .is_some()
+        .then(|| Tracker::new(tracker::Settings::default()));
+    for (torrent, root) in &prepared.torrents {
+        let name = &torrent.info().name;
+        seeder
+            .add(torrent, root)
+            .await
+            .with_context(|| format!("cannot seed system {name}"))?;
+        if let Some(tracker) = &mut tracker {
+            tracker.allow(torrent.info_hash());
+            tracker.add_permanent(torrent.info_hash(), listen);
+        }
+    }
+    Ok((seeder, tracker.map(|t| Arc::new(Mutex::new(t)))))
+}
+
+fn first_failure(
+    first: Option<Result<anyhow::Result<()>, tokio::task::JoinError>>,
+) -> anyhow::Error {
+    match first {
+        Some(Ok(Err(e))) => e.context("a door failed"),
+        Some(Err(e)) => anyhow::Error::new(e).context("a door ended badly"),
+        Some(Ok(Ok(()))) | None => anyhow::anyhow!("a door closed without being told to"),
+    }
+}
+
+/// The two signals that end a run: Ctrl-C and what service managers send.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    fn new() -> anyhow::Result<Self> {
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+        })
+    }
+
+    async fn any(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}

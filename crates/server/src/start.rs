@@ -1,0 +1,90 @@
+//! Everything before serving, in the order that keeps it safe: check, bind as root, drop root, and
+//! only then start the runtime's threads. Whatever is wrong is told all at once, and then nothing
+//! is started.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use catalog::Problem;
+
+use crate::args::Serve;
+use crate::journal::Snapshot;
+use crate::plan::{self, Plan};
+use crate::{bind, serve, state, user};
+
+/// Threads left over after a stop get this long; what still hashes or sends then is cut off.
+const THREADS_END: Duration = Duration::from_millis(100);
+
+/// Why the server did not start.
+#[derive(Debug)]
+pub enum Refused {
+    /// What a person has to put right, all of it.
+    Problems(Vec<Problem>),
+    /// What failed on the way.
+    Failed(anyhow::Error),
+}
+
+impl From<anyhow::Error> for Refused {
+    fn from(error: anyhow::Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Problems(problems) => {
+                for problem in problems {
+                    writeln!(f, "{problem}")?;
+                }
+                let errors = problems.iter().filter(|p| p.is_error()).count();
+                write!(
+                    f,
+                    "{errors} {}, nothing was started",
+                    if errors == 1 { "error" } else { "errors" }
+                )
+            }
+            Self::Failed(error) => write!(f, "error: {error:#}"),
+        }
+    }
+}
+
+/// Starts and serves until a signal; returns the history of the run.
+///
+/// # Errors
+/// Every problem found, or what failed while serving.
+pub fn start(args: &Serve) -> Result<Arc<Snapshot>, Refused> {
+    let plan::Checked { plan, mut problems } = plan::check(args);
+    let bound = match &plan {
+        Some(plan) => bind::bind(&plan.interface, plan.ports)
+            .map_err(|more| problems.extend(more))
+            .ok(),
+        None => None,
+    };
+    let (Some(mut plan), Some(bound), false) =
+        (plan, bound, problems.iter().any(Problem::is_error))
+    else {
+        return Err(Refused::Problems(problems));
+    };
+    for warning in &problems {
+        eprintln!("{warning}");
+    }
+    plan.state = state::folder(args.state.as_deref(), plan.user.as_ref())?;
+    if let Some(user) = &plan.user {
+        user::drop_to(user)?;
+    }
+    run(bound, plan).map_err(Refused::from)
+}
+
+fn run(bound: bind::Bound, plan: Plan) -> anyhow::Result<Arc<Snapshot>> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .thread_name("bt-server")
+        .build()
+        .context("cannot start the runtime")?;
+    let outcome = runtime.block_on(serve::serve(bound, plan));
+    runtime.shutdown_timeout(THREADS_END);
+    outcome
+}
