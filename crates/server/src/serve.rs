@@ -24,7 +24,7 @@ use crate::screen;
 /// How long the doors may take to finish what they hold once they were told to stop.
 const LAST_WORDS: Duration = Duration::from_millis(700);
 /// How long the seeder and the journal may take after them.
-const LAST_BYTES: Duration = Duration::from_millis(700);
+const LAST_BYTES: Duration = Duration::from_millis(500);
 
 /// Serves the room until a signal or the first failure. Returns the history of the run.
 ///
@@ -83,21 +83,14 @@ async fn open(
         http: listener,
     } = bound;
     let plan = Arc::new(plan);
-    let hashing = tokio::task::spawn_blocking({
-        let plan = Arc::clone(&plan);
-        move || {
-            prepare(
-                &plan.systems,
-                plan.manifest.clone(),
-                plan.announce.as_deref(),
-            )
+    let hashing = hash(Arc::clone(&plan));
+    let looking = async {
+        match sockets {
+            Some((server, client)) => look_at_the_wire(server, client, &plan).await.map(Some),
+            None => Ok(None),
         }
-    });
-    let sockets = match sockets {
-        Some((server, client)) => Some(look_at_the_wire(server, client, &plan).await?),
-        None => None,
     };
-    let prepared = hashing.await.context("hashing ended early")??;
+    let (prepared, sockets) = tokio::try_join!(hashing, looking)?;
     let (seeder, tracker) = seed(&plan, &prepared).await?;
 
     let mut shelf = plan.shelf.clone();
@@ -121,6 +114,20 @@ async fn open(
     }
     screen::ready(&plan);
     Ok((doors, seeder))
+}
+
+/// Hashing keeps all cores busy and blocks, so it has threads of its own.
+async fn hash(plan: Arc<Plan>) -> anyhow::Result<Prepared> {
+    let work = move || {
+        prepare(
+            &plan.systems,
+            plan.manifest.clone(),
+            plan.announce.as_deref(),
+        )
+    };
+    tokio::task::spawn_blocking(work)
+        .await
+        .context("hashing ended early")?
 }
 
 /// Asks the wire for an address of its own, and refuses to go on where anybody offers one: two
