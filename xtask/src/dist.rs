@@ -21,6 +21,7 @@ pub(crate) fn task() -> Result<()> {
 /// Builds it where it is out of date; gives its path.
 pub(crate) fn build() -> Result<PathBuf> {
     phase1::build()?;
+    let _turn = places::turn()?;
     let image = places::image();
     let built = cargo::build_static(
         "bt-server",

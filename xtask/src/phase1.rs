@@ -59,6 +59,7 @@ pub(crate) fn task() -> Result<()> {
 /// Builds phase 1 where it is out of date.
 pub(crate) fn build() -> Result<Manifest> {
     setup::ensure()?;
+    let _turn = places::turn()?;
     let wanted = packages::wanted(&fs::read_to_string(
         places::root().join("phase1/packages.txt"),
     )?)?;

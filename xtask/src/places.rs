@@ -1,6 +1,9 @@
 //! Where things are: the repository, and what the tasks leave below `target/`.
 
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
 
 /// The folder of the workspace's Cargo.toml.
 pub(crate) fn root() -> &'static Path {
@@ -30,4 +33,13 @@ pub(crate) fn image() -> PathBuf {
 /// The finished program, phase 1 inside.
 pub(crate) fn server() -> PathBuf {
     target().join("dist/bt-server")
+}
+
+/// Waits until no other xtask is writing below `target/`, and keeps the others waiting until the answer is dropped.
+pub(crate) fn turn() -> Result<File> {
+    fs::create_dir_all(target())?;
+    let path = target().join("xtask.lock");
+    let lock = File::create(&path).with_context(|| format!("{}", path.display()))?;
+    lock.lock()?;
+    Ok(lock)
 }
