@@ -15,6 +15,12 @@ use crate::interface::Interface;
 /// Connections that may wait to be accepted: a whole room knocks in the same second.
 const BACKLOG: i32 = 1024;
 
+const DHCP: &str = "DHCP (udp)";
+const DHCP_CLIENT: &str = "DHCP client (udp)";
+const TFTP: &str = "TFTP (udp)";
+const HTTP: &str = "HTTP (tcp)";
+const PEER: &str = "peer (tcp)";
+
 /// Which ports the configuration asks for.
 #[derive(Clone, Copy, Debug)]
 pub struct Ports {
@@ -44,49 +50,55 @@ pub struct Bound {
 /// # Errors
 /// One problem per port.
 pub fn bind(interface: &Interface, ports: Ports) -> Result<Bound, Vec<Problem>> {
-    let mut problems = Vec::new();
+    let mut failed = Vec::new();
     let name = &interface.name;
     let dhcp = ports.dhcp.then(|| {
-        let server = note(&mut problems, "DHCP (udp)", 67, dhcp::bind_server(name));
-        let client = note(
-            &mut problems,
-            "DHCP client (udp)",
-            68,
-            dhcp::bind_client(name),
-        );
+        let server = note(&mut failed, DHCP, 67, dhcp::bind_server(name));
+        let client = note(&mut failed, DHCP_CLIENT, 68, dhcp::bind_client(name));
         server.zip(client)
     });
     let tftp = ports
         .tftp
-        .then(|| note(&mut problems, "TFTP (udp)", 69, udp(interface.address, 69)));
+        .then(|| note(&mut failed, TFTP, 69, udp(interface.address, 69)));
     let http = note(
-        &mut problems,
-        "HTTP (tcp)",
+        &mut failed,
+        HTTP,
         ports.http,
         tcp(interface.address, ports.http),
     );
     // librqbit opens the seed's port itself, later and as another user. Trying it here puts the
     // usual mistake, a second server on the same machine, on the list with the rest.
     note(
-        &mut problems,
-        "peer (tcp)",
+        &mut failed,
+        PEER,
         ports.peer,
         tcp(interface.address, ports.peer),
     );
     match http {
-        Some(http) if problems.is_empty() => Ok(Bound {
+        Some(http) if failed.is_empty() => Ok(Bound {
             dhcp: dhcp.flatten(),
             tftp: tftp.flatten(),
             http,
         }),
-        _ => Err(problems),
+        _ => Err(explain(&failed)),
     }
 }
 
-/// What was opened; else it becomes a problem.
-fn note<T>(problems: &mut Vec<Problem>, what: &str, port: u16, opened: io::Result<T>) -> Option<T> {
+/// A port that could not be opened.
+struct Failed {
+    what: &'static str,
+    port: u16,
+    error: io::Error,
+}
+
+fn note<T>(
+    failed: &mut Vec<Failed>,
+    what: &'static str,
+    port: u16,
+    opened: io::Result<T>,
+) -> Option<T> {
     opened
-        .map_err(|e| problems.push(explain(what, port, &e)))
+        .map_err(|error| failed.push(Failed { what, port, error }))
         .ok()
 }
 
@@ -106,24 +118,46 @@ fn tcp(address: Ipv4Addr, port: u16) -> io::Result<TcpListener> {
     Ok(socket.into())
 }
 
-fn explain(what: &str, port: u16, error: &io::Error) -> Problem {
-    let (said, remedy) = match error.kind() {
-        ErrorKind::AddrInUse => (
-            "is in use by another program".to_owned(),
-            format!(
-                "end that program (ss -lnp 'sport = :{port}' names it) or choose another port where there is a flag"
-            ),
-        ),
-        ErrorKind::PermissionDenied => (
-            "may only be opened by root".to_owned(),
-            "start with sudo; root is given up right after the ports are open".to_owned(),
-        ),
-        _ => (
-            format!("cannot be opened: {error}"),
-            "see the error".to_owned(),
-        ),
+/// What is in the way: one message for all ports that need root, one for each other.
+fn explain(failed: &[Failed]) -> Vec<Problem> {
+    let (denied, others): (Vec<&Failed>, Vec<&Failed>) = failed
+        .iter()
+        .partition(|one| one.error.kind() == ErrorKind::PermissionDenied);
+    let named = |one: &Failed| format!("{} {}", one.what, one.port);
+    let mut problems: Vec<Problem> = others
+        .iter()
+        .map(|one| obstacle(one).found(named(one)))
+        .collect();
+    if !denied.is_empty() {
+        let ports: Vec<String> = denied.iter().map(|one| named(one)).collect();
+        let remedy = "start with sudo; root is given up right after the ports are open";
+        problems.push(
+            Problem::error("ports", "may only be opened by root", remedy).found(ports.join(", ")),
+        );
+    }
+    problems
+}
+
+fn obstacle(one: &Failed) -> Problem {
+    if one.error.kind() != ErrorKind::AddrInUse {
+        let what = format!("cannot be opened: {}", one.error);
+        return Problem::error(
+            "ports",
+            what,
+            "see that the interface still has its address",
+        );
+    }
+    let flag = match one.what {
+        HTTP => ", or choose another with --http-port",
+        PEER => ", or choose another with --peer-port",
+        DHCP | DHCP_CLIENT => ", or start with --dhcp off",
+        _ => "",
     };
-    Problem::error("ports", said, remedy).found(format!("{what} {port}"))
+    let remedy = format!(
+        "end that program (ss -lnp 'sport = :{}' names it){flag}",
+        one.port
+    );
+    Problem::error("ports", "is in use by another program", remedy)
 }
 
 #[cfg(test)]
@@ -131,20 +165,39 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_port_in_use_is_named() {
+    fn a_port_in_use_is_named_with_the_flag_that_helps() {
         let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let port = taken.local_addr().expect("bound").port();
-        let error = tcp(Ipv4Addr::LOCALHOST, port).expect_err("it is taken");
-        let text = explain("HTTP (tcp)", port, &error).to_string();
+        let mut failed = Vec::new();
+        assert!(note(&mut failed, HTTP, port, tcp(Ipv4Addr::LOCALHOST, port)).is_none());
+        let [problem] = &explain(&failed)[..] else {
+            panic!("one problem")
+        };
+        let text = problem.to_string();
         assert!(
-            text.contains(&port.to_string()) && text.contains("in use"),
+            text.contains(&port.to_string()) && text.contains("--http-port"),
             "{text}"
         );
     }
 
     #[test]
     fn no_root_is_one_clear_message() {
-        let text = explain("TFTP (udp)", 69, &ErrorKind::PermissionDenied.into()).to_string();
-        assert!(text.contains("sudo") && text.contains("69"), "{text}");
+        let mut failed = Vec::new();
+        for (what, port) in [(DHCP, 67), (DHCP_CLIENT, 68), (TFTP, 69)] {
+            note::<()>(
+                &mut failed,
+                what,
+                port,
+                Err(ErrorKind::PermissionDenied.into()),
+            );
+        }
+        let [problem] = &explain(&failed)[..] else {
+            panic!("one problem")
+        };
+        let text = problem.to_string();
+        assert!(
+            text.contains("sudo") && text.contains("67") && text.contains("69"),
+            "{text}"
+        );
     }
 }

@@ -81,24 +81,23 @@ pub fn check(args: &Serve) -> Checked {
             problems,
         };
     };
-    let plan = match decide(
-        args,
-        settings,
-        std::mem::take(&mut loaded.systems),
-        interface,
-        shelf,
-        user,
-    ) {
-        Ok(plan) => Some(plan),
-        Err(error) => {
-            // A range that the checks above found wrong already is not told twice.
-            if !problems.iter().any(Problem::is_error) {
-                problems.push(unusable_range(settings, &file, &error));
-            }
-            None
-        }
-    };
-    Checked { plan, problems }
+    let systems = std::mem::take(&mut loaded.systems);
+    let plan = decide(args, settings, systems, interface, shelf, user);
+    // A range that the checks above found wrong already is not told twice. The plan stays, so that
+    // what else is in the way is found too; with an error nobody follows it.
+    let pool = pool(&plan.pxe);
+    if let (Err(error), false) = (&pool, problems.iter().any(Problem::is_error)) {
+        problems.push(unusable_range(settings, &file, error));
+    }
+    Checked {
+        plan: Some(plan),
+        problems,
+    }
+}
+
+/// The addresses that may be given away.
+fn pool(pxe: &pxe::Settings) -> Result<pxe::Pool, pxe::PoolError> {
+    pxe::Pool::new(pxe.server, pxe.prefix, pxe.range, pxe.router)
 }
 
 fn shelf(args: &Serve) -> Result<Shelf, Problem> {
@@ -232,7 +231,7 @@ fn decide(
     interface: Interface,
     mut shelf: Shelf,
     user: Option<User>,
-) -> Result<Plan, pxe::PoolError> {
+) -> Plan {
     let ports = Ports {
         dhcp: match args.dhcp {
             Some(mode) => mode != Dhcp::Off,
@@ -249,8 +248,8 @@ fn decide(
     shelf.put(script::IPXE_SCRIPT, script::boot_ipxe(http));
     shelf.put(script::PXELINUX_CONFIG, script::pxelinux_config());
     let pxe = firmware_settings(args, settings, &interface, ports);
-    let range = pxe::Pool::new(pxe.server, pxe.prefix, pxe.range, pxe.router)?.range();
-    Ok(Plan {
+    let range = pool(&pxe).map_or((interface.address, interface.address), |pool| pool.range());
+    Plan {
         announce: settings.tracker.then(|| format!("http://{http}/announce")),
         manifest: manifest(settings, &systems, http),
         interface,
@@ -261,7 +260,7 @@ fn decide(
         pxe,
         range,
         state: PathBuf::new(),
-    })
+    }
 }
 
 fn manifest(settings: &Settings, systems: &[LoadedSystem], http: SocketAddrV4) -> Manifest {
