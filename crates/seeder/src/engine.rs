@@ -83,7 +83,7 @@ impl Engine {
         };
         let session = Session::new_with_opts(folder.clone(), options)
             .await
-            .map_err(|e| Error::Engine(format!("{e:#}")))?;
+            .map_err(|e| Error::Engine(format!("{e:#}{}", without_ipv6())))?;
         Ok(Self {
             session,
             folder,
@@ -169,6 +169,15 @@ fn timeouts(read_write: Duration) -> PeerConnectionOptions {
     PeerConnectionOptions {
         read_write_timeout: Some(read_write),
         ..PeerConnectionOptions::default()
+    }
+}
+
+/// librqbit opens an IPv6 socket for a tracker client that is never used, and gives up without one.
+fn without_ipv6() -> &'static str {
+    if Path::new("/proc/net/if_inet6").exists() {
+        ""
+    } else {
+        " (it needs IPv6, which is off in this kernel: remove ipv6.disable from the kernel's command line)"
     }
 }
 

@@ -12,7 +12,7 @@ use crate::Error;
 use crate::payload::Payload;
 
 /// Bytes read at a time: they stay in the processor's cache until they are hashed.
-const READ: usize = 256 << 10;
+const READ: usize = 64 << 10;
 
 /// Bytes a thread takes on at a time: neighbouring pieces, so that disks read on.
 const BATCH: u32 = 4 << 20;

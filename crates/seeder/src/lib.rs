@@ -6,6 +6,9 @@
 //!
 //! This crate never writes below a payload folder, never dials a peer or a tracker, and never serves
 //! a file that is known to have changed since it was added.
+//!
+//! What librqbit does not let us bound: the requests of one peer wait in a queue without end, so a
+//! stranger who asks and never reads costs memory until it is cut off for not reading.
 #![forbid(unsafe_code)]
 
 mod engine;

@@ -27,6 +27,7 @@ impl Peer {
     /// Connects and shakes hands. BEP 10 is offered too.
     pub(crate) fn connect(to: SocketAddr, hash: InfoHash) -> io::Result<Self> {
         let mut stream = TcpStream::connect(to)?;
+        stream.set_nodelay(true)?;
         // Only so that a broken seed fails the test instead of hanging it.
         stream.set_read_timeout(Some(Duration::from_secs(30)))?;
         let mut hello = b"\x13BitTorrent protocol\0\0\0\0\0\x10\0\0".to_vec();
@@ -96,26 +97,20 @@ impl Peer {
 
     /// A whole piece, unverified.
     pub(crate) fn piece(&mut self, info: &Info, piece: u32) -> io::Result<Vec<u8>> {
-        let size = info.piece_size(piece);
-        let starts = || (0..size).step_by(BLOCK as usize);
-        for begin in starts() {
-            self.request(piece, begin, BLOCK.min(size - begin))?;
-        }
-        let mut bytes = vec![0; size as usize];
-        for _ in starts() {
-            let (got, begin, block) = self.block()?;
-            assert_eq!(got, piece);
-            bytes[begin as usize..][..block.len()].copy_from_slice(&block);
-        }
-        Ok(bytes)
+        self.request_piece(info, piece)?;
+        self.receive_piece(info, piece)
     }
 
-    /// Everything, every piece verified.
+    /// Everything, every piece verified. All is asked for at once: whoever waits for one answer before
+    /// asking again also waits for delayed acknowledgements.
     pub(crate) fn download(&mut self, torrent: &Torrent) -> io::Result<Vec<u8>> {
         let info = torrent.info();
+        for piece in 0..info.piece_count() {
+            self.request_piece(info, piece)?;
+        }
         let mut all = Vec::new();
         for (index, hash) in (0..).zip(&info.pieces) {
-            let bytes = self.piece(info, index)?;
+            let bytes = self.receive_piece(info, index)?;
             assert_eq!(
                 <[u8; 20]>::from(Sha1::digest(&bytes)),
                 *hash,
@@ -124,6 +119,24 @@ impl Peer {
             all.extend(bytes);
         }
         Ok(all)
+    }
+
+    fn request_piece(&mut self, info: &Info, piece: u32) -> io::Result<()> {
+        for (begin, length) in blocks(info, piece) {
+            self.request(piece, begin, length)?;
+        }
+        Ok(())
+    }
+
+    fn receive_piece(&mut self, info: &Info, piece: u32) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        for (begin, length) in blocks(info, piece) {
+            let (got_piece, got_begin, block) = self.block()?;
+            assert_eq!((got_piece, got_begin), (piece, begin));
+            assert_eq!(block.len(), length as usize);
+            bytes.extend(block);
+        }
+        Ok(bytes)
     }
 
     /// Names addresses to the seed, as if they were peers.
@@ -159,6 +172,14 @@ impl Peer {
             "the seed keeps the connection"
         );
     }
+}
+
+/// Begin and length of every block of a piece.
+fn blocks(info: &Info, piece: u32) -> impl Iterator<Item = (u32, u32)> + use<> {
+    let size = info.piece_size(piece);
+    (0..size)
+        .step_by(BLOCK as usize)
+        .map(move |begin| (begin, BLOCK.min(size - begin)))
 }
 
 fn pex_number(hello: &[u8]) -> Option<u8> {
