@@ -5,62 +5,18 @@
 mod common;
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
 
 use common::peer::Peer;
-use common::{bytes, folder, joined, torrent};
-use metainfo::Torrent;
-use seeder::{Seeder, Settings};
-use tempfile::TempDir;
-
-const FILES: [(&str, &[u8]); 1] = [("image", &[5; 200_000])];
-
-struct World {
-    seeder: Seeder,
-    at: SocketAddr,
-    torrent: Torrent,
-    _folders: [TempDir; 2],
-}
+use common::world::{World, run, several};
+use common::{bytes, joined};
 
 async fn world() -> World {
-    let files = FILES.map(|(path, content)| (path, content.to_vec()));
-    let (root, state) = (folder(&files), TempDir::new().unwrap());
-    let torrent = torrent(root.path(), &files);
-    let listen = SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0);
-    let settings = Settings {
-        listen,
-        state: state.path().to_owned(),
-    };
-    let seeder = Seeder::start(settings).await.unwrap();
-    seeder.add(&torrent, root.path()).await.unwrap();
-    let at = seeder.listen_addr().unwrap();
-    World {
-        seeder,
-        at,
-        torrent,
-        _folders: [root, state],
-    }
+    World::new(&several()).await
 }
 
-impl World {
-    fn peer(&self) -> Peer {
-        Peer::connect(self.at, self.torrent.info_hash()).unwrap()
-    }
-
-    fn serves_well(&self) {
-        let files = FILES.map(|(path, content)| (path, content.to_vec()));
-        assert!(self.peer().download(&self.torrent).unwrap() == joined(&self.torrent, &files));
-    }
-}
-
-fn run(test: impl Future<Output = ()>) {
-    let mut runtime = tokio::runtime::Builder::new_multi_thread();
-    runtime
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .unwrap()
-        .block_on(test);
+fn serves_well(world: &World) {
+    assert!(world.peer().download(&world.torrent).unwrap() == joined(&world.torrent, &several()));
 }
 
 #[test]
@@ -113,7 +69,7 @@ fn garbage_ends_its_connection_and_no_other() {
         let mut beyond = world.peer();
         beyond.request(0, 0, u32::MAX).unwrap();
         beyond.until_closed();
-        world.serves_well();
+        serves_well(&world);
         world.seeder.stop().await;
     });
 }
@@ -147,7 +103,7 @@ fn nobody_can_make_the_seed_connect_to_others() {
 fn named_peers_cannot_fill_the_memory() {
     run(async {
         let world = world().await;
-        world.serves_well();
+        serves_well(&world);
         let mut stranger = world.peer();
         for block in 0..12_u8 {
             let names: Vec<_> = (0..2_000_u16)
@@ -158,7 +114,7 @@ fn named_peers_cannot_fill_the_memory() {
         stranger.until_closed();
         // Between closing and opening again, the seed knows nobody.
         while Peer::connect(world.at, world.torrent.info_hash()).is_err() {}
-        world.serves_well();
+        serves_well(&world);
         let total = world.torrent.info().total_length();
         while world
             .seeder

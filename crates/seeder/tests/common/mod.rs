@@ -6,6 +6,7 @@
 )]
 
 pub(crate) mod peer;
+pub(crate) mod world;
 
 use std::fs;
 use std::path::Path;

@@ -1,0 +1,131 @@
+//! Files that are not, or no longer, what their torrent was made of.
+
+#![allow(missing_docs, reason = "a test")]
+
+mod common;
+
+use std::fs;
+use std::path::Path;
+
+use common::peer::Peer;
+use common::world::{World, many, run, several};
+use common::{bytes, folder, joined, torrent};
+use seeder::Error;
+
+#[test]
+fn what_is_not_the_torrents_content_is_not_added() {
+    run(async {
+        let files = several();
+        let world = World::new(&[("other", vec![1])]).await;
+        let root = folder(&files);
+        let torrent = torrent(root.path(), &files);
+        let kernel = root.path().join("kernel");
+
+        fs::write(&kernel, bytes(1, 300_001)).unwrap();
+        let longer = world.seeder.add(&torrent, root.path()).await;
+        assert!(matches!(longer, Err(Error::Changed { file, .. }) if file == kernel));
+        fs::remove_file(&kernel).unwrap();
+        let gone = world.seeder.add(&torrent, root.path()).await;
+        assert!(matches!(gone, Err(Error::Read { file, .. }) if file == kernel));
+        fs::write(&kernel, bytes(99, 300_000)).unwrap();
+        let different = world.seeder.add(&torrent, root.path()).await;
+        assert!(matches!(different, Err(Error::Content(_))), "{different:?}");
+        assert_eq!(world.seeder.stats(&torrent.info_hash()), None);
+        assert_eq!(
+            fs::read(&kernel).unwrap(),
+            bytes(99, 300_000),
+            "not repaired"
+        );
+
+        fs::write(&kernel, bytes(1, 300_000)).unwrap();
+        world.seeder.add(&torrent, root.path()).await.unwrap();
+        let mut peer = Peer::connect(world.at, torrent.info_hash()).unwrap();
+        assert!(peer.download(&torrent).unwrap() == joined(&torrent, &files));
+        world.seeder.stop().await;
+    });
+}
+
+/// What may happen to an image while it is served; and whether peers may still get its old bytes.
+#[test]
+fn changed_files_are_noticed_and_never_served_wrong() {
+    type Change = fn(&Path);
+    let changes: [(&str, Change); 5] = [
+        ("shortened", |file| {
+            fs::OpenOptions::new()
+                .write(true)
+                .open(file)
+                .unwrap()
+                .set_len(1000)
+                .unwrap();
+        }),
+        ("lengthened", |file| {
+            fs::write(file, bytes(5, 300_001)).unwrap();
+        }),
+        ("written to", |file| {
+            fs::write(file, bytes(5, 300_000)).unwrap();
+        }),
+        ("replaced", |file| {
+            let new = file.with_extension("new");
+            fs::write(&new, bytes(5, 300_000)).unwrap();
+            fs::rename(new, file).unwrap();
+        }),
+        ("deleted", |file| fs::remove_file(file).unwrap()),
+    ];
+    run(async {
+        for (what, change) in changes {
+            let files = several();
+            let world = World::new(&files).await;
+            let hash = world.torrent.info_hash();
+            let mut peer = world.peer();
+            let good = peer.piece(world.torrent.info(), 0).unwrap();
+            let kernel = world.root.path().join("kernel");
+            change(&kernel);
+
+            let noticed = world.seeder.check(&hash).unwrap_err();
+            assert!(
+                noticed.to_string().contains(kernel.to_str().unwrap()),
+                "{noticed}"
+            );
+            match peer.piece(world.torrent.info(), 0) {
+                // The file is still open: these are the bytes that were hashed.
+                Ok(bytes) => {
+                    assert!(bytes == good, "{what}");
+                    assert!(matches!(what, "replaced" | "deleted"), "{what}: served");
+                }
+                Err(_) => {
+                    let stats = world.until(|stats| stats.trouble.is_some()).await;
+                    let trouble = stats.trouble.unwrap();
+                    assert!(
+                        trouble.contains(kernel.to_str().unwrap()),
+                        "{what}: {trouble}"
+                    );
+                    // Other files are not worse for it: the last piece holds none of the kernel.
+                    let last = world.torrent.info().piece_count() - 1;
+                    world.peer().piece(world.torrent.info(), last).unwrap();
+                }
+            }
+            world.seeder.stop().await;
+        }
+    });
+}
+
+/// A file that was closed in between is looked at again when it is opened.
+#[test]
+fn a_replaced_file_is_noticed_when_it_is_opened_again() {
+    run(async {
+        let files = many();
+        let world = World::new(&files).await;
+        let first = world.root.path().join("000/file");
+        let new = first.with_extension("new");
+        fs::write(&new, bytes(77, 1_000)).unwrap();
+        fs::rename(new, &first).unwrap();
+        let mut peer = world.peer();
+        for piece in 1..world.torrent.info().piece_count() {
+            peer.piece(world.torrent.info(), piece).unwrap();
+        }
+        assert!(peer.piece(world.torrent.info(), 0).is_err());
+        let stats = world.until(|stats| stats.trouble.is_some()).await;
+        assert!(stats.trouble.unwrap().contains("it was replaced"));
+        world.seeder.stop().await;
+    });
+}
