@@ -7,15 +7,18 @@
 //! characters before it is kept or shown.
 #![forbid(unsafe_code)]
 
+mod boot;
 mod clip;
 mod diagnosis;
 mod line;
 mod mac;
+mod stage;
 mod step;
 mod text;
 mod timeline;
 
 pub use mac::{Mac, MacError};
+pub use stage::Stage;
 pub use step::{ChosenBy, Door, Facts, OPERATING_SYSTEM, Progress, Report, Source, Step};
 pub use text::{bytes, millis, rate};
-pub use timeline::{Entry, MAX_STEPS, Stage, Timeline};
+pub use timeline::{Entry, MAX_STEPS, Timeline};
