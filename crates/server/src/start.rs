@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use catalog::Problem;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 use crate::args::Serve;
 use crate::journal::Snapshot;
@@ -16,6 +17,9 @@ use crate::{bind, serve, state, user};
 
 /// Threads left over after a stop get this long; what still hashes or sends then is cut off.
 const THREADS_END: Duration = Duration::from_millis(100);
+
+/// Descriptors asked for: those of HTTP, the seed and TFTP at their limits, and payload files.
+const OPEN_FILES: u64 = 16_384;
 
 /// Why the server did not start.
 #[derive(Debug)]
@@ -71,11 +75,24 @@ pub fn start(args: &Serve) -> Result<Arc<Snapshot>, Refused> {
     for warning in &problems {
         eprintln!("{warning}");
     }
+    raise_open_files();
     plan.state = state::folder(args.state.as_deref(), plan.user.as_ref())?;
     if let Some(user) = &plan.user {
         user::drop_to(user)?;
     }
     run(bound, plan).map_err(Refused::from)
+}
+
+/// Every connection of a machine is a descriptor, and the usual limit of 1024 is less than a room
+/// of 300 needs. What the hard limit does not allow stays as it is.
+fn raise_open_files() {
+    if let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) {
+        let _ = setrlimit(
+            Resource::RLIMIT_NOFILE,
+            hard.min(OPEN_FILES).max(soft),
+            hard,
+        );
+    }
 }
 
 fn run(bound: bind::Bound, plan: Plan) -> anyhow::Result<Arc<Snapshot>> {

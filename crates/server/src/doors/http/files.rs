@@ -87,7 +87,7 @@ pub(super) async fn payload(
                 .into_response();
         }
     }
-    let asked = (request.method() == Method::GET).then(|| (path.clone(), peer));
+    let asked = (request.method() == Method::GET).then(|| (format!("oss/{path}"), peer));
     let mut service = ServeFile::new(&file.path).with_buf_chunk_size(READ_CHUNK);
     let response = match service.try_call(request).await {
         Ok(response) => response,
