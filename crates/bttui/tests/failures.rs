@@ -1,0 +1,156 @@
+//! What the model does when something fails: whom it asks, when it tries again, how one gets away.
+
+#[path = "worlds/scenes.rs"]
+#[allow(dead_code)]
+mod scenes;
+
+use bttui::app::{Action, App, During, Event, Screen};
+use bttui::keys::Key;
+use report::Step;
+use scenes::{after, menu, progress, seconds, three};
+
+fn press(app: &mut App, key: Key, at: u64) -> Vec<Action> {
+    app.handle(Event::Key { console: 1, key }, seconds(at))
+}
+
+#[test]
+fn nobody_there_means_trying_again_with_longer_pauses() {
+    let mut app = menu(three());
+    app.handle(Event::Tick, seconds(35));
+    let mut now = 35;
+    for pause in [5, 10, 20, 40, 60, 60, 60] {
+        app.handle(
+            Event::Broken {
+                what: "no peer".to_owned(),
+            },
+            seconds(now),
+        );
+        let Screen::Failed(failure) = &app.screen else {
+            panic!("{:?}", app.screen)
+        };
+        assert_eq!(failure.retry_at, Some(seconds(now + pause)));
+        assert_eq!(failure.during, During::Fetching(0));
+        assert_eq!(app.handle(Event::Tick, seconds(now + pause - 1)), []);
+        now += pause;
+        assert_eq!(
+            app.handle(Event::Tick, seconds(now)),
+            [Action::Report(Step::Retry), Action::Fetch(0)]
+        );
+    }
+}
+
+#[test]
+fn a_person_is_asked_instead() {
+    let mut app = after(menu(three()), [Key::Enter], 20);
+    let actions = app.handle(
+        Event::Broken {
+            what: "no peer".to_owned(),
+        },
+        seconds(30),
+    );
+    let said = Step::Failed {
+        during: "fetching Debian 12 with GNOME".to_owned(),
+        what: "no peer".to_owned(),
+    };
+    assert_eq!(actions, [Action::Report(said)]);
+    assert_eq!(app.handle(Event::Tick, seconds(10_000)), []);
+    assert_eq!(
+        press(&mut app, Key::Char('r'), 10_001),
+        [Action::Report(Step::Retry), Action::Fetch(0)]
+    );
+}
+
+#[test]
+fn the_way_on_from_a_failure_can_be_stopped_and_left() {
+    let failed = || {
+        let mut app = menu(three());
+        app.handle(Event::Tick, seconds(35));
+        app.handle(
+            Event::Broken {
+                what: "no peer".to_owned(),
+            },
+            seconds(36),
+        );
+        app
+    };
+    for key in [Key::CtrlC, Key::Char('s')] {
+        let mut app = after(failed(), [key], 37);
+        assert_eq!(app.handle(Event::Tick, seconds(10_000)), [], "{key:?}");
+    }
+    for key in [Key::Char('m'), Key::Escape] {
+        let mut app = failed();
+        assert_eq!(press(&mut app, key, 37), [Action::Abandon], "{key:?}");
+        assert!(
+            matches!(app.screen, Screen::Menu { deadline: None, .. }),
+            "{key:?}"
+        );
+    }
+}
+
+#[test]
+fn a_failed_start_fetches_again_which_verifies_what_is_there() {
+    let mut app = after(menu(three()), [Key::Enter], 20);
+    app.handle(
+        Event::Fetched {
+            progress: progress(851_443_712),
+        },
+        seconds(41),
+    );
+    app.handle(
+        Event::Broken {
+            what: "not a kernel".to_owned(),
+        },
+        seconds(42),
+    );
+    let Screen::Failed(failure) = &app.screen else {
+        panic!("{:?}", app.screen)
+    };
+    assert_eq!(failure.during, During::Starting(0));
+    assert!(press(&mut app, Key::Char('r'), 43).contains(&Action::Fetch(0)));
+}
+
+#[test]
+fn what_cannot_be_started_yet_is_not_fetched_and_not_tried_again() {
+    for (downs, name) in [(1, "memtest"), (2, "disk")] {
+        let mut app = menu(three());
+        for _ in 0..downs {
+            press(&mut app, Key::Down, 6);
+        }
+        let actions = press(&mut app, Key::Enter, 7);
+        assert!(
+            !actions
+                .iter()
+                .any(|action| matches!(action, Action::Fetch(_))),
+            "{name}: {actions:?}"
+        );
+        let Screen::Failed(failure) = &app.screen else {
+            panic!("{:?}", app.screen)
+        };
+        assert!(failure.what.contains("cannot start"), "{}", failure.what);
+        assert_eq!(press(&mut app, Key::Char('r'), 8), [], "{name}");
+        press(&mut app, Key::Char('m'), 9);
+        assert!(
+            matches!(app.screen, Screen::Menu { selected, .. } if selected == downs),
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn offers_that_cannot_be_read_are_read_again() {
+    let mut app = scenes::awake();
+    app.handle(
+        Event::Broken {
+            what: "damaged".to_owned(),
+        },
+        seconds(5),
+    );
+    // There is no menu to go back to.
+    assert_eq!(press(&mut app, Key::Char('m'), 6), []);
+    assert_eq!(
+        app.handle(Event::Tick, seconds(10)),
+        [Action::Report(Step::Retry), Action::ReadOffers]
+    );
+    app.handle(Event::Offers(Box::new(three())), seconds(10));
+    assert!(matches!(app.screen, Screen::Menu { .. }));
+}
