@@ -150,8 +150,8 @@ fn boot_options(
         Asks::HttpBoot => {
             insert(message, DhcpOption::ClassIdentifier(b"HTTPClient".to_vec()));
         }
-        // Option 176 inside 175, "no proxyDHCP": iPXE otherwise waits three seconds for proxies
-        // before it takes an offer.
+        // Option 176 inside 175, "no proxyDHCP": iPXE otherwise waits for proxies before it takes an
+        // offer (the ROM of QEMU: 3.1 s after its first DISCOVER instead of 1.0 s), at every stage.
         Asks::Ipxe => raw(message, code::IPXE, vec![176, 1, 1]),
     }
     if let Some(config) = &boot.config {
