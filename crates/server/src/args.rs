@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use pxe::Loader;
 
 /// Boots a room of computers over the network: DHCP, TFTP, HTTP and BitTorrent in one process.
 #[derive(Debug, Parser)]
@@ -41,14 +42,14 @@ pub struct Serve {
     /// Folder with one sub-folder per operating system [default: ./oss]
     #[arg(long, value_name = "DIR")]
     pub oss: Option<PathBuf>,
-    /// Configuration file [default: Boottorrent.yaml beside or in the oss folder, if there is one]
+    /// Configuration [default: Boottorrent.yaml beside or in oss]
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// DHCP: full server where the wire is silent, or off
-    #[arg(long, value_enum, value_name = "MODE")]
+    /// DHCP: auto or full (serve where nobody else answers), or off [default: auto]
+    #[arg(long, value_enum, value_name = "MODE", hide_possible_values = true)]
     pub dhcp: Option<Dhcp>,
-    /// Which boot loader BIOS machines get
-    #[arg(long, value_enum, value_name = "LOADER", default_value_t = Loader::Auto)]
+    /// For BIOS: auto, ipxe, lpxelinux, or pxelinux (all by TFTP)
+    #[arg(long, value_name = "LOADER", default_value = "auto")]
     pub loader: Loader,
     /// Port of tracker, boot files and API [default: 6969]
     #[arg(long, value_name = "PORT")]
@@ -56,16 +57,16 @@ pub struct Serve {
     /// Port of the BitTorrent seed
     #[arg(long, value_name = "PORT", default_value_t = 6881)]
     pub peer_port: u16,
-    /// User to become after the ports are open [default: the sudo user, else nobody]
+    /// User to become [default: the sudo user, else nobody]
     #[arg(long, value_name = "NAME")]
     pub user: Option<String>,
-    /// Folder for state [default: /var/lib/bt-server, else the user's own state folder]
+    /// State folder [default: /var/lib/bt-server or the user's own]
     #[arg(long, value_name = "DIR")]
     pub state: Option<PathBuf>,
-    /// Use the phase 1 in this folder in place of the embedded one
+    /// Use the phase 1 in this folder, not the embedded one
     #[arg(long, value_name = "DIR")]
     pub phase1: Option<PathBuf>,
-    /// How much to tell: error, warn, info, debug, or a filter such as librqbit=debug
+    /// error, warn, info, debug, or a filter like librqbit=debug
     #[arg(long, value_name = "FILTER", default_value = "info")]
     pub log: String,
 }
@@ -81,20 +82,6 @@ pub enum Dhcp {
     Off,
 }
 
-/// The boot loader of BIOS machines.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, ValueEnum)]
-pub enum Loader {
-    /// The fastest measured one
-    #[default]
-    Auto,
-    /// iPXE: everything after the loader by HTTP
-    Ipxe,
-    /// lpxelinux.0: everything after the loader by HTTP
-    Lpxelinux,
-    /// pxelinux.0: everything by TFTP, as the original did
-    Pxelinux,
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -105,15 +92,26 @@ mod tests {
         Cli::command().debug_assert();
     }
 
-    /// A screen is 25 lines of 80 columns; a longer help is not read.
+    /// Of 80 columns; a longer help is not read.
     #[test]
     fn help_fits_a_screen() {
-        let help = Cli::command().term_width(100).render_help().to_string();
-        assert!(
-            help.lines().count() <= 40,
-            "{} lines:\n{help}",
-            help.lines().count()
-        );
+        for command in Cli::command()
+            .get_subcommands()
+            .cloned()
+            .chain([Cli::command()])
+        {
+            let help = command
+                .clone()
+                .term_width(80)
+                .render_help()
+                .to_string();
+            let lines = help.lines().count();
+            assert!(
+                lines <= 32,
+                "{} has {lines} lines:\n{help}",
+                command.get_name()
+            );
+        }
     }
 
     #[test]

@@ -9,7 +9,7 @@ use catalog::manifest::{self, Manifest};
 use catalog::{Problem, Settings};
 use pxe::script;
 
-use crate::args::{Dhcp, Loader, Serve};
+use crate::args::{Dhcp, Serve};
 use crate::bind::Ports;
 use crate::check::{self, LoadedSystem, Sources};
 use crate::interface::{self, Interface};
@@ -298,11 +298,6 @@ fn firmware_settings(
         router: None,
         dns: Vec::new(),
         http_port: ports.http,
-        loader: match args.loader {
-            Loader::Auto => pxe::Loader::Auto,
-            Loader::Ipxe => pxe::Loader::Ipxe,
-            Loader::Lpxelinux => pxe::Loader::Lpxelinux,
-            Loader::Pxelinux => pxe::Loader::Pxelinux,
-        },
+        loader: args.loader,
     }
 }
