@@ -12,6 +12,8 @@ pub const KERNEL: &str = "bzImage";
 pub const INITRDS: [&str; 3] = ["rootfs.gz", "diff.gz", "torrents.gz"];
 /// Phase 1's command line: speak on the serial line too, keep the screen for the menu.
 pub const COMMAND_LINE: &str = "console=ttyS0,115200 console=tty0 quiet";
+/// How iPXE tells phase 1 which card it booted from, in the form syslinux's `IPAPPEND 2` has.
+const IPXE_BOOTIF: &str = "BOOTIF=01-${netX/mac:hexhyp}";
 /// The iPXE script's name below `/boot/`.
 pub const IPXE_SCRIPT: &str = "boot.ipxe";
 /// syslinux's configuration, below `/boot/` and at the TFTP root alike.
@@ -34,7 +36,10 @@ pub fn boot_ipxe(http: SocketAddrV4) -> String {
         .map(|name| format!("initrd={name} "))
         .collect();
     let kernel = url(http, KERNEL);
-    let _ = writeln!(text, "kernel {kernel} {named}{COMMAND_LINE} || goto failed");
+    let _ = writeln!(
+        text,
+        "kernel {kernel} {named}{COMMAND_LINE} {IPXE_BOOTIF} || goto failed"
+    );
     for name in INITRDS {
         let _ = writeln!(text, "initrd {} || goto failed", url(http, name));
     }
@@ -53,7 +58,7 @@ pub fn boot_ipxe(http: SocketAddrV4) -> String {
 pub fn pxelinux_config() -> String {
     // No TIMEOUT: with PROMPT 0 syslinux then starts the default at once.
     format!(
-        "DEFAULT phase1\nPROMPT 0\nLABEL phase1\n  KERNEL {KERNEL}\n  INITRD {}\n  APPEND {COMMAND_LINE}\n",
+        "DEFAULT phase1\nPROMPT 0\nLABEL phase1\n  KERNEL {KERNEL}\n  INITRD {}\n  APPEND {COMMAND_LINE}\n  IPAPPEND 2\n",
         INITRDS.join(",")
     )
 }
@@ -70,7 +75,7 @@ mod tests {
 #!ipxe
 :start
 kernel http://10.77.0.1:6969/boot/bzImage initrd=rootfs.gz initrd=diff.gz initrd=torrents.gz \
-console=ttyS0,115200 console=tty0 quiet || goto failed
+console=ttyS0,115200 console=tty0 quiet BOOTIF=01-${netX/mac:hexhyp} || goto failed
 initrd http://10.77.0.1:6969/boot/rootfs.gz || goto failed
 initrd http://10.77.0.1:6969/boot/diff.gz || goto failed
 initrd http://10.77.0.1:6969/boot/torrents.gz || goto failed
@@ -94,6 +99,7 @@ LABEL phase1
   KERNEL bzImage
   INITRD rootfs.gz,diff.gz,torrents.gz
   APPEND console=ttyS0,115200 console=tty0 quiet
+  IPAPPEND 2
 ";
         assert_eq!(pxelinux_config(), expected);
     }

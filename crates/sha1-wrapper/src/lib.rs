@@ -80,7 +80,10 @@ mod tests {
         let mut sha1 = Sha1::new();
         sha1.update(b"a");
         sha1.update(b"bc");
-        assert_eq!(hex(&sha1.finish()), "a9993e364706816aba3e25717850c26c9cd0d89d");
+        assert_eq!(
+            hex(&sha1.finish()),
+            "a9993e364706816aba3e25717850c26c9cd0d89d"
+        );
 
         let mut sha256 = Sha256::new();
         sha256.update(b"ab");
