@@ -1,2 +1,40 @@
 //! The rules of the swarm, without sockets, files or clocks.
+//!
+//! # How a piece travels
+//! 1. The tracker names addresses; [`Swarm`] decides which of them to connect to, and asks its
+//!    shell for it with an [`Action`]. Both sides greet each other ([`wire::Handshake`]), say what
+//!    they have, and unchoke each other at once: in a room everybody serves everybody.
+//! 2. A machine that lacks a piece which a peer has is interested and keeps a window of requests
+//!    open at that peer, as many as the peer answers within a fraction of a second. The picker
+//!    chooses the rarest piece, at random among equals, so that machines have different pieces to
+//!    trade. No block is asked for twice, except the last few of all (end game).
+//! 3. A block that arrives goes to the file at once ([`Action::Store`]). When the last one of a
+//!    piece is there, the shell checks the hash ([`Action::Check`]) and reports the verdict.
+//! 4. Only a verified piece counts: everybody is told of it at once, and it is served to whoever
+//!    asks. A piece that is wrong is fetched again from one peer alone, so that the liar is known
+//!    and banned when it lies again.
+//! 5. Who promises and does not deliver loses its requests after seconds and is passed over for a
+//!    while; who vanishes loses them at once.
+//!
+//! Nothing here sleeps, reads or sends. Time is an argument, counted from wherever the caller
+//! likes; chance comes from a seed. Whatever a stranger sends is a message that was already checked
+//! by [`wire`], and everything it may make us remember has a limit.
 #![forbid(unsafe_code)]
+
+mod action;
+mod bitfield;
+mod dialer;
+mod layout;
+mod meter;
+mod offenders;
+mod peer;
+mod picker;
+mod requests;
+mod swarm;
+mod uploads;
+pub mod wire;
+
+pub use action::{Action, ConnId, Reason};
+pub use bitfield::Bitfield;
+pub use layout::{BLOCK, Block, Layout};
+pub use swarm::{Settings, Status, Swarm};

@@ -1,0 +1,128 @@
+//! What we know of one peer.
+
+use std::net::{Ipv4Addr, SocketAddrV4};
+use std::time::Duration;
+
+use super::Bitfield;
+use super::requests::Requests;
+use super::uploads::Uploads;
+
+/// A connection has so long to come up and to greet.
+const GREETING: Duration = Duration::from_secs(8);
+
+/// We say something at least so often. A seeder of the room may cut peers idle for ten seconds, and
+/// a machine that was switched off is noticed by what it does not acknowledge.
+const KEEP_ALIVE: Duration = Duration::from_secs(4);
+
+/// Silence after which a peer is gone: one of ours says something every 4 s, others every 2 min.
+const OUR_SILENCE: Duration = Duration::from_secs(20);
+const ANY_SILENCE: Duration = Duration::from_secs(150);
+
+/// How long a request may wait at the peer behind others of ours: at a seed that serves everybody
+/// a little longer than at a machine that serves few.
+const SEED_DEPTH: Duration = Duration::from_millis(300);
+const PEER_DEPTH: Duration = Duration::from_millis(200);
+
+/// How far the conversation is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// No connection yet; we make it.
+    Connecting,
+    /// Connected, their handshake is still to come.
+    Greeting,
+    /// Both greeted.
+    Live,
+}
+
+pub(crate) struct Peer {
+    pub(crate) address: SocketAddrV4,
+    /// They came to us.
+    pub(crate) incoming: bool,
+    /// Where it listens, as far as we know and for as long as this connection stands for it.
+    pub(crate) listens: Option<SocketAddrV4>,
+    pub(crate) stage: Stage,
+    pub(crate) id: [u8; 20],
+    /// Understands claims, so it is one of ours; and the id it wants them under.
+    pub(crate) claim: Option<u8>,
+    pub(crate) has: Bitfield,
+    /// Had everything from the start. Such a peer says nothing about how rare a piece is.
+    pub(crate) seed: bool,
+    /// Has said what it has, so that it may only add single pieces.
+    pub(crate) told: bool,
+    /// How many pieces it has that we lack.
+    pub(crate) wanted: u32,
+    /// We told it that we are interested.
+    pub(crate) interested: bool,
+    /// It does not answer requests.
+    pub(crate) choking: bool,
+    pub(crate) requests: Requests,
+    pub(crate) uploads: Uploads,
+    /// Blocks that came without having been asked for.
+    pub(crate) unasked: u32,
+    pub(crate) began: Duration,
+    pub(crate) last_sent: Duration,
+    pub(crate) last_heard: Duration,
+}
+
+impl Peer {
+    pub(crate) fn new(address: SocketAddrV4, incoming: bool, pieces: u32, now: Duration) -> Self {
+        Self {
+            address,
+            incoming,
+            listens: None,
+            stage: if incoming {
+                Stage::Greeting
+            } else {
+                Stage::Connecting
+            },
+            id: [0; 20],
+            claim: None,
+            has: Bitfield::empty(pieces),
+            seed: false,
+            told: false,
+            wanted: 0,
+            interested: false,
+            choking: true,
+            requests: Requests::new(PEER_DEPTH, now),
+            uploads: Uploads::default(),
+            unasked: 0,
+            began: now,
+            last_sent: now,
+            last_heard: now,
+        }
+    }
+
+    pub(crate) fn ip(&self) -> Ipv4Addr {
+        *self.address.ip()
+    }
+
+    pub(crate) fn live(&self) -> bool {
+        self.stage == Stage::Live
+    }
+
+    /// It told that it has everything.
+    pub(crate) fn becomes_seed(&mut self) {
+        self.seed = true;
+        self.requests.set_depth(SEED_DEPTH);
+    }
+
+    /// It has something for us and would answer.
+    pub(crate) fn may_ask(&self) -> bool {
+        self.live() && !self.choking && self.wanted > 0
+    }
+
+    pub(crate) fn silent(&self, now: Duration) -> bool {
+        let limit = match self.stage {
+            Stage::Connecting | Stage::Greeting => {
+                return now.saturating_sub(self.began) > GREETING;
+            }
+            Stage::Live if self.claim.is_some() => OUR_SILENCE,
+            Stage::Live => ANY_SILENCE,
+        };
+        now.saturating_sub(self.last_heard) > limit
+    }
+
+    pub(crate) fn needs_keep_alive(&self, now: Duration) -> bool {
+        self.live() && now.saturating_sub(self.last_sent) >= KEEP_ALIVE
+    }
+}

@@ -1,0 +1,110 @@
+//! Pieces not begun yet, by how rare they are.
+
+use rand::{Rng, RngExt};
+
+use crate::core::Bitfield;
+
+/// Not in any bucket.
+const NOWHERE: u32 = u32::MAX;
+
+/// Buckets of pieces with the same number of copies. Moving a piece to the next bucket, which every
+/// "have" of every peer does, takes constant time.
+pub(super) struct Order {
+    /// Known copies of every piece, also of those that are not in here.
+    copies: Vec<u32>,
+    /// Where in its bucket a piece is.
+    place: Vec<u32>,
+    buckets: Vec<Vec<u32>>,
+    length: usize,
+}
+
+impl Order {
+    /// All pieces that are not there yet, without any known copy.
+    pub(super) fn new(have: &Bitfield) -> Self {
+        let pieces = have.len() as usize;
+        let mut order = Self {
+            copies: vec![0; pieces],
+            place: vec![NOWHERE; pieces],
+            buckets: Vec::new(),
+            length: 0,
+        };
+        for piece in (0..have.len()).filter(|piece| !have.has(*piece)) {
+            order.insert(piece);
+        }
+        order
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.length == 0
+    }
+
+    pub(super) fn contains(&self, piece: u32) -> bool {
+        self.place
+            .get(piece as usize)
+            .is_some_and(|place| *place != NOWHERE)
+    }
+
+    pub(super) fn insert(&mut self, piece: u32) {
+        if self.contains(piece) || piece as usize >= self.place.len() {
+            return;
+        }
+        let copies = self.copies[piece as usize] as usize;
+        if self.buckets.len() <= copies {
+            self.buckets.resize(copies + 1, Vec::new());
+        }
+        let bucket = &mut self.buckets[copies];
+        self.place[piece as usize] = bucket.len() as u32;
+        bucket.push(piece);
+        self.length += 1;
+    }
+
+    /// False if it was not there.
+    pub(super) fn remove(&mut self, piece: u32) -> bool {
+        if !self.contains(piece) {
+            return false;
+        }
+        let bucket = &mut self.buckets[self.copies[piece as usize] as usize];
+        let place = std::mem::replace(&mut self.place[piece as usize], NOWHERE);
+        bucket.swap_remove(place as usize);
+        if let Some(moved) = bucket.get(place as usize) {
+            self.place[*moved as usize] = place;
+        }
+        self.length -= 1;
+        true
+    }
+
+    pub(super) fn more(&mut self, piece: u32) {
+        self.recount(piece, |copies| copies + 1);
+    }
+
+    pub(super) fn fewer(&mut self, piece: u32) {
+        self.recount(piece, |copies| copies.saturating_sub(1));
+    }
+
+    fn recount(&mut self, piece: u32, count: impl Fn(u32) -> u32) {
+        let inside = self.remove(piece);
+        if let Some(copies) = self.copies.get_mut(piece as usize) {
+            *copies = count(*copies);
+        }
+        if inside {
+            self.insert(piece);
+        }
+    }
+
+    /// The rarest piece among those in `has`, a random one of them.
+    pub(super) fn rarest(&self, has: &Bitfield, rng: &mut impl Rng) -> Option<u32> {
+        self.buckets
+            .iter()
+            .filter(|bucket| !bucket.is_empty())
+            .find_map(|bucket| {
+                // Buckets are in random order soon enough; a random start makes machines differ.
+                let start = rng.random_range(..bucket.len());
+                let (before, after) = bucket.split_at(start);
+                after
+                    .iter()
+                    .chain(before)
+                    .copied()
+                    .find(|piece| has.has(*piece))
+            })
+    }
+}

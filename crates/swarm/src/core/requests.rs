@@ -1,0 +1,258 @@
+//! What we asked of one peer, and how much to ask at a time.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use super::meter::Meter;
+use super::{BLOCK, Block};
+
+/// Fewest blocks to keep open at a peer: with one, the wire rests for every round trip.
+pub(crate) const MIN_WINDOW: u32 = 2;
+
+/// Most blocks to keep open at a peer (4 MiB). Every client accepts as many.
+const MAX_WINDOW: u32 = 256;
+
+/// How long a peer may deliver nothing of what we asked, at first and at most. It grows with every
+/// silence, since a server with a thousand machines and a slow link is slow, not dead.
+const PATIENCE: Duration = Duration::from_secs(5);
+const MAX_PATIENCE: Duration = Duration::from_secs(60);
+
+/// How many withdrawn requests to remember: their data may be on its way already.
+const MAX_LATE: usize = 2 * MAX_WINDOW as usize;
+
+struct Open {
+    block: Block,
+    since: Duration,
+}
+
+/// How a block that arrived relates to what we asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// Asked for and waited for.
+    Due,
+    /// Asked for once, and withdrawn.
+    Late,
+    /// Never asked for.
+    Unasked,
+}
+
+pub(crate) struct Requests {
+    open: VecDeque<Open>,
+    late: VecDeque<Block>,
+    window: u32,
+    /// Most blocks to keep open, as the peer says.
+    limit: u32,
+    /// How many seconds of its rate we keep open at the peer.
+    depth: Duration,
+    meter: Meter,
+    last_data: Duration,
+    patience: Duration,
+    /// Nothing is asked until then.
+    passed_over: Duration,
+    pub(crate) current: Option<u32>,
+}
+
+impl Requests {
+    /// `depth` is how long a request may wait at the peer behind others of ours.
+    pub(crate) fn new(depth: Duration, now: Duration) -> Self {
+        Self {
+            open: VecDeque::new(),
+            late: VecDeque::new(),
+            window: 2 * MIN_WINDOW,
+            limit: MAX_WINDOW,
+            depth,
+            meter: Meter::new(Duration::from_secs(1), now),
+            last_data: now,
+            patience: PATIENCE,
+            passed_over: Duration::ZERO,
+            current: None,
+        }
+    }
+
+    pub(crate) fn set_depth(&mut self, depth: Duration) {
+        self.depth = depth;
+    }
+
+    /// The peer keeps no more requests than this.
+    pub(crate) fn set_limit(&mut self, limit: u32) {
+        self.limit = limit.clamp(1, MAX_WINDOW);
+    }
+
+    /// Nothing is asked.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.open.is_empty()
+    }
+
+    /// How many more blocks may be asked now.
+    pub(crate) fn room(&self, now: Duration) -> u32 {
+        if now < self.passed_over {
+            return 0;
+        }
+        self.window
+            .min(self.limit)
+            .saturating_sub(self.open.len() as u32)
+    }
+
+    /// So little is open that the peer soon has nothing to do.
+    pub(crate) fn idle(&self) -> bool {
+        (self.open.len() as u32) < MIN_WINDOW
+    }
+
+    pub(crate) fn asked(&mut self, block: Block, now: Duration) {
+        self.late.retain(|late| *late != block);
+        self.open.push_back(Open { block, since: now });
+        self.current = Some(block.piece);
+    }
+
+    /// A block came.
+    pub(crate) fn answered(&mut self, block: Block, now: Duration) -> Answer {
+        if let Some(at) = self.open.iter().position(|open| open.block == block) {
+            let open = self.open.remove(at).expect("found there");
+            self.delivered(block, now);
+            self.adapt(now.saturating_sub(open.since), now);
+            self.patience = PATIENCE.max(self.patience / 2);
+            return Answer::Due;
+        }
+        if let Some(at) = self.late.iter().position(|late| *late == block) {
+            self.late.remove(at);
+            self.delivered(block, now);
+            return Answer::Late;
+        }
+        Answer::Unasked
+    }
+
+    /// The peer is not to bring this one any more. False if it was not asked.
+    pub(crate) fn withdraw(&mut self, block: Block) -> bool {
+        let Some(at) = self.open.iter().position(|open| open.block == block) else {
+            return false;
+        };
+        self.open.remove(at);
+        self.remember(block);
+        true
+    }
+
+    /// Takes back everything that is open.
+    pub(crate) fn withdraw_all(&mut self) -> Vec<Block> {
+        let blocks: Vec<_> = self.open.drain(..).map(|open| open.block).collect();
+        for block in &blocks {
+            self.remember(*block);
+        }
+        self.current = None;
+        blocks
+    }
+
+    /// Whether the peer has delivered nothing for too long. It is passed over for as long again,
+    /// or until something comes after all.
+    pub(crate) fn overdue(&mut self, now: Duration) -> bool {
+        let Some(oldest) = self.open.front() else {
+            return false;
+        };
+        if now.saturating_sub(oldest.since.max(self.last_data)) < self.patience {
+            return false;
+        }
+        self.passed_over = now + self.patience;
+        self.patience = MAX_PATIENCE.min(self.patience * 2);
+        self.window = MIN_WINDOW;
+        true
+    }
+
+    fn delivered(&mut self, block: Block, now: Duration) {
+        self.last_data = now;
+        self.passed_over = Duration::ZERO;
+        self.meter.add(block.length, now);
+    }
+
+    /// A block that came back soon shows that the peer could have more to do; one that waited long
+    /// shows a queue, which is then cut to what the peer delivers in `depth`.
+    fn adapt(&mut self, waited: Duration, now: Duration) {
+        if waited < self.depth / 2 {
+            self.window += 1;
+        } else if waited > self.depth {
+            let fits = self.meter.rate(now) * self.depth.as_secs_f64() / f64::from(BLOCK);
+            self.window = self.window.min(fits.ceil() as u32);
+        }
+        self.window = self.window.clamp(MIN_WINDOW, MAX_WINDOW);
+    }
+
+    fn remember(&mut self, block: Block) {
+        if self.late.len() == MAX_LATE {
+            self.late.pop_front();
+        }
+        self.late.push_back(block);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Answer, Block, MAX_WINDOW, MIN_WINDOW, PATIENCE, Requests};
+    use crate::core::BLOCK;
+    use std::time::Duration;
+
+    const DEPTH: Duration = Duration::from_millis(200);
+
+    fn block(piece: u32) -> Block {
+        Block {
+            piece,
+            begin: 0,
+            length: BLOCK,
+        }
+    }
+
+    /// Lets a peer answer one block every `pace`, at least `trip` after it was asked.
+    fn run(requests: &mut Requests, from: Duration, pace: Duration, trip: Duration) -> Duration {
+        let (mut now, mut next) = (from, 0);
+        for _ in 0..3000 {
+            while requests.room(now) > 0 {
+                requests.asked(block(next), now);
+                next += 1;
+            }
+            let first = requests.open.front().expect("the window is never empty");
+            let (first, earliest) = (first.block, first.since + trip);
+            now = (now + pace).max(earliest);
+            assert_eq!(requests.answered(first, now), Answer::Due);
+        }
+        now
+    }
+
+    #[test]
+    fn the_window_follows_the_rate() {
+        let ms = Duration::from_millis;
+        for (pace, trip, least, most) in [
+            // 20 blocks a second: 4 fit into the depth.
+            (ms(50), ms(1), 3, 5),
+            // 200 a second: 40 of them.
+            (ms(5), ms(1), 19, 41),
+            (
+                Duration::from_micros(50),
+                Duration::from_micros(10),
+                MAX_WINDOW,
+                MAX_WINDOW,
+            ),
+            // One every two seconds.
+            (ms(2000), ms(1), MIN_WINDOW, MIN_WINDOW),
+        ] {
+            let mut requests = Requests::new(DEPTH, Duration::ZERO);
+            run(&mut requests, Duration::ZERO, pace, trip);
+            let window = requests.window;
+            assert!(
+                (least..=most).contains(&window),
+                "{pace:?}: window {window}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_silent_peer_is_passed_over_and_forgiven_when_it_delivers() {
+        let ms = Duration::from_millis;
+        let mut requests = Requests::new(DEPTH, Duration::ZERO);
+        requests.asked(block(1), ms(100));
+        assert!(!requests.overdue(PATIENCE));
+        assert!(requests.overdue(PATIENCE + ms(100)));
+        assert_eq!(requests.withdraw_all(), [block(1)]);
+        assert_eq!(requests.room(2 * PATIENCE), 0);
+        assert_eq!(requests.room(2 * PATIENCE + ms(100)), MIN_WINDOW);
+        assert_eq!(requests.answered(block(1), 2 * PATIENCE), Answer::Late);
+        assert_eq!(requests.room(2 * PATIENCE), MIN_WINDOW);
+        assert_eq!(requests.answered(block(1), 2 * PATIENCE), Answer::Unasked);
+    }
+}

@@ -1,0 +1,284 @@
+//! The state machine of one torrent: all peers, and everything we know.
+
+mod converse;
+mod fetch;
+mod greet;
+mod serve;
+mod verdict;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::net::{Ipv4Addr, SocketAddrV4};
+use std::time::Duration;
+
+use metainfo::InfoHash;
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+
+use super::dialer::{Dialer, Outcome};
+use super::meter::Meter;
+use super::offenders::Offenders;
+use super::peer::{Peer, Stage};
+use super::picker::Picker;
+use super::wire::{Frame, Message};
+use super::{Action, Bitfield, Block, ConnId, Layout, Reason};
+
+/// Attempts to connect at the same time.
+const MAX_CONNECTING: usize = 16;
+
+/// The rate shown to people is that of about so long.
+const RATE_MEMORY: Duration = Duration::from_secs(2);
+
+/// What a swarm is about and who we are in it.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Which torrent.
+    pub info_hash: InfoHash,
+    /// How its bytes are cut.
+    pub layout: Layout,
+    /// Our name, unlike everybody else's.
+    pub peer_id: [u8; 20],
+    /// Where we listen, to tell those whom we connected to.
+    pub port: Option<u16>,
+    /// Most connections at a time.
+    pub max_peers: usize,
+    /// Of all decisions left to chance.
+    pub seed: u64,
+}
+
+/// How far we are.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Status {
+    /// Bytes of all pieces.
+    pub total: u64,
+    /// Bytes of verified pieces.
+    pub have: u64,
+    /// Payload bytes sent.
+    pub uploaded: u64,
+    /// Payload bytes received per second.
+    pub rate: u64,
+    /// Peers that greeted.
+    pub peers: u32,
+    /// Bytes of verified pieces by who sent them.
+    pub sources: Vec<(Ipv4Addr, u64)>,
+}
+
+/// The state machine. Call what happened, then do what [`poll`](Self::poll) gives until it gives
+/// none. Names of connections that are gone are ignored everywhere.
+pub struct Swarm {
+    settings: Settings,
+    peers: BTreeMap<ConnId, Peer>,
+    next_conn: u64,
+    picker: Picker,
+    dialer: Dialer,
+    offenders: Offenders,
+    sources: BTreeMap<Ipv4Addr, u64>,
+    uploaded: u64,
+    meter: Meter,
+    rng: StdRng,
+    actions: VecDeque<Action>,
+    /// Blocks became free that anybody might take.
+    refill: bool,
+}
+
+impl Swarm {
+    /// Begins with the pieces that are verified already.
+    pub fn new(settings: Settings, have: Bitfield, now: Duration) -> Self {
+        Self {
+            peers: BTreeMap::new(),
+            next_conn: 0,
+            picker: Picker::new(settings.layout, have),
+            dialer: Dialer::default(),
+            offenders: Offenders::default(),
+            sources: BTreeMap::new(),
+            uploaded: 0,
+            meter: Meter::new(RATE_MEMORY, now),
+            rng: StdRng::seed_from_u64(settings.seed),
+            actions: VecDeque::new(),
+            refill: false,
+            settings,
+        }
+    }
+
+    /// The next thing to do.
+    pub fn poll(&mut self) -> Option<Action> {
+        self.actions.pop_front()
+    }
+
+    /// Whether every piece is verified.
+    pub fn complete(&self) -> bool {
+        self.picker.have().is_full()
+    }
+
+    /// How far we are.
+    pub fn status(&self, now: Duration) -> Status {
+        let mut sources: Vec<_> = self
+            .sources
+            .iter()
+            .map(|(ip, bytes)| (*ip, *bytes))
+            .collect();
+        sources.sort_by_key(|(_, bytes)| std::cmp::Reverse(*bytes));
+        Status {
+            total: self.settings.layout.total(),
+            have: self.picker.have_bytes(),
+            uploaded: self.uploaded,
+            rate: self.meter.rate(now) as u64,
+            peers: self.peers.values().filter(|peer| peer.live()).count() as u32,
+            sources,
+        }
+    }
+
+    /// Somebody names peers.
+    pub fn learned(&mut self, peers: impl IntoIterator<Item = SocketAddrV4>, now: Duration) {
+        for address in peers {
+            self.dialer.learn(address);
+        }
+        self.dial(now);
+    }
+
+    /// Somebody connected to us. None if there is no place for them: close it.
+    pub fn incoming(&mut self, from: SocketAddrV4, now: Duration) -> Option<ConnId> {
+        let full = self.peers.len() >= self.settings.max_peers;
+        if full || self.offenders.is_banned(*from.ip(), now) {
+            return None;
+        }
+        Some(self.insert(from, true, now))
+    }
+
+    /// A connection that we asked for is there.
+    pub fn connected(&mut self, conn: ConnId, now: Duration) {
+        let Some(peer) = self.peers.get_mut(&conn) else {
+            return;
+        };
+        if peer.stage == Stage::Connecting {
+            peer.stage = Stage::Greeting;
+            self.say_hello(conn, now);
+        }
+    }
+
+    /// A peer said something.
+    pub fn received(&mut self, conn: ConnId, frame: Frame, now: Duration) {
+        let Some(peer) = self.peers.get_mut(&conn) else {
+            return;
+        };
+        peer.last_heard = now;
+        let outcome = match frame {
+            Frame::Handshake(handshake) => self.greeted(conn, &handshake, now),
+            Frame::Message(_) if !peer.live() => Err(Reason::Rule("a message before its greeting")),
+            Frame::Message(message) => self.heard(conn, message, now),
+        };
+        if let Err(why) = outcome {
+            self.close(conn, why, now);
+        }
+        self.settle(now);
+    }
+
+    /// A peer's bytes make no sense, or it takes too little of ours.
+    pub fn failed(&mut self, conn: ConnId, why: Reason, now: Duration) {
+        self.close(conn, why, now);
+        self.settle(now);
+    }
+
+    /// A connection ended, or could not be made.
+    pub fn disconnected(&mut self, conn: ConnId, now: Duration) {
+        let live = self.peers.get(&conn).is_some_and(Peer::live);
+        self.remove(
+            conn,
+            if live { Outcome::Lost } else { Outcome::Failed },
+            now,
+        );
+        self.settle(now);
+    }
+
+    /// Time passes. Call it about ten times a second.
+    pub fn tick(&mut self, now: Duration) {
+        let conns: Vec<_> = self.peers.keys().copied().collect();
+        for conn in &conns {
+            let Some(peer) = self.peers.get_mut(conn) else {
+                continue;
+            };
+            if peer.silent(now) {
+                self.close(*conn, Reason::Silent, now);
+            } else if peer.needs_keep_alive(now) {
+                self.send(*conn, Message::KeepAlive, now);
+            }
+        }
+        self.pass_over_the_slow(now);
+        self.refill = true;
+        self.settle(now);
+        self.dial(now);
+    }
+
+    fn insert(&mut self, address: SocketAddrV4, incoming: bool, now: Duration) -> ConnId {
+        let conn = ConnId(self.next_conn);
+        self.next_conn += 1;
+        let peer = Peer::new(address, incoming, self.settings.layout.pieces(), now);
+        self.peers.insert(conn, peer);
+        conn
+    }
+
+    /// Connects to peers we know of, as long as we lack something. Two fifths of the places are
+    /// left to those who come: a machine that is late must find one.
+    fn dial(&mut self, now: Duration) {
+        if self.complete() {
+            return;
+        }
+        let most = (self.settings.max_peers * 3).div_ceil(5);
+        let connecting = |peer: &&Peer| peer.stage == Stage::Connecting;
+        let mut free = MAX_CONNECTING
+            .saturating_sub(self.peers.values().filter(connecting).count())
+            .min(most.saturating_sub(self.peers.len()));
+        while free > 0
+            && let Some(to) = self.dialer.due(now, &mut self.rng)
+        {
+            free -= 1;
+            let conn = self.insert(to, false, now);
+            self.dialer.occupy(to, conn);
+            if let Some(peer) = self.peers.get_mut(&conn) {
+                peer.listens = Some(to);
+            }
+            if self.offenders.is_banned(*to.ip(), now) {
+                self.remove(conn, Outcome::Failed, now);
+            } else {
+                self.actions.push_back(Action::Connect { conn, to });
+            }
+        }
+    }
+
+    fn send(&mut self, conn: ConnId, frame: impl Into<Frame>, now: Duration) {
+        if let Some(peer) = self.peers.get_mut(&conn) {
+            peer.last_sent = now;
+            self.actions.push_back(Action::Send {
+                conn,
+                frame: frame.into(),
+            });
+        }
+    }
+
+    fn close(&mut self, conn: ConnId, why: Reason, now: Duration) {
+        let Some(peer) = self.peers.get(&conn) else {
+            return;
+        };
+        self.actions.push_back(Action::Disconnect { conn, why });
+        let outcome = match why {
+            Reason::Ourselves => Outcome::Never,
+            _ if peer.live() && !why.blames() => Outcome::Lost,
+            _ => Outcome::Failed,
+        };
+        self.remove(conn, outcome, now);
+    }
+
+    fn remove(&mut self, conn: ConnId, outcome: Outcome, now: Duration) {
+        self.take_back(conn);
+        let Some(peer) = self.peers.remove(&conn) else {
+            return;
+        };
+        if !peer.seed {
+            for piece in peer.has.iter() {
+                self.picker.fewer_copies(piece);
+            }
+        }
+        if let Some(address) = peer.listens {
+            self.dialer.free(address, conn, outcome, now, &mut self.rng);
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! What a message means.
+
+use std::time::Duration;
+
+use super::{Bitfield, ConnId, Message, Reason, Swarm};
+
+/// Blocks that nobody asked for which one peer may send before we part.
+const MAX_UNASKED: u32 = 64;
+
+impl Swarm {
+    /// One message of a peer that greeted. An error ends the connection.
+    pub(super) fn heard(
+        &mut self,
+        conn: ConnId,
+        message: Message,
+        now: Duration,
+    ) -> Result<(), Reason> {
+        match message {
+            Message::Choke => self.choked(conn),
+            Message::Unchoke => {
+                if let Some(peer) = self.peers.get_mut(&conn) {
+                    peer.choking = false;
+                }
+                self.fill(conn, now);
+            }
+            Message::Have(piece) => self.has_one_more(conn, piece, now)?,
+            Message::Bitfield(field) => self.has_all_these(conn, field, now)?,
+            Message::Piece { piece, begin, data } => {
+                let unasked = self.delivered(conn, piece, begin, data, now);
+                if unasked > MAX_UNASKED {
+                    return Err(Reason::Rule("blocks that nobody asked for"));
+                }
+            }
+            Message::Request(block) => self.requested(conn, block)?,
+            Message::Cancel(block) => self.cancelled(conn, block),
+            Message::Extended { id: 0, payload } => self.introduced(conn, &payload)?,
+            // Who is interested gets nothing else than who is not: nobody is choked.
+            Message::Interested
+            | Message::NotInterested
+            | Message::KeepAlive
+            | Message::Extended { .. }
+            | Message::Unknown(_) => {}
+        }
+        Ok(())
+    }
+
+    /// Without BEP 6 a choke means that all open requests are forgotten.
+    fn choked(&mut self, conn: ConnId) {
+        if let Some(peer) = self.peers.get_mut(&conn) {
+            peer.choking = true;
+        }
+        self.take_back(conn);
+    }
+
+    fn has_one_more(&mut self, conn: ConnId, piece: u32, now: Duration) -> Result<(), Reason> {
+        if piece >= self.settings.layout.pieces() {
+            return Err(Reason::Rule("a piece that does not exist"));
+        }
+        let Some(peer) = self.peers.get_mut(&conn) else {
+            return Ok(());
+        };
+        peer.told = true;
+        if !peer.has.set(piece) {
+            return Ok(());
+        }
+        self.picker.more_copies(piece);
+        if self.picker.have().has(piece) {
+            self.part_if_both_complete(conn, now);
+            return Ok(());
+        }
+        peer.wanted += 1;
+        self.show_interest(conn, now);
+        if self.picker.wants(piece) {
+            self.fill(conn, now);
+        }
+        Ok(())
+    }
+
+    fn has_all_these(
+        &mut self,
+        conn: ConnId,
+        field: Bitfield,
+        now: Duration,
+    ) -> Result<(), Reason> {
+        let Some(peer) = self.peers.get_mut(&conn) else {
+            return Ok(());
+        };
+        if std::mem::replace(&mut peer.told, true) {
+            return Err(Reason::Rule("a second bitfield"));
+        }
+        if field.is_full() {
+            peer.becomes_seed();
+        } else {
+            for piece in field.iter() {
+                self.picker.more_copies(piece);
+            }
+        }
+        peer.wanted = field.count_beyond(self.picker.have());
+        peer.has = field;
+        self.show_interest(conn, now);
+        self.fill(conn, now);
+        self.part_if_both_complete(conn, now);
+        Ok(())
+    }
+
+    /// Tells the peer whether it has something for us, if that changed.
+    pub(super) fn show_interest(&mut self, conn: ConnId, now: Duration) {
+        let Some(peer) = self.peers.get_mut(&conn).filter(|peer| peer.live()) else {
+            return;
+        };
+        let interested = peer.wanted > 0;
+        if std::mem::replace(&mut peer.interested, interested) != interested {
+            let message = if interested {
+                Message::Interested
+            } else {
+                Message::NotInterested
+            };
+            self.send(conn, message, now);
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! Asking for blocks, and taking them in.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::{Action, Block, ConnId, Message, Swarm};
+use crate::core::picker::{Arrival, Worker};
+use crate::core::requests::Answer;
+
+impl Swarm {
+    /// Asks a peer for as much as its window allows.
+    pub(super) fn fill(&mut self, conn: ConnId, now: Duration) {
+        let Some(peer) = self.peers.get_mut(&conn).filter(|peer| peer.may_ask()) else {
+            return;
+        };
+        let suspect = self.offenders.is_suspect(peer.ip());
+        for _ in 0..peer.requests.room(now) {
+            let worker = Worker {
+                conn,
+                address: peer.ip(),
+                has: &peer.has,
+                current: peer.requests.current,
+                suspect,
+                idle: peer.requests.idle(),
+            };
+            let Some(block) = self.picker.pick(&worker, &mut self.rng) else {
+                break;
+            };
+            peer.requests.asked(block, now);
+            peer.last_sent = now;
+            let frame = Message::Request(block).into();
+            self.actions.push_back(Action::Send { conn, frame });
+        }
+    }
+
+    /// Lets everybody take the blocks that became free.
+    pub(super) fn settle(&mut self, now: Duration) {
+        if std::mem::take(&mut self.refill) && !self.complete() {
+            let conns: Vec<_> = self.peers.keys().copied().collect();
+            for conn in conns {
+                self.fill(conn, now);
+            }
+        }
+    }
+
+    /// A block came. Gives how many this peer sent so far without having been asked.
+    pub(super) fn delivered(
+        &mut self,
+        conn: ConnId,
+        piece: u32,
+        begin: u32,
+        data: Bytes,
+        now: Duration,
+    ) -> u32 {
+        let Some(peer) = self.peers.get_mut(&conn) else {
+            return 0;
+        };
+        // The decoder gives no block longer than 16 KiB.
+        let block = Block {
+            piece,
+            begin,
+            length: data.len() as u32,
+        };
+        if peer.requests.answered(block, now) == Answer::Unasked {
+            peer.unasked += 1;
+            return peer.unasked;
+        }
+        self.meter.add(block.length, now);
+        if let Arrival::Stored { cancel, full } = self.picker.arrived(block, conn, peer.ip()) {
+            self.actions.push_back(Action::Store { block, data });
+            if full {
+                self.actions.push_back(Action::Check { piece });
+            }
+            for other in cancel {
+                self.withdraw(other, block, now);
+            }
+        }
+        self.fill(conn, now);
+        0
+    }
+
+    /// A block that came from somebody else is not wanted of this peer any more.
+    fn withdraw(&mut self, conn: ConnId, block: Block, now: Duration) {
+        if self
+            .peers
+            .get_mut(&conn)
+            .is_some_and(|peer| peer.requests.withdraw(block))
+        {
+            self.send(conn, Message::Cancel(block), now);
+            self.fill(conn, now);
+        }
+    }
+
+    /// What was asked of this peer becomes free for others.
+    pub(super) fn take_back(&mut self, conn: ConnId) -> Vec<Block> {
+        let Some(peer) = self.peers.get_mut(&conn) else {
+            return Vec::new();
+        };
+        let blocks = peer.requests.withdraw_all();
+        for block in &blocks {
+            self.picker.release(*block, conn);
+        }
+        self.picker.abandon(peer.ip());
+        self.refill = true;
+        blocks
+    }
+
+    /// Peers that promised and do not deliver lose their requests.
+    pub(super) fn pass_over_the_slow(&mut self, now: Duration) {
+        let overdue: Vec<_> = self
+            .peers
+            .iter_mut()
+            .filter_map(|(conn, peer)| peer.requests.overdue(now).then_some(*conn))
+            .collect();
+        for conn in overdue {
+            for block in self.take_back(conn) {
+                self.send(conn, Message::Cancel(block), now);
+            }
+        }
+        let waiting = self.peers.values().any(|peer| !peer.requests.is_empty());
+        if !waiting {
+            self.picker.start_over();
+        }
+    }
+}
