@@ -4,6 +4,9 @@
 //! same seed gives the same course to the nanosecond. There are no real bytes: a block is a run of
 //! zeros, and what a liar sends is a run of ones. Messages other than blocks take no bandwidth.
 
+mod event;
+mod machine;
+
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 use std::net::{Ipv4Addr, SocketAddrV4};
@@ -13,7 +16,9 @@ use bytes::Bytes;
 use metainfo::InfoHash;
 
 use crate::core::wire::{Frame, Message};
-use crate::core::{Action, BLOCK, Bitfield, Block, ConnId, Layout, Settings, Status, Swarm};
+use crate::core::{Action, BLOCK, Bitfield, Block, ConnId, Layout, Settings, Swarm};
+use event::{Event, Scheduled};
+pub use machine::{Conduct, Machine, Outcome};
 
 const TICK: Duration = Duration::from_millis(100);
 const ANNOUNCE: Duration = Duration::from_secs(5);
@@ -23,129 +28,6 @@ const NO_ROUTE: Duration = Duration::from_secs(3);
 /// Zeros are right and ones are wrong.
 static RIGHT: [u8; BLOCK as usize] = [0; BLOCK as usize];
 static WRONG: [u8; BLOCK as usize] = [1; BLOCK as usize];
-
-/// How a machine behaves.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Conduct {
-    /// As the core says.
-    #[default]
-    Honest,
-    /// Everything it sends is wrong.
-    Liar,
-    /// It promises and never sends a block.
-    Mute,
-}
-
-/// One machine of the room.
-#[derive(Clone, Copy, Debug)]
-pub struct Machine {
-    /// Bytes per second it can send.
-    pub up: f64,
-    /// Bytes per second it can receive.
-    pub down: f64,
-    /// Half of the time to anybody else and back.
-    pub latency: Duration,
-    /// When it is switched on.
-    pub starts: Duration,
-    /// When it is switched off, without a word to anybody.
-    pub vanishes: Option<Duration>,
-    /// It has everything from the start.
-    pub seed: bool,
-    /// How it behaves.
-    pub conduct: Conduct,
-}
-
-impl Machine {
-    /// A downloader with the same rate in both directions, in bytes per second, there from the
-    /// start, half a millisecond away.
-    pub fn new(rate: f64) -> Self {
-        Self {
-            up: rate,
-            down: rate,
-            latency: Duration::from_micros(500),
-            starts: Duration::ZERO,
-            vanishes: None,
-            seed: false,
-            conduct: Conduct::Honest,
-        }
-    }
-}
-
-/// What became of a machine.
-#[derive(Clone, Debug, Default)]
-pub struct Outcome {
-    /// When it had everything, since the world began.
-    pub finished: Option<Duration>,
-    /// Whom it banned.
-    pub banned: Vec<usize>,
-    /// Blocks that reached it and were not stored.
-    pub wasted: u64,
-    /// Its own view at the end.
-    pub status: Status,
-}
-
-enum Event {
-    Start,
-    Vanish,
-    Tick,
-    Announce,
-    Dialed {
-        from: usize,
-        conn: ConnId,
-    },
-    Connected {
-        conn: ConnId,
-        peer: usize,
-        theirs: ConnId,
-    },
-    Closed {
-        conn: ConnId,
-    },
-    Reaching {
-        conn: ConnId,
-        bytes: f64,
-        frame: Frame,
-    },
-    Frame {
-        conn: ConnId,
-        frame: Frame,
-    },
-    Left {
-        conn: ConnId,
-        block: Block,
-    },
-    Checked {
-        piece: u32,
-        right: bool,
-    },
-}
-
-struct Scheduled {
-    at: Duration,
-    order: u64,
-    machine: usize,
-    event: Event,
-}
-
-impl PartialEq for Scheduled {
-    fn eq(&self, other: &Self) -> bool {
-        self.order == other.order
-    }
-}
-
-impl Eq for Scheduled {}
-
-impl PartialOrd for Scheduled {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Scheduled {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        (self.at, self.order).cmp(&(other.at, other.order))
-    }
-}
 
 struct Running {
     machine: Machine,

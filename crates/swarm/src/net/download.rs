@@ -1,13 +1,25 @@
 //! One torrent on this machine.
 
-use std::net::{Ipv4Addr, SocketAddrV4};
-use std::path::PathBuf;
-use std::sync::Arc;
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use metainfo::Torrent;
-use tokio::sync::watch;
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 
 use super::Progress;
+use super::announcer::Announcer;
+use super::engine::{EVENTS, Engine};
+use super::storage::Storage;
+use crate::core::{Bitfield, Layout, Settings, Swarm};
+
+/// How long leaving the swarm may take.
+const LEAVE: Duration = Duration::from_secs(1);
 
 /// Where and how to take part in a swarm.
 #[derive(Clone, Debug)]
@@ -60,24 +72,111 @@ pub enum Error {
     Stopped,
 }
 
+impl Error {
+    pub(super) fn file(path: &Path, why: std::io::Error) -> Self {
+        Self::File {
+            path: path.to_owned(),
+            why: Arc::new(why),
+        }
+    }
+}
+
 /// A torrent being downloaded, and shared with others, until [`stop`](Self::stop) or drop.
 #[derive(Debug)]
 pub struct Download {
     address: SocketAddrV4,
     progress: watch::Receiver<Progress>,
+    failure: Arc<Mutex<Option<Error>>>,
+    stop: CancellationToken,
+    announcing: Option<JoinHandle<()>>,
 }
 
 impl Download {
-    /// Opens the port, makes the files and starts to fetch.
+    /// Opens the port, makes the files and starts to fetch. What an earlier run left in the files is
+    /// hashed first, and what is right is not fetched again.
+    ///
+    /// # Errors
+    /// The port cannot be opened, or a file cannot be made.
     pub async fn start(torrent: Arc<Torrent>, options: Options) -> Result<Self, Error> {
-        let _ = (torrent, options);
-        Err(Error::Stopped)
+        let (for_files, to) = (Arc::clone(&torrent), options.to.clone());
+        let (storage, have) = blocking(move || {
+            let (storage, left_over) = Storage::create(for_files, &to)?;
+            let have = if left_over {
+                verify(&storage)?
+            } else {
+                Bitfield::empty(storage.info().piece_count())
+            };
+            Ok((storage, have))
+        })
+        .await?;
+        Self::open(torrent, options, storage, have).await
     }
 
     /// Shares the complete and correct files below `options.to` without changing them.
+    ///
+    /// # Errors
+    /// The port cannot be opened, or a file is missing or of another length.
     pub async fn seed(torrent: Arc<Torrent>, options: Options) -> Result<Self, Error> {
-        let _ = (torrent, options);
-        Err(Error::Stopped)
+        let storage = Storage::existing(Arc::clone(&torrent), &options.to)?;
+        let have = Bitfield::full(torrent.info().piece_count());
+        Self::open(torrent, options, storage, have).await
+    }
+
+    async fn open(
+        torrent: Arc<Torrent>,
+        options: Options,
+        storage: Storage,
+        have: Bitfield,
+    ) -> Result<Self, Error> {
+        let (listener, address) = listen(options.listen).await?;
+        let begun = Instant::now();
+        let peer_id = peer_id();
+        let settings = Settings {
+            info_hash: torrent.info_hash(),
+            layout: Layout::of(torrent.info()),
+            peer_id,
+            port: Some(address.port()),
+            max_peers: options.max_peers,
+            seed: rand::random(),
+        };
+        let mut swarm = Swarm::new(settings, have, Duration::ZERO);
+        let now = swarm.status(Duration::ZERO);
+        let (total, have, complete) = (now.total, now.have, swarm.complete());
+        let (publish, progress) = watch::channel(Progress {
+            total,
+            have,
+            complete,
+            ..Progress::default()
+        });
+        swarm.learned(options.peers, Duration::ZERO);
+        let (events, reports) = mpsc::channel(EVENTS);
+        let (stop, failure) = (CancellationToken::new(), Arc::default());
+        let announcer = Announcer {
+            torrent,
+            peer_id,
+            port: address.port(),
+            progress: progress.clone(),
+            events: events.clone(),
+        };
+        let engine = Engine {
+            swarm,
+            storage: Arc::new(storage),
+            listener,
+            address,
+            events,
+            progress: publish,
+            failure: Arc::clone(&failure),
+            begun,
+        };
+        tokio::spawn(engine.run(reports, stop.clone()));
+        let announcing = Some(tokio::spawn(announcer.run(stop.clone())));
+        Ok(Self {
+            address,
+            progress,
+            failure,
+            stop,
+            announcing,
+        })
     }
 
     /// Where peers reach us, with the port that was opened.
@@ -85,20 +184,98 @@ impl Download {
         self.address
     }
 
-    /// The newest state, and every later one.
+    /// The newest state, and every later one. It ends when the download does.
     pub fn progress(&self) -> watch::Receiver<Progress> {
         self.progress.clone()
     }
 
     /// Waits until every piece is verified and in its file. The download goes on sharing.
+    ///
+    /// # Errors
+    /// What ended the download before it was complete.
     pub async fn complete(&mut self) -> Result<(), Error> {
-        self.progress
+        let ended = self
+            .progress
             .wait_for(|progress| progress.complete)
             .await
-            .map_err(|_| Error::Stopped)?;
-        Ok(())
+            .is_err();
+        if ended { Err(self.failure()) } else { Ok(()) }
     }
 
     /// Leaves the swarm: tells the tracker, for one second at most, and closes everything.
-    pub async fn stop(self) {}
+    pub async fn stop(mut self) {
+        self.stop.cancel();
+        if let Some(announcing) = self.announcing.take() {
+            let _ = tokio::time::timeout(LEAVE, announcing).await;
+        }
+    }
+
+    fn failure(&self) -> Error {
+        let told = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
+        told.clone().unwrap_or(Error::Stopped)
+    }
+}
+
+impl Drop for Download {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+/// Which pieces in the files are right, hashed on all cores.
+fn verify(storage: &Storage) -> Result<Bitfield, Error> {
+    let pieces = storage.info().piece_count();
+    let (next, right) = (AtomicU32::new(0), Mutex::new(Bitfield::empty(pieces)));
+    let work = || loop {
+        let piece = next.fetch_add(1, Ordering::Relaxed);
+        if piece >= pieces {
+            return Ok(());
+        }
+        if storage.check(piece)? {
+            right
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .set(piece);
+        }
+    };
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        let all: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+        // A thread of ours that panics has no result; the panic goes on here.
+        all.into_iter().try_for_each(|one| {
+            one.join()
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        })
+    })?;
+    Ok(right.into_inner().unwrap_or_else(PoisonError::into_inner))
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
+    // It ends without a result only when the runtime is being shut down.
+    tokio::task::spawn_blocking(work)
+        .await
+        .unwrap_or(Err(Error::Stopped))
+}
+
+async fn listen(address: SocketAddrV4) -> Result<(TcpListener, SocketAddrV4), Error> {
+    let fail = |why: std::io::Error| Error::Listen {
+        address,
+        why: Arc::new(why),
+    };
+    let listener = TcpListener::bind(address).await.map_err(fail)?;
+    match listener.local_addr().map_err(fail)? {
+        SocketAddr::V4(bound) => Ok((listener, bound)),
+        SocketAddr::V6(_) => Err(fail(std::io::ErrorKind::Unsupported.into())),
+    }
+}
+
+/// Our name for this run (BEP 20): what we are, and chance.
+fn peer_id() -> [u8; 20] {
+    let mut id = *b"-BS0001-000000000000";
+    for byte in &mut id[8..] {
+        *byte = b"0123456789abcdefghijklmnopqrstuvwxyz"[rand::random_range(0..36)];
+    }
+    id
 }

@@ -7,8 +7,12 @@ pub mod http;
 /// What we call ourselves towards trackers and web servers.
 const AGENT: &str = concat!("bt-server/", env!("CARGO_PKG_VERSION"));
 
+mod announcer;
+mod connection;
 mod download;
+mod engine;
 mod progress;
+mod storage;
 
 pub use download::{Download, Error, Options};
 pub use progress::Progress;

@@ -1,0 +1,194 @@
+//! The tracker's client: says that we are there, and learns who else is (BEP 3, 23).
+//!
+//! A tracker that cannot be reached never stops a download; it is tried again, and the trouble is
+//! told to whoever watches.
+
+use std::net::{Ipv4Addr, SocketAddrV4};
+use std::sync::Arc;
+use std::time::Duration;
+
+use metainfo::bencode::{self, Value};
+use metainfo::{InfoHash, Torrent};
+use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
+use tokio::sync::{mpsc, watch};
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+
+use super::engine::Event;
+use super::{Progress, http};
+
+/// What an announce may take; a tracker in the same room answers in milliseconds.
+const ANSWER: Duration = Duration::from_secs(5);
+/// What the farewell may take: nobody waits for it.
+const FAREWELL: Duration = Duration::from_millis(800);
+/// The largest answer read, in bytes: 200 peers in the long form are 20 KB.
+const LARGEST: usize = 1 << 20;
+/// We announce within these bounds, whatever the tracker says.
+const INTERVALS: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(30 * 60));
+/// The first wait after a failure; it doubles up to the last.
+const RETRIES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
+
+/// Who announces.
+pub(super) struct Announcer {
+    pub(super) torrent: Arc<Torrent>,
+    pub(super) peer_id: [u8; 20],
+    pub(super) port: u16,
+    pub(super) progress: watch::Receiver<Progress>,
+    pub(super) events: mpsc::Sender<Event>,
+}
+
+impl Announcer {
+    /// Announces until `stop`, then says farewell. Ends at once if the torrent names no tracker.
+    pub(super) async fn run(mut self, stop: CancellationToken) {
+        let Some(tracker) = self.torrent.announce().map(str::to_owned) else {
+            return;
+        };
+        let mut event = Some("started");
+        let mut complete_told = self.progress.borrow().complete;
+        let mut retry = RETRIES.0;
+        loop {
+            let url = self.url(&tracker, event);
+            let answer = tokio::select! {
+                answer = ask(&url) => answer,
+                () = stop.cancelled() => break,
+            };
+            let wait = match answer {
+                Ok(answer) => {
+                    (event, retry) = (None, RETRIES.0);
+                    let _ = self.events.send(Event::Tracker(Ok(answer.peers))).await;
+                    answer.interval.clamp(INTERVALS.0, INTERVALS.1)
+                }
+                Err(why) => {
+                    let _ = self.events.send(Event::Tracker(Err(why))).await;
+                    let wait = retry;
+                    retry = (retry * 2).min(RETRIES.1);
+                    wait
+                }
+            };
+            tokio::select! {
+                () = sleep(wait) => {}
+                () = stop.cancelled() => break,
+                _ = self.progress.wait_for(|now| now.complete), if !complete_told => {
+                    complete_told = true;
+                    event = event.or(Some("completed"));
+                }
+            }
+        }
+        let _ = timeout(FAREWELL, ask(&self.url(&tracker, Some("stopped")))).await;
+    }
+
+    fn url(&self, tracker: &str, event: Option<&str>) -> String {
+        let InfoHash(hash) = self.torrent.info_hash();
+        let now = self.progress.borrow();
+        let downloaded: u64 = now.sources.iter().map(|(_, bytes)| bytes).sum();
+        let mut url = format!(
+            "{tracker}{}info_hash={}&peer_id={}&port={}&uploaded={}&downloaded={downloaded}&left={}&compact=1",
+            if tracker.contains('?') { '&' } else { '?' },
+            percent_encode(&hash, NON_ALPHANUMERIC),
+            percent_encode(&self.peer_id, NON_ALPHANUMERIC),
+            self.port,
+            now.uploaded,
+            now.total - now.have,
+        );
+        if let Some(event) = event {
+            url.push_str("&event=");
+            url.push_str(event);
+        }
+        url
+    }
+}
+
+struct Answer {
+    interval: Duration,
+    peers: Vec<SocketAddrV4>,
+}
+
+async fn ask(url: &str) -> Result<Answer, String> {
+    let (status, body) = http::get(url, ANSWER, LARGEST)
+        .await
+        .map_err(|e| e.to_string())?;
+    if status != 200 {
+        return Err(format!("the tracker answers with status {status}"));
+    }
+    read(&body)
+}
+
+fn read(body: &[u8]) -> Result<Answer, String> {
+    let value =
+        bencode::parse(body).map_err(|e| format!("the tracker's answer makes no sense: {e}"))?;
+    let dict = value
+        .as_dict()
+        .ok_or("the tracker's answer is no dictionary")?;
+    if let Some(reason) = dict.get("failure reason").and_then(Value::as_bytes) {
+        let reason: String = String::from_utf8_lossy(reason)
+            .chars()
+            .filter(|c| !c.is_control())
+            .take(200)
+            .collect();
+        return Err(format!("the tracker refuses: {reason}"));
+    }
+    let interval = dict.get("interval").and_then(Value::as_size).unwrap_or(0);
+    let peers = match dict.get("peers") {
+        Some(Value::Bytes(compact)) => compact.chunks_exact(6).filter_map(compact_peer).collect(),
+        Some(Value::List(list)) => list.iter().filter_map(long_peer).collect(),
+        _ => Vec::new(),
+    };
+    Ok(Answer {
+        interval: Duration::from_secs(interval),
+        peers,
+    })
+}
+
+fn compact_peer(bytes: &[u8]) -> Option<SocketAddrV4> {
+    let [a, b, c, d, high, low] = *bytes.first_chunk::<6>()?;
+    Some(SocketAddrV4::new(
+        Ipv4Addr::new(a, b, c, d),
+        u16::from_be_bytes([high, low]),
+    ))
+}
+
+fn long_peer(value: &Value<'_>) -> Option<SocketAddrV4> {
+    let dict = value.as_dict()?;
+    let ip = dict.get("ip")?.as_str()?.parse().ok()?;
+    let port = dict.get("port")?.as_size()?.try_into().ok()?;
+    Some(SocketAddrV4::new(ip, port))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn peers(body: &[u8]) -> Vec<String> {
+        read(body)
+            .map(|answer| answer.peers.iter().map(ToString::to_string).collect())
+            .unwrap_or_default()
+    }
+
+    #[test]
+    fn both_forms_of_peers_are_read() {
+        assert_eq!(
+            peers(b"d8:intervali8e5:peers6:\x0a\x4d\x00\x02\x1a\xe1e"),
+            ["10.77.0.2:6881"]
+        );
+        assert_eq!(
+            peers(b"d5:peersld2:ip9:10.77.0.24:porti6881eed2:ip1:x4:porti1eeee"),
+            ["10.77.0.2:6881"]
+        );
+        assert_eq!(
+            peers(b"d5:peers7:\x0a\x4d\x00\x02\x1a\xe1\x00e"),
+            ["10.77.0.2:6881"],
+            "a cut one is left out"
+        );
+        assert!(peers(b"de").is_empty());
+    }
+
+    #[test]
+    fn refusals_and_noise_are_told_in_words() {
+        let said = |body: &[u8]| read(body).err().unwrap_or_default();
+        assert_eq!(
+            said(b"d14:failure reason8:not\x1bourse"),
+            "the tracker refuses: notours"
+        );
+        assert!(said(b"<html>").contains("makes no sense"));
+    }
+}

@@ -1,0 +1,163 @@
+//! One connection: a task that reads and one that writes.
+//!
+//! The reader hands on whole frames and waits when the engine is busy, so a peer cannot fill our
+//! memory. The writer has a bounded queue; who does not read is parted from by the engine.
+
+use std::net::{Ipv4Addr, SocketAddrV4};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::BytesMut;
+use socket2::{SockRef, TcpKeepalive};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{TcpSocket, TcpStream};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use super::engine::Event;
+use super::storage::Storage;
+use crate::core::wire::{Decoder, Frame, piece_header};
+use crate::core::{Block, ConnId};
+
+/// How long a machine in the same room may take to answer a connect.
+const CONNECT: Duration = Duration::from_secs(5);
+/// A machine that was switched off sends no FIN; what it has not acknowledged for so long ends it.
+const UNACKNOWLEDGED: Duration = Duration::from_secs(15);
+/// Frames that may wait for the socket.
+const QUEUE: usize = 4096;
+/// Bytes gathered before they are written; more would keep a `have` waiting behind blocks.
+const GATHER: usize = 64 << 10;
+/// Bytes read at a time.
+const READ: usize = 64 << 10;
+
+/// What the writer is told to send.
+pub(super) enum Out {
+    Frame(Frame),
+    Block(Block),
+}
+
+/// The engine's end of a connection. Dropping it closes the connection.
+pub(super) struct Connection {
+    out: mpsc::Sender<Out>,
+    closed: CancellationToken,
+}
+
+impl Connection {
+    /// Starts both tasks on an open stream.
+    pub(super) fn open(
+        conn: ConnId,
+        stream: TcpStream,
+        storage: Arc<Storage>,
+        events: mpsc::Sender<Event>,
+    ) -> Self {
+        // Improvements, not needs: a connection without them still works.
+        let _ = stream.set_nodelay(true);
+        let socket = SockRef::from(&stream);
+        let _ = socket.set_tcp_user_timeout(Some(UNACKNOWLEDGED));
+        let _ = socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(UNACKNOWLEDGED));
+        let (reader, writer) = stream.into_split();
+        let (out, queue) = mpsc::channel(QUEUE);
+        let closed = CancellationToken::new();
+        let (pieces, ended) = (storage.info().piece_count(), closed.clone());
+        let for_writer = events.clone();
+        let both = async move {
+            tokio::select! {
+                () = ended.cancelled() => {}
+                () = read(conn, reader, pieces, &events) => drop(events.send(Event::Ended(conn)).await),
+                () = write(conn, writer, queue, &storage, &for_writer) => {
+                    drop(for_writer.send(Event::Ended(conn)).await);
+                }
+            }
+        };
+        tokio::spawn(both);
+        Self { out, closed }
+    }
+
+    /// Queues something to send; false if the peer does not read.
+    pub(super) fn send(&self, out: Out) -> bool {
+        !matches!(
+            self.out.try_send(out),
+            Err(mpsc::error::TrySendError::Full(_))
+        )
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.closed.cancel();
+    }
+}
+
+/// Connects to a peer, from `from` unless that is unspecified.
+pub(super) async fn connect(from: Ipv4Addr, to: SocketAddrV4) -> std::io::Result<TcpStream> {
+    let socket = TcpSocket::new_v4()?;
+    if !from.is_unspecified() {
+        socket.bind(SocketAddrV4::new(from, 0).into())?;
+    }
+    tokio::time::timeout(CONNECT, socket.connect(to.into())).await?
+}
+
+async fn read(conn: ConnId, mut stream: OwnedReadHalf, pieces: u32, events: &mpsc::Sender<Event>) {
+    let mut decoder = Decoder::new(pieces);
+    loop {
+        decoder.buffer().reserve(READ);
+        match stream.read_buf(decoder.buffer()).await {
+            Ok(0) | Err(_) => return,
+            Ok(_) => {}
+        }
+        loop {
+            let event = match decoder.next() {
+                Ok(None) => break,
+                Ok(Some(frame)) => Event::Frame(conn, frame),
+                Err(why) => {
+                    let _ = events.send(Event::Nonsense(conn, why)).await;
+                    return std::future::pending().await;
+                }
+            };
+            if events.send(event).await.is_err() {
+                return;
+            }
+        }
+    }
+}
+
+async fn write(
+    conn: ConnId,
+    mut stream: OwnedWriteHalf,
+    mut queue: mpsc::Receiver<Out>,
+    storage: &Storage,
+    events: &mpsc::Sender<Event>,
+) {
+    let mut bytes = BytesMut::with_capacity(GATHER);
+    let mut blocks = Vec::new();
+    while let Some(first) = queue.recv().await {
+        let mut next = Some(first);
+        while let Some(out) = next {
+            match out {
+                Out::Frame(frame) => frame.encode(&mut bytes),
+                Out::Block(block) => {
+                    bytes.extend_from_slice(&piece_header(block));
+                    if let Err(why) = storage.read(block, &mut bytes) {
+                        let _ = events.send(Event::Failed(why)).await;
+                        return;
+                    }
+                    blocks.push(block);
+                }
+            }
+            next = if bytes.len() < GATHER {
+                queue.try_recv().ok()
+            } else {
+                None
+            };
+        }
+        if stream.write_all_buf(&mut bytes).await.is_err() {
+            return;
+        }
+        for block in blocks.drain(..) {
+            if events.send(Event::Uploaded(conn, block)).await.is_err() {
+                return;
+            }
+        }
+    }
+}

@@ -1,0 +1,248 @@
+//! The task that owns the state machine: it hears what happened, and does what it is told.
+//!
+//! It never waits for a peer. Writing a block to its file is done here, in order; hashing, reading
+//! for others and connecting are done by other tasks, which report back.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::net::SocketAddrV4;
+use std::num::NonZero;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{mpsc, watch};
+use tokio::time::{MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
+
+use super::connection::{self, Connection, Out};
+use super::storage::Storage;
+use super::{Error, Progress};
+use crate::core::{Action, Block, ConnId, Reason, Swarm, wire};
+
+/// As often as the core wants to be told that time passes.
+const TICK: Duration = Duration::from_millis(100);
+/// How often the progress is renewed.
+const PUBLISH: Duration = Duration::from_millis(250);
+/// Events that may wait for the engine; tasks with more to say wait themselves.
+pub(super) const EVENTS: usize = 1024;
+/// After an accept that failed for want of descriptors.
+const ACCEPT_AGAIN: Duration = Duration::from_millis(200);
+
+/// What other tasks report.
+pub(super) enum Event {
+    /// A connection that we asked for.
+    Connected(ConnId, TcpStream),
+    /// A connection ended or could not be made.
+    Ended(ConnId),
+    /// A peer said something.
+    Frame(ConnId, wire::Frame),
+    /// A peer's bytes make no sense.
+    Nonsense(ConnId, wire::Error),
+    /// A block has left for a peer.
+    Uploaded(ConnId, Block),
+    /// A piece was hashed.
+    Checked(u32, bool),
+    /// The tracker answered with peers, or did not.
+    Tracker(Result<Vec<SocketAddrV4>, String>),
+    /// A file cannot be read or written: nothing can go on.
+    Failed(Error),
+}
+
+/// One torrent at work.
+pub(super) struct Engine {
+    pub(super) swarm: Swarm,
+    pub(super) storage: Arc<Storage>,
+    pub(super) listener: TcpListener,
+    pub(super) address: SocketAddrV4,
+    pub(super) events: mpsc::Sender<Event>,
+    pub(super) progress: watch::Sender<Progress>,
+    pub(super) failure: Arc<Mutex<Option<Error>>>,
+    pub(super) begun: Instant,
+}
+
+/// What the engine keeps beside the state machine.
+struct Hands {
+    connections: HashMap<ConnId, Connection>,
+    dialing: HashSet<ConnId>,
+    /// Pieces to hash, and how many are being hashed.
+    to_check: VecDeque<u32>,
+    checking: usize,
+    checkers: usize,
+    trouble: Option<String>,
+}
+
+impl Engine {
+    /// Works until `stop`, or until a file fails.
+    pub(super) async fn run(mut self, mut reports: mpsc::Receiver<Event>, stop: CancellationToken) {
+        let mut hands = Hands {
+            connections: HashMap::new(),
+            dialing: HashSet::new(),
+            to_check: VecDeque::new(),
+            checking: 0,
+            checkers: std::thread::available_parallelism().map_or(1, NonZero::get),
+            trouble: None,
+        };
+        let (mut tick, mut publish) = (interval(TICK), interval(PUBLISH));
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        publish.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let worked = loop {
+            let outcome = tokio::select! {
+                () = stop.cancelled() => break Ok(()),
+                Some(event) = reports.recv() => self.happened(event, &mut hands),
+                accepted = self.listener.accept() => {
+                    match accepted {
+                        Ok((stream, std::net::SocketAddr::V4(from))) => self.accepted(stream, from, &mut hands),
+                        Ok(_) => {}
+                        Err(_) => tokio::time::sleep(ACCEPT_AGAIN).await,
+                    }
+                    Ok(())
+                }
+                _ = tick.tick() => {
+                    self.swarm.tick(self.now());
+                    Ok(())
+                }
+                _ = publish.tick() => {
+                    self.publish(&hands);
+                    Ok(())
+                }
+            };
+            if let Err(why) = outcome.and_then(|()| self.act(&mut hands)) {
+                break Err(why);
+            }
+        };
+        self.publish(&hands);
+        if let Err(why) = worked {
+            *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(why);
+        }
+    }
+
+    fn now(&self) -> Duration {
+        self.begun.elapsed()
+    }
+
+    fn happened(&mut self, event: Event, hands: &mut Hands) -> Result<(), Error> {
+        let now = self.now();
+        match event {
+            Event::Connected(conn, stream) => {
+                // The core may have given it up meanwhile.
+                if hands.dialing.remove(&conn) {
+                    self.open(conn, stream, hands);
+                    self.swarm.connected(conn, now);
+                }
+            }
+            Event::Ended(conn) => {
+                hands.dialing.remove(&conn);
+                hands.connections.remove(&conn);
+                self.swarm.disconnected(conn, now);
+            }
+            Event::Frame(conn, frame) => self.swarm.received(conn, frame, now),
+            Event::Nonsense(conn, why) => self.swarm.failed(conn, Reason::Wire(why), now),
+            Event::Uploaded(conn, block) => self.swarm.uploaded(conn, block),
+            Event::Checked(piece, right) => {
+                hands.checking -= 1;
+                self.swarm.checked(piece, right, now);
+                self.check_more(hands);
+            }
+            Event::Tracker(Ok(peers)) => {
+                hands.trouble = None;
+                self.swarm.learned(peers, now);
+            }
+            Event::Tracker(Err(why)) => hands.trouble = Some(why),
+            Event::Failed(why) => return Err(why),
+        }
+        Ok(())
+    }
+
+    fn accepted(&mut self, stream: TcpStream, from: SocketAddrV4, hands: &mut Hands) {
+        if let Some(conn) = self.swarm.incoming(from, self.now()) {
+            self.open(conn, stream, hands);
+        }
+    }
+
+    fn open(&self, conn: ConnId, stream: TcpStream, hands: &mut Hands) {
+        let storage = Arc::clone(&self.storage);
+        hands.connections.insert(
+            conn,
+            Connection::open(conn, stream, storage, self.events.clone()),
+        );
+    }
+
+    /// Does everything the state machine wants done.
+    fn act(&mut self, hands: &mut Hands) -> Result<(), Error> {
+        while let Some(action) = self.swarm.poll() {
+            match action {
+                Action::Connect { conn, to } => {
+                    hands.dialing.insert(conn);
+                    self.dial(conn, to);
+                }
+                Action::Send { conn, frame } => self.send(conn, Out::Frame(frame), hands),
+                Action::Upload { conn, block } => self.send(conn, Out::Block(block), hands),
+                Action::Disconnect { conn, why } => {
+                    tracing::debug!("connection {conn}: {why}");
+                    hands.dialing.remove(&conn);
+                    hands.connections.remove(&conn);
+                }
+                Action::Store { block, data } => self.storage.write(block, &data)?,
+                Action::Check { piece } => {
+                    hands.to_check.push_back(piece);
+                    self.check_more(hands);
+                }
+                Action::Banned { address } => {
+                    tracing::warn!("{address} sent wrong data and is left alone from now on");
+                }
+                Action::Complete => self.publish(hands),
+            }
+        }
+        Ok(())
+    }
+
+    fn send(&mut self, conn: ConnId, out: Out, hands: &Hands) {
+        if let Some(connection) = hands.connections.get(&conn)
+            && !connection.send(out)
+        {
+            self.swarm.failed(conn, Reason::NotReading, self.now());
+        }
+    }
+
+    fn dial(&self, conn: ConnId, to: SocketAddrV4) {
+        let (from, events) = (*self.address.ip(), self.events.clone());
+        tokio::spawn(async move {
+            let event = match connection::connect(from, to).await {
+                Ok(stream) => Event::Connected(conn, stream),
+                Err(_) => Event::Ended(conn),
+            };
+            let _ = events.send(event).await;
+        });
+    }
+
+    /// Hashes on other threads, as many at a time as there are cores.
+    fn check_more(&self, hands: &mut Hands) {
+        while hands.checking < hands.checkers
+            && let Some(piece) = hands.to_check.pop_front()
+        {
+            hands.checking += 1;
+            let (storage, events) = (Arc::clone(&self.storage), self.events.clone());
+            tokio::task::spawn_blocking(move || {
+                let event = match storage.check(piece) {
+                    Ok(right) => Event::Checked(piece, right),
+                    Err(why) => Event::Failed(why),
+                };
+                let _ = events.blocking_send(event);
+            });
+        }
+    }
+
+    fn publish(&self, hands: &Hands) {
+        let status = self.swarm.status(self.now());
+        self.progress.send_replace(Progress {
+            total: status.total,
+            have: status.have,
+            uploaded: status.uploaded,
+            peers: status.peers,
+            rate: status.rate,
+            sources: status.sources,
+            complete: self.swarm.complete(),
+            trouble: hands.trouble.clone(),
+        });
+    }
+}
