@@ -1,0 +1,210 @@
+//! A torrent on disk, a tracker on loopback, and peers that misbehave.
+#![allow(
+    dead_code,
+    missing_docs,
+    reason = "shared by several tests, none of which uses all"
+)]
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener, TcpStream};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::BytesMut;
+use metainfo::{FileEntry, Info, InfoHash, Torrent};
+use rand::rng;
+use sha1::{Digest, Sha1};
+use swarm::core::Bitfield;
+use swarm::core::wire::{Decoder, Frame, Handshake, Message};
+use swarm::net::{Download, Options};
+use tempfile::TempDir;
+use tracker::{Announce, Settings, Tracker};
+
+pub(crate) const ANYWHERE: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0);
+const PIECE: usize = 64 << 10;
+/// Generous: a busy computer is slow, a hung transfer never ends.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A system on disk and its torrent.
+pub(crate) struct World {
+    pub(crate) folder: TempDir,
+    info: Info,
+}
+
+impl World {
+    /// Files in sub-folders, empty ones, and names in other scripts; about `size` bytes.
+    pub(crate) fn new(size: usize) -> Self {
+        let files = [
+            ("boot/образ.gz", size),
+            ("boot/vmlinuz", 131_072),
+            ("empty", 0),
+            ("read me", 17),
+        ];
+        let folder = TempDir::new().unwrap();
+        let (mut all, mut entries) = (Vec::new(), Vec::new());
+        for (name, length) in files {
+            let bytes: Vec<u8> = (0..length)
+                .map(|at| (at * 31 + at / 251 + at / 65_000 + name.len()) as u8)
+                .collect();
+            let path = folder.path().join("tiny").join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, &bytes).unwrap();
+            entries.push(FileEntry {
+                path: name.split('/').map(str::to_owned).collect(),
+                length: length as u64,
+            });
+            all.extend(bytes);
+        }
+        let pieces = all
+            .chunks(PIECE)
+            .map(|piece| Sha1::digest(piece).into())
+            .collect();
+        let info = Info {
+            name: "tiny".into(),
+            piece_length: PIECE as u32,
+            pieces,
+            files: entries,
+            private: false,
+            single_file: false,
+        };
+        Self { folder, info }
+    }
+
+    pub(crate) fn torrent(&self, tracker: Option<&str>) -> Arc<Torrent> {
+        let torrent = Torrent::new(self.info.clone());
+        Arc::new(match tracker {
+            Some(url) => torrent.with_announce(url),
+            None => torrent,
+        })
+    }
+
+    pub(crate) async fn seed(&self, tracker: Option<&str>, max_peers: usize) -> Download {
+        let options = Options {
+            listen: ANYWHERE,
+            max_peers,
+            ..Options::new(self.folder.path())
+        };
+        Download::seed(self.torrent(tracker), options)
+            .await
+            .unwrap()
+    }
+
+    /// Whether `to` holds exactly this system.
+    pub(crate) fn is_in(&self, to: &Path) -> bool {
+        self.info.files.iter().enumerate().all(|(index, _)| {
+            let path = self.info.relative_path(index);
+            fs::read(to.join(&path)).ok() == fs::read(self.folder.path().join(&path)).ok()
+        })
+    }
+}
+
+pub(crate) fn options(to: &TempDir, peers: &[SocketAddrV4]) -> Options {
+    Options {
+        listen: ANYWHERE,
+        peers: peers.to_vec(),
+        ..Options::new(to.path())
+    }
+}
+
+pub(crate) async fn complete(download: &mut Download) {
+    tokio::time::timeout(PATIENCE, download.complete())
+        .await
+        .expect("it never completed")
+        .unwrap();
+}
+
+/// The tracker of this project behind the smallest HTTP server; the address to announce to.
+pub(crate) fn tracker(torrent: InfoHash) -> String {
+    let listener = TcpListener::bind(ANYWHERE).unwrap();
+    let address = listener.local_addr().unwrap();
+    let mut tracker = Tracker::new(Settings::default());
+    tracker.allow(torrent);
+    let begun = Instant::now();
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let Ok(SocketAddr::V4(from)) = stream.peer_addr() else {
+                continue;
+            };
+            let mut lines = BufReader::new(stream.try_clone().unwrap());
+            let mut request = String::new();
+            let _ = lines.read_line(&mut request);
+            let mut line = String::new();
+            while lines.read_line(&mut line).is_ok_and(|read| read > 2) {
+                line.clear();
+            }
+            let query = request.split([' ', '?']).nth(2).unwrap_or_default();
+            let answer = Announce::parse(query, *from.ip())
+                .and_then(|announce| tracker.announce(&announce, begun.elapsed(), &mut rng()));
+            let body =
+                answer.map_or_else(tracker::Refusal::to_bencode, |answer| answer.to_bencode());
+            let head = format!(
+                "HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+                body.len()
+            );
+            let _ = (&stream).write_all(&[head.as_bytes(), &body].concat());
+        }
+    });
+    format!("http://{address}/announce")
+}
+
+/// A peer that says it has everything and answers each request with other bytes.
+pub(crate) fn liar(torrent: &Torrent) -> SocketAddrV4 {
+    impostor(
+        torrent,
+        Ipv4Addr::new(127, 0, 0, 2),
+        |stream, block_length, header| {
+            let lies = vec![0xee; block_length];
+            stream.write_all(&[header, &lies].concat())
+        },
+    )
+}
+
+/// A peer that says it has everything and never answers a request.
+pub(crate) fn mute(torrent: &Torrent) -> SocketAddrV4 {
+    impostor(torrent, Ipv4Addr::LOCALHOST, |_, _, _| Ok(()))
+}
+
+fn impostor(
+    torrent: &Torrent,
+    at: Ipv4Addr,
+    answer: impl Fn(&mut TcpStream, usize, &[u8]) -> std::io::Result<()> + Send + Sync + 'static,
+) -> SocketAddrV4 {
+    let listener = TcpListener::bind((at, 0)).unwrap();
+    let SocketAddr::V4(address) = listener.local_addr().unwrap() else {
+        panic!("an IPv4 address")
+    };
+    let (hash, pieces) = (torrent.info_hash(), torrent.info().piece_count());
+    let answer = Arc::new(answer);
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let answer = Arc::clone(&answer);
+            std::thread::spawn(move || {
+                let mut hello = BytesMut::new();
+                Handshake::new(hash, *b"-XX0000-impostor0000").encode(&mut hello);
+                Message::Bitfield(Bitfield::full(pieces)).encode(&mut hello);
+                Message::Unchoke.encode(&mut hello);
+                stream.write_all(&hello)?;
+                let mut decoder = Decoder::new(pieces);
+                let mut some = [0; 4096];
+                loop {
+                    let read = stream.read(&mut some)?;
+                    if read == 0 {
+                        return Ok(());
+                    }
+                    decoder.buffer().extend_from_slice(&some[..read]);
+                    while let Ok(Some(frame)) = decoder.next() {
+                        if let Frame::Message(Message::Request(block)) = frame {
+                            let header = swarm::core::wire::piece_header(block);
+                            answer(&mut stream, block.length as usize, &header)?;
+                        }
+                    }
+                }
+                #[expect(unreachable_code, reason = "gives the closure its error type")]
+                std::io::Result::Ok(())
+            });
+        }
+    });
+    address
+}

@@ -1,0 +1,263 @@
+//! Real transfers over loopback: rooms that share, and peers that misbehave.
+
+mod common;
+
+use std::fs;
+use std::io::Write;
+use std::net::TcpStream;
+
+use common::{PATIENCE, World, complete, liar, mute, options, tracker};
+use metainfo::{Info, Torrent};
+use swarm::core::wire::Handshake;
+use swarm::net::{Download, Error};
+use tempfile::TempDir;
+
+const MIB: usize = 1 << 20;
+
+/// The seed has one place, so what the others get comes from machines.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_room_shares_what_one_of_it_fetches() {
+    let world = World::new(3 * MIB);
+    let url = tracker(world.torrent(None).info_hash());
+    let seed = world.seed(Some(&url), 1).await;
+    let folders: Vec<TempDir> = (0..4).map(|_| TempDir::new().unwrap()).collect();
+    let mut room = Vec::new();
+    for folder in &folders {
+        room.push(
+            Download::start(world.torrent(Some(&url)), options(folder, &[]))
+                .await
+                .unwrap(),
+        );
+    }
+    for (download, folder) in room.iter_mut().zip(&folders) {
+        complete(download).await;
+        assert!(world.is_in(folder.path()));
+        let now = download.progress().borrow().clone();
+        let received: u64 = now.sources.iter().map(|(_, bytes)| bytes).sum();
+        assert_eq!(
+            (now.have, received),
+            (now.total, now.total),
+            "every byte has a source"
+        );
+    }
+    let sent: u64 = room
+        .iter()
+        .map(|download| download.progress().borrow().uploaded)
+        .sum();
+    assert!(sent > 0, "nobody shared anything");
+    for download in room {
+        download.stop().await;
+    }
+    seed.stop().await;
+}
+
+/// The liar has an address of its own: a ban is of an address.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_liar_is_left_alone_and_everything_comes_from_others() {
+    let world = World::new(MIB);
+    let seed = world.seed(None, 50).await;
+    let lie = liar(&world.torrent(None));
+    let (folder, other) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    let mut download = Download::start(world.torrent(None), options(&folder, &[lie]))
+        .await
+        .unwrap();
+    let mut news = download.progress();
+    let asked = tokio::time::timeout(PATIENCE, news.wait_for(|now| now.rate > 0)).await;
+    assert_eq!(
+        asked.expect("the liar was never asked").unwrap().have,
+        0,
+        "a lie passed for a piece"
+    );
+    // Only now an honest one comes along.
+    let peers = [seed.address(), download.address()];
+    let mut honest = Download::start(world.torrent(None), options(&other, &peers))
+        .await
+        .unwrap();
+    complete(&mut honest).await;
+    complete(&mut download).await;
+    assert!(world.is_in(folder.path()));
+    let sources = download.progress().borrow().sources.clone();
+    assert!(
+        sources.iter().all(|(from, _)| from != lie.ip()),
+        "{sources:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_that_never_sends_is_passed_over() {
+    let world = World::new(MIB);
+    let torrent = world.torrent(None);
+    let (seed, silent) = (world.seed(None, 50).await, mute(&torrent));
+    let folder = TempDir::new().unwrap();
+    let mut download = Download::start(torrent, options(&folder, &[silent, seed.address()]))
+        .await
+        .unwrap();
+    complete(&mut download).await;
+    assert!(world.is_in(folder.path()));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_seed_that_vanishes_is_replaced() {
+    let world = World::new(8 * MIB);
+    let (first, second) = (world.seed(None, 50).await, world.seed(None, 50).await);
+    let folder = TempDir::new().unwrap();
+    let peers = [first.address(), second.address()];
+    let mut download = Download::start(world.torrent(None), options(&folder, &peers))
+        .await
+        .unwrap();
+    let mut news = download.progress();
+    news.wait_for(|now| now.have > 0).await.unwrap();
+    drop(first);
+    complete(&mut download).await;
+    assert!(world.is_in(folder.path()));
+}
+
+/// Each of these is a connection from a stranger, all at once, while a download goes on.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn strangers_do_no_harm() {
+    let world = World::new(4 * MIB);
+    let seed = world.seed(None, 50).await;
+    let folder = TempDir::new().unwrap();
+    let torrent = world.torrent(None);
+    let mut download = Download::start(world.torrent(None), options(&folder, &[]))
+        .await
+        .unwrap();
+    let mut hello = bytes::BytesMut::new();
+    Handshake::new(torrent.info_hash(), *b"-XX0000-stranger0000").encode(&mut hello);
+    let after_hello = |message: &[u8]| [&hello[..], message].concat();
+    let strangers: [Vec<u8>; 7] = [
+        vec![0xff; 5000],
+        b"GET / HTTP/1.1\r\n\r\n".to_vec(),
+        after_hello(&[0xff, 0xff, 0xff, 0xff, 7]),
+        after_hello(&[0, 0, 0, 3, 5, 0xff, 0xff]),
+        after_hello(&[0, 0, 0, 5, 4, 0xff, 0xff, 0xff, 0xff]),
+        after_hello(&[
+            0, 0, 0, 13, 6, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0, 0, 0, 0x40, 0,
+        ]),
+        hello[..30].to_vec(),
+    ];
+    for target in [download.address(), seed.address()] {
+        for stranger in &strangers {
+            let mut stream = TcpStream::connect(target).unwrap();
+            // It may be parted from before it has said everything.
+            let _ = stream.write_all(stranger);
+        }
+    }
+    // A second swarm of the same seed: it still serves, and the first still takes.
+    let other = TempDir::new().unwrap();
+    let mut second = Download::start(
+        world.torrent(None),
+        options(&other, &[seed.address(), download.address()]),
+    )
+    .await
+    .unwrap();
+    complete(&mut second).await;
+    complete(&mut download).await;
+    assert!(world.is_in(folder.path()) && world.is_in(other.path()));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_there_already_is_not_fetched_again() {
+    let world = World::new(2 * MIB);
+    let seed = world.seed(None, 50).await;
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("tiny/boot/образ.gz");
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    let mut bytes = fs::read(world.folder.path().join("tiny/boot/образ.gz")).unwrap();
+    bytes[MIB..].fill(0);
+    fs::write(&path, bytes).unwrap();
+    let mut download = Download::start(world.torrent(None), options(&folder, &[seed.address()]))
+        .await
+        .unwrap();
+    assert_eq!(download.progress().borrow().have, MIB as u64);
+    complete(&mut download).await;
+    assert!(world.is_in(folder.path()));
+    let fetched: u64 = download
+        .progress()
+        .borrow()
+        .sources
+        .iter()
+        .map(|(_, bytes)| bytes)
+        .sum();
+    assert_eq!(fetched, download.progress().borrow().total - MIB as u64);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn somebody_elses_file_stays_as_it_is() {
+    let world = World::new(MIB);
+    let folder = TempDir::new().unwrap();
+    fs::create_dir_all(folder.path().join("tiny")).unwrap();
+    let path = folder.path().join("tiny/read me");
+    fs::write(&path, "something else altogether").unwrap();
+    let refused = Download::start(world.torrent(None), options(&folder, &[])).await;
+    let Err(Error::File { path: named, why }) = refused else {
+        panic!("{refused:?}")
+    };
+    assert_eq!(named, path);
+    assert!(why.to_string().contains("17"), "{why}");
+    assert_eq!(
+        fs::read_to_string(&path).unwrap(),
+        "something else altogether"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_tracker_that_cannot_be_reached_is_told_and_stops_nothing() {
+    let world = World::new(MIB);
+    let seed = world.seed(None, 50).await;
+    let folder = TempDir::new().unwrap();
+    let nobody = "http://127.0.0.1:1/announce";
+    let mut download = Download::start(
+        world.torrent(Some(nobody)),
+        options(&folder, &[seed.address()]),
+    )
+    .await
+    .unwrap();
+    complete(&mut download).await;
+    let mut news = download.progress();
+    let told = tokio::time::timeout(PATIENCE, news.wait_for(|now| now.trouble.is_some())).await;
+    let trouble = told.expect("never told").unwrap().trouble.clone().unwrap();
+    assert!(trouble.contains("127.0.0.1:1"), "{trouble}");
+}
+
+#[tokio::test]
+async fn a_torrent_without_bytes_is_complete_at_once() {
+    let files = vec![metainfo::FileEntry {
+        path: vec!["empty".into()],
+        length: 0,
+    }];
+    let info = Info {
+        name: "nothing".into(),
+        piece_length: 65536,
+        pieces: vec![],
+        files,
+        private: false,
+        single_file: false,
+    };
+    let folder = TempDir::new().unwrap();
+    let torrent = std::sync::Arc::new(Torrent::new(info));
+    let mut download = Download::start(torrent, options(&folder, &[]))
+        .await
+        .unwrap();
+    complete(&mut download).await;
+    assert_eq!(fs::read(folder.path().join("nothing/empty")).unwrap(), b"");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_port_in_use_is_named() {
+    let world = World::new(MIB);
+    let seed = world.seed(None, 50).await;
+    let folder = TempDir::new().unwrap();
+    let taken = swarm::net::Options {
+        listen: seed.address(),
+        ..options(&folder, &[])
+    };
+    let refused = Download::start(world.torrent(None), taken).await;
+    let Err(error @ Error::Listen { .. }) = refused else {
+        panic!("{refused:?}")
+    };
+    assert!(
+        error.to_string().contains(&seed.address().to_string()),
+        "{error}"
+    );
+}
