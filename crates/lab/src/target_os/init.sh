@@ -27,7 +27,6 @@ payload=BROKEN
 sha256sum -cs /payload.sha256 && payload=intact
 
 marker="bt-target: hello from @NAME@, MAC $mac, address $address, payload $payload, kernel cmdline $(cat /proc/cmdline)"
-echo "$marker" >/dev/ttyS0
 cat >/dev/tty1 <<END
 
 
@@ -42,6 +41,8 @@ cat >/dev/tty1 <<END
 $marker
 
 END
+# Last, since whoever waits for it takes a picture of the screen then.
+echo "$marker" >/dev/ttyS0
 while :; do
     sleep 3600
 done
