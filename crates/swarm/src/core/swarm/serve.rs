@@ -4,7 +4,7 @@ use super::{Action, Block, ConnId, Reason, Swarm};
 use crate::core::uploads::MAX_LENGTH;
 
 impl Swarm {
-    /// A block that [`Action::Upload`] named has left, or was dropped with its connection.
+    /// A block that [`Action::Upload`] named has left.
     pub fn uploaded(&mut self, conn: ConnId, block: Block) {
         self.uploaded += u64::from(block.length);
         if let Some(peer) = self.peers.get_mut(&conn) {
