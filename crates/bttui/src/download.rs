@@ -55,7 +55,11 @@ async fn follow(
                 voice.tell(Event::Fetched { progress }).await;
             }
             changed = news.changed() => {
-                changed.context("the download ended by itself")?;
+                if changed.is_err() {
+                    // It ended by itself: without a loss if everything is here, else for a reason
+                    // that it tells.
+                    return Ok(download.complete().await?);
+                }
                 let figures = news.borrow_and_update().clone();
                 let progress = progress(system, &figures);
                 voice.tell(Event::Progress { progress, trouble: figures.trouble }).await;

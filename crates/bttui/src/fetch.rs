@@ -39,7 +39,14 @@ pub async fn run(args: &Fetch) -> anyhow::Result<u8> {
     };
     let name = torrent.info().name.clone();
     let mut log = Log::new(args.json, &name);
-    let mut download = Download::start(Arc::new(torrent), options).await?;
+    // What an earlier run left is hashed first, which takes its time.
+    let mut download = tokio::select! {
+        started = Download::start(Arc::new(torrent), options) => started?,
+        code = signals.next() => {
+            log.stopped();
+            return Ok(code);
+        }
+    };
     let ended = follow(
         &mut download,
         &mut signals,
