@@ -62,15 +62,19 @@ impl Log {
     /// # Errors
     /// When nobody reads standard output any more.
     pub fn complete(&mut self, progress: &Progress, elapsed: Duration) -> io::Result<()> {
-        let rate = progress.total as f64 / elapsed.as_secs_f64().max(0.001);
-        let sources = progress.sources.len();
+        let total = report::bytes(progress.total);
+        let how = match progress.sources.len() {
+            0 => "it was here already".to_owned(),
+            sources => {
+                let seconds = elapsed.as_secs_f64();
+                let rate = report::rate((progress.total as f64 / seconds.max(0.001)) as u64);
+                let peers = if sources == 1 { "peer" } else { "peers" };
+                format!("in {seconds:.1} s ({rate}) from {sources} {peers}")
+            }
+        };
         self.line(&format!(
-            "{}: complete and verified, {} in {:.1} s ({}) from {sources} {}",
-            self.name,
-            report::bytes(progress.total),
-            elapsed.as_secs_f64(),
-            report::rate(rate as u64),
-            if sources == 1 { "peer" } else { "peers" },
+            "{}: complete and verified, {total}, {how}",
+            self.name
         ));
         self.object(
             "complete",
