@@ -3,10 +3,10 @@
 mod common;
 
 use std::fs;
-use std::io::Write;
+use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 
-use common::{PATIENCE, World, complete, liar, mute, options, tracker};
+use common::{PATIENCE, World, complete, liar, mute, options, recorded_tracker, tracker};
 use metainfo::{Info, Torrent};
 use swarm::core::wire::Handshake;
 use swarm::net::{Download, Error};
@@ -49,6 +49,35 @@ async fn a_room_shares_what_one_of_it_fetches() {
         download.stop().await;
     }
     seed.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_tracker_hears_of_start_completion_and_farewell() {
+    let world = World::new(MIB);
+    let (url, told) = recorded_tracker(world.torrent(None).info_hash());
+    let seed = world.seed(None, 50).await;
+    let folder = TempDir::new().unwrap();
+    let mut download = Download::start(
+        world.torrent(Some(&url)),
+        options(&folder, &[seed.address()]),
+    )
+    .await
+    .unwrap();
+    let port = download.address().port();
+    let total = download.progress().borrow().total;
+    let hear = || told.recv_timeout(PATIENCE).expect("one more announce");
+    let started = hear();
+    assert!(started.contains("event=started"), "{started}");
+    assert!(started.contains(&format!("port={port}&")), "{started}");
+    complete(&mut download).await;
+    let completed = hear();
+    assert!(completed.contains("event=completed"), "{completed}");
+    assert!(completed.contains(&format!("downloaded={total}&left=0&")));
+    download.stop().await;
+    let stopped = told.try_recv().expect("it is said before stop returns");
+    assert!(stopped.contains("event=stopped"), "{stopped}");
+    let free = std::net::TcpListener::bind(("127.0.0.1", port));
+    assert!(free.is_ok(), "the port is still open");
 }
 
 /// The liar has an address of its own: a ban is of an address.
@@ -136,12 +165,20 @@ async fn strangers_do_no_harm() {
         ]),
         hello[..30].to_vec(),
     ];
+    let mut streams = Vec::new();
     for target in [download.address(), seed.address()] {
         for stranger in &strangers {
             let mut stream = TcpStream::connect(target).unwrap();
             // It may be parted from before it has said everything.
             let _ = stream.write_all(stranger);
+            streams.push(stream);
         }
+    }
+    for mut stream in streams {
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        let ended = stream.read_to_end(&mut Vec::new());
+        // Closed with or without a reset; not a wait without end.
+        assert!(!ended.is_err_and(|e| e.kind() == ErrorKind::WouldBlock));
     }
     // A second swarm of the same seed: it still serves, and the first still takes.
     let other = TempDir::new().unwrap();

@@ -137,9 +137,15 @@ impl Swarm {
 
     /// Somebody connected to us. None if there is no place for them: close it.
     pub fn incoming(&mut self, from: SocketAddrV4, now: Duration) -> Option<ConnId> {
-        let full = self.peers.len() >= self.settings.max_peers;
-        if full || self.offenders.is_banned(*from.ip(), now) {
+        if self.offenders.is_banned(*from.ip(), now) {
             return None;
+        }
+        if self.peers.len() >= self.settings.max_peers {
+            // Who came and does not greet gives way: silence must not keep machines out.
+            let silent = |peer: &Peer| peer.incoming && peer.stage == Stage::Greeting;
+            let oldest = self.peers.iter().find(|(_, peer)| silent(peer));
+            let oldest = oldest.map(|(conn, _)| *conn)?;
+            self.close(oldest, Reason::Silent, now);
         }
         Some(self.insert(from, true, now))
     }
@@ -282,3 +288,6 @@ impl Swarm {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

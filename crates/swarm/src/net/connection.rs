@@ -24,6 +24,9 @@ use crate::core::{Block, ConnId};
 const CONNECT: Duration = Duration::from_secs(5);
 /// A machine that was switched off sends no FIN; what it has not acknowledged for so long ends it.
 const UNACKNOWLEDGED: Duration = Duration::from_secs(15);
+/// Bytes that the system may hold before it begins to send them. Beyond that they wait with us, where
+/// a cancelled block is still dropped and a `have` is not queued behind megabytes.
+const UNSENT: u32 = 64 << 10;
 /// Frames that may wait for the socket.
 const QUEUE: usize = 4096;
 /// Bytes gathered before they are written; more would keep a `have` waiting behind blocks.
@@ -54,6 +57,7 @@ impl Connection {
         // Improvements, not needs: a connection without them still works.
         let _ = stream.set_nodelay(true);
         let socket = SockRef::from(&stream);
+        let _ = socket.set_tcp_notsent_lowat(UNSENT);
         let _ = socket.set_tcp_user_timeout(Some(UNACKNOWLEDGED));
         let _ = socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(UNACKNOWLEDGED));
         let (reader, writer) = stream.into_split();

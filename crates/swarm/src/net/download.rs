@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use metainfo::Torrent;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
-use tokio::task::JoinHandle;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::Progress;
@@ -88,7 +88,7 @@ pub struct Download {
     progress: watch::Receiver<Progress>,
     failure: Arc<Mutex<Option<Error>>>,
     stop: CancellationToken,
-    announcing: Option<JoinHandle<()>>,
+    tasks: JoinSet<()>,
 }
 
 impl Download {
@@ -168,14 +168,15 @@ impl Download {
             failure: Arc::clone(&failure),
             begun,
         };
-        tokio::spawn(engine.run(reports, stop.clone()));
-        let announcing = Some(tokio::spawn(announcer.run(stop.clone())));
+        let mut tasks = JoinSet::new();
+        tasks.spawn(engine.run(reports, stop.clone()));
+        tasks.spawn(announcer.run(stop.clone()));
         Ok(Self {
             address,
             progress,
             failure,
             stop,
-            announcing,
+            tasks,
         })
     }
 
@@ -202,12 +203,12 @@ impl Download {
         if ended { Err(self.failure()) } else { Ok(()) }
     }
 
-    /// Leaves the swarm: tells the tracker, for one second at most, and closes everything.
+    /// Leaves the swarm: tells the tracker, for one second at most, and closes everything. The port
+    /// is free when it returns.
     pub async fn stop(mut self) {
         self.stop.cancel();
-        if let Some(announcing) = self.announcing.take() {
-            let _ = tokio::time::timeout(LEAVE, announcing).await;
-        }
+        let ended = async { while self.tasks.join_next().await.is_some() {} };
+        let _ = tokio::time::timeout(LEAVE, ended).await;
     }
 
     fn failure(&self) -> Error {
@@ -219,6 +220,8 @@ impl Download {
 impl Drop for Download {
     fn drop(&mut self) {
         self.stop.cancel();
+        // Dropped without `stop`, the farewell to the tracker is still sent.
+        self.tasks.detach_all();
     }
 }
 

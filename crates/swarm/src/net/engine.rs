@@ -4,7 +4,7 @@
 //! for others and connecting are done by other tasks, which report back.
 
 use std::collections::{HashMap, HashSet, VecDeque};
-use std::net::SocketAddrV4;
+use std::net::{SocketAddr, SocketAddrV4};
 use std::num::NonZero;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -25,8 +25,8 @@ const TICK: Duration = Duration::from_millis(100);
 const PUBLISH: Duration = Duration::from_millis(250);
 /// Events that may wait for the engine; tasks with more to say wait themselves.
 pub(super) const EVENTS: usize = 1024;
-/// After an accept that failed for want of descriptors.
-const ACCEPT_AGAIN: Duration = Duration::from_millis(200);
+/// After an accept that failed for want of descriptors. The ticks go on and end it.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 
 /// What other tasks report.
 pub(super) enum Event {
@@ -83,17 +83,18 @@ impl Engine {
             trouble: None,
         };
         let (mut tick, mut publish) = (interval(TICK), interval(PUBLISH));
+        let mut accept_after = Instant::now();
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         publish.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let worked = loop {
             let outcome = tokio::select! {
                 () = stop.cancelled() => break Ok(()),
                 Some(event) = reports.recv() => self.happened(event, &mut hands),
-                accepted = self.listener.accept() => {
+                accepted = self.listener.accept(), if accept_after <= Instant::now() => {
                     match accepted {
-                        Ok((stream, std::net::SocketAddr::V4(from))) => self.accepted(stream, from, &mut hands),
+                        Ok((stream, SocketAddr::V4(from))) => self.accepted(stream, from, &mut hands),
                         Ok(_) => {}
-                        Err(_) => tokio::time::sleep(ACCEPT_AGAIN).await,
+                        Err(_) => accept_after = Instant::now() + ACCEPT_PAUSE,
                     }
                     Ok(())
                 }

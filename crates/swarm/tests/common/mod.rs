@@ -9,7 +9,7 @@ use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener, TcpStream};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
@@ -117,6 +117,12 @@ pub(crate) async fn complete(download: &mut Download) {
 
 /// The tracker of this project behind the smallest HTTP server; the address to announce to.
 pub(crate) fn tracker(torrent: InfoHash) -> String {
+    recorded_tracker(torrent).0
+}
+
+/// The same, and the queries that reach it.
+pub(crate) fn recorded_tracker(torrent: InfoHash) -> (String, mpsc::Receiver<String>) {
+    let (tell, told) = mpsc::channel();
     let listener = TcpListener::bind(ANYWHERE).unwrap();
     let address = listener.local_addr().unwrap();
     let mut tracker = Tracker::new(Settings::default());
@@ -135,6 +141,7 @@ pub(crate) fn tracker(torrent: InfoHash) -> String {
                 line.clear();
             }
             let query = request.split([' ', '?']).nth(2).unwrap_or_default();
+            let _ = tell.send(query.to_owned());
             let answer = Announce::parse(query, *from.ip())
                 .and_then(|announce| tracker.announce(&announce, begun.elapsed(), &mut rng()));
             let body =
@@ -146,7 +153,7 @@ pub(crate) fn tracker(torrent: InfoHash) -> String {
             let _ = (&stream).write_all(&[head.as_bytes(), &body].concat());
         }
     });
-    format!("http://{address}/announce")
+    (format!("http://{address}/announce"), told)
 }
 
 /// A peer that says it has everything and answers each request with other bytes.
