@@ -28,7 +28,7 @@ pub(crate) struct Args {
     #[arg(long, value_enum, default_value_t = Kind::Bios)]
     firmware: Kind,
     /// RAM of the machine in MiB
-    #[arg(long, default_value_t = 256)]
+    #[arg(long, default_value_t = 320)]
     memory: u32,
     /// Boot so often, one after the other, and print the median
     #[arg(long, default_value_t = 1)]

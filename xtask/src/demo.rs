@@ -14,7 +14,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Error, Result, anyhow, bail, ensure};
-use lab::{Classroom, Machine, Nic, Plan, Spec, Stop, TargetOs, until};
+use lab::{Accelerator, Classroom, Machine, Nic, Plan, Spec, Stop, TargetOs, until};
 
 use crate::{dist, places, run};
 pub(crate) use story::Story;
@@ -33,7 +33,7 @@ pub(crate) struct Args {
     #[arg(long)]
     keep: bool,
     /// RAM of each machine in MiB
-    #[arg(long, default_value_t = 256)]
+    #[arg(long, default_value_t = 320)]
     memory: u32,
     /// What the server's network card sends at most, in Mbit/s
     #[arg(long, default_value_t = 100)]
@@ -113,13 +113,18 @@ fn show(args: &Args, folder: &Path, stop: &Stop) -> Result<()> {
         logs: folder,
     };
     let mut class = Classroom::open(&plan, |oss| system.write_to(oss), stop)?;
-    println!(
-        "bt-server serves, as process {}; machines go on.\n",
-        class.server().pid()
-    );
+    println!("bt-server serves, as process {}.", class.server().pid());
+    let emulated = match Accelerator::here() {
+        Accelerator::Kvm => "The machines run on KVM.",
+        Accelerator::Tcg => {
+            "KVM does not work here, so the machines are emulated: expect a minute or two."
+        }
+    };
+    println!("{emulated}\n");
 
-    let mut first = Spec::new("first", Nic::E1000, 1);
-    let mut second = Spec::new("second", Nic::Virtio, 2);
+    // The paravirtual card boots a few seconds faster, so this one really is the first.
+    let mut first = Spec::new("first", Nic::Virtio, 1);
+    let mut second = Spec::new("second", Nic::E1000, 2);
     first.memory_mib = args.memory;
     second.memory_mib = args.memory;
     let mut machines = vec![class.machine(&first)?, class.machine(&second)?];

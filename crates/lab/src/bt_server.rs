@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ExitStatus};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Error, Result, anyhow, bail};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
@@ -78,9 +78,7 @@ impl BtServer {
             }
             Ok(self.machines(host).ok())
         });
-        ready
-            .map(drop)
-            .with_context(|| format!("it said:\n{}", self.said()))
+        ready.map(drop).map_err(|error| self.explained(error))
     }
 
     /// How it ended, once it has.
@@ -92,7 +90,7 @@ impl BtServer {
     pub fn wait_for_its_end(&mut self, deadline: Duration) -> Result<ExitStatus> {
         let stop = self.stop.clone();
         until("the end of bt-server", deadline, &stop, || self.ended())
-            .with_context(|| format!("it said:\n{}", self.said()))
+            .map_err(|error| self.explained(error))
     }
 
     /// What its API says of every machine it has heard of.
@@ -143,8 +141,16 @@ impl BtServer {
         let status = until("the end of bt-server", deadline, &Stop::never(), || {
             Ok(self.process.try_wait()?)
         })
-        .with_context(|| format!("it said:\n{}", self.said()))?;
+        .map_err(|error| self.explained(error))?;
         Ok((status, begin.elapsed()))
+    }
+
+    /// A failure, with what the server printed; an interruption stays as it is.
+    fn explained(&self, error: Error) -> Error {
+        if self.stop.requested() {
+            return error;
+        }
+        anyhow!("{error:#}; it said:\n{}", self.said())
     }
 
     fn signal(&self, signal: Signal) -> Result<()> {

@@ -3,11 +3,12 @@
 use std::fs;
 use std::net::Ipv4Addr;
 use std::path::Path;
+use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-use crate::{BtServer, Host, Machine, Machines, Room, Spec, Stop};
+use crate::{Accelerator, BtServer, Host, Machine, Machines, Room, Spec, Stop};
 
 /// Long enough to hash, to listen for other servers, and for a computer that compiles meanwhile.
 const READY: Duration = Duration::from_secs(90);
@@ -47,6 +48,8 @@ impl Classroom {
         furnish: impl FnOnce(&Path) -> Result<()>,
         stop: &Stop,
     ) -> Result<Classroom> {
+        // The probe takes as long as the server listens to the wire: both at the same time.
+        thread::spawn(Accelerator::here);
         let mut room = Room::new(stop)?;
         room.keep_logs_in(plan.logs);
         let oss = room.scratch().join("oss");

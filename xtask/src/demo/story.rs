@@ -52,20 +52,21 @@ impl Story {
         if let Some(began) = Instant::now().checked_sub(Duration::from_millis(now.at_ms)) {
             self.journal_began = Some(self.journal_began.map_or(began, |best| best.min(began)));
         }
-        for index in 0..self.cast.len() {
-            let actor = self.cast[index].clone();
+        let mut news = Vec::new();
+        for actor in &self.cast {
             let Some(one) = now.machine(&actor.mac) else {
                 continue;
             };
-            let told = self
-                .told
-                .insert(actor.mac.clone(), one.steps.len())
-                .unwrap_or(0);
-            for step in one.steps.iter().skip(told) {
+            let told = self.told.insert(actor.mac.clone(), one.steps.len());
+            for step in one.steps.iter().skip(told.unwrap_or(0)) {
                 if let Some(line) = step.line(Classroom::SERVER) {
-                    self.tell(&actor, self.since_power_on(&actor, step.at()), &line);
+                    news.push((self.since_power_on(actor, step.at()), actor, line));
                 }
             }
+        }
+        news.sort_by_key(|(at, ..)| *at);
+        for (at, actor, line) in news {
+            self.tell(actor, at, &line);
         }
     }
 
@@ -145,7 +146,12 @@ impl Story {
                 let received: u64 =
                     receiver.map_or(0, |one| one.sources.iter().map(|source| source.bytes).sum());
                 all += bytes;
-                print!("{:>20}", share(bytes, received));
+                let cell = if actor.name == name {
+                    "-".into()
+                } else {
+                    share(bytes, received)
+                };
+                print!("{cell:>20}");
             }
             println!("{:>20}", megabytes(all));
         }

@@ -27,8 +27,9 @@ payload=BROKEN
 sha256sum -cs /payload.sha256 && payload=intact
 
 marker="bt-target: hello from @NAME@, MAC $mac, address $address, payload $payload, kernel cmdline $(cat /proc/cmdline)"
+# The kernel that was here before has left its words on the screen.
+printf '\033[2J\033[H' >/dev/tty1
 cat >/dev/tty1 <<END
-
 
     @NAME@ is running on this machine.
 
