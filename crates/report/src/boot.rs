@@ -4,6 +4,7 @@
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
+use crate::transfer::Transfer;
 use crate::{OPERATING_SYSTEM, Progress, Stage, Step};
 
 /// What is known of the boot in progress.
@@ -16,8 +17,9 @@ pub(crate) struct Boot {
     pub(crate) offered: Option<Ipv4Addr>,
     pub(crate) address: Option<Ipv4Addr>,
     pub(crate) asked: u32,
-    pub(crate) broken_off: u32,
-    pub(crate) progress: Progress,
+    /// The file whose transfer broke off last, and how often since it last arrived whole.
+    pub(crate) broken_off: Option<(String, u32)>,
+    pub(crate) transfer: Transfer,
     pub(crate) system: Option<String>,
     pub(crate) trouble: Option<String>,
     pub(crate) file_bytes: u64,
@@ -118,8 +120,10 @@ impl Boot {
 
     fn take_file(&mut self, now: Duration, name: &str, sent: u64, total: u64) {
         self.file_bytes = self.file_bytes.saturating_add(sent);
+        let before = self.broken_off.take_if(|(broken, _)| broken == name);
         if sent < total {
-            self.broken_off = self.broken_off.saturating_add(1);
+            let times = before.map_or(0, |(_, times)| times);
+            self.broken_off = Some((name.to_owned(), times.saturating_add(1)));
         }
         if let Some(stage) = Stage::of_file(name) {
             self.advance(now, stage);
@@ -133,10 +137,10 @@ impl Boot {
         if self.system.as_ref() != Some(&progress.system) {
             self.begin(now, &progress.system);
         }
-        if progress.have != self.progress.have {
+        if progress.have != self.transfer.last().have {
             self.grew = now;
         }
-        self.progress = progress.clone();
+        self.transfer.take(progress);
         // Reports on their way overtake a start or a failure; a shell is only beside the download.
         if !matches!(self.stage, Stage::Starting | Stage::Running | Stage::Failed) {
             self.enter(

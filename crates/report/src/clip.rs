@@ -5,7 +5,7 @@ use crate::{Facts, Progress, Step};
 /// The longest text kept, in characters; the longest of ours is a failure's reason.
 const LONGEST: usize = 300;
 /// Sources kept in one progress report; more than a machine has connections.
-const MOST_SOURCES: usize = 128;
+pub(crate) const MOST_SOURCES: usize = 128;
 
 impl Step {
     /// The same step with every text free of control characters and at most 300 characters long,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::text::plural;
-use crate::{Progress, Stage, Timeline, millis};
+use crate::{Stage, Timeline, millis};
 
 /// A loader or a kernel needs a while under a slow firmware; past this, nothing comes any more.
 const LOADER_PATIENCE: Duration = Duration::from_secs(30);
@@ -23,12 +23,7 @@ impl Timeline {
         match boot.stage {
             Stage::Firmware => self.firmware(idle),
             Stage::Loader => self.loader(idle),
-            Stage::Kernel if boot.trouble.is_some() => self.refused(),
-            Stage::Kernel if idle > WAKE_PATIENCE => Some(format!(
-                "fetched phase 1 but it has not reported for {}: look at its screen; often it has too little memory, \
-                 or a network card that phase 1 has no driver for",
-                span(idle)
-            )),
+            Stage::Kernel => self.kernel(idle),
             Stage::Fetching => self.fetching(now, idle),
             Stage::Failed => Some(format!(
                 "failed: {}",
@@ -69,21 +64,47 @@ impl Timeline {
     }
 
     fn loader(&self, idle: Duration) -> Option<String> {
-        if idle <= LOADER_PATIENCE {
-            return None;
-        }
-        Some(match self.boot.broken_off {
-            // One is normal: UEFI aborts its first transfer once it knows the size.
-            0 | 1 => "fetched the loader but never asked for a kernel: look at its screen; Secure Boot refuses \
-                      loaders that are not signed"
-                .into(),
-            times => format!("the transfer of its loader broke off {}: look at the cable and the switch", plural(u64::from(times), "time")),
+        (idle > LOADER_PATIENCE).then(|| {
+            self.broken_off().unwrap_or_else(|| {
+                "fetched the loader but never asked for a kernel: look at its screen; Secure Boot refuses \
+                 loaders that are not signed"
+                    .into()
+            })
         })
+    }
+
+    fn kernel(&self, idle: Duration) -> Option<String> {
+        if self.boot.trouble.is_some() {
+            return self.refused();
+        }
+        if let (true, Some(broken_off)) = (idle > LOADER_PATIENCE, self.broken_off()) {
+            return Some(broken_off);
+        }
+        (idle > WAKE_PATIENCE).then(|| {
+            format!(
+                "fetched phase 1 but it has not reported for {}: look at its screen; often it has too little \
+                 memory, or a network card that phase 1 has no driver for",
+                span(idle)
+            )
+        })
+    }
+
+    /// Once is normal: UEFI aborts its first transfer of a file when it knows the size.
+    fn broken_off(&self) -> Option<String> {
+        let (name, times) = self
+            .boot
+            .broken_off
+            .as_ref()
+            .filter(|(_, times)| *times > 1)?;
+        let times = plural(u64::from(*times), "time");
+        Some(format!(
+            "the transfer of {name} broke off {times}: look at the cable and the switch"
+        ))
     }
 
     fn fetching(&self, now: Duration, idle: Duration) -> Option<String> {
         let silent = now.saturating_sub(self.boot.heard);
-        let Progress { peers, .. } = self.boot.progress;
+        let peers = self.boot.transfer.last().peers;
         if silent > SILENCE {
             return Some(format!(
                 "no word for {} in the middle of its download: switched off, or its cable pulled?",

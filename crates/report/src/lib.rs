@@ -16,6 +16,7 @@ mod stage;
 mod step;
 mod text;
 mod timeline;
+mod transfer;
 
 pub use mac::{Mac, MacError};
 pub use stage::Stage;

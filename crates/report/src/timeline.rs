@@ -103,16 +103,16 @@ impl Timeline {
         self.boot.system.as_deref()
     }
 
-    /// The last figures of this boot's download; all zero before it begins.
+    /// The last figures of the download in progress; all zero before it begins.
     #[must_use]
     pub fn progress(&self) -> &Progress {
-        &self.boot.progress
+        self.boot.transfer.last()
     }
 
-    /// Where the bytes of this boot's system came from.
+    /// Where the bytes of this boot's system came from, over all attempts to fetch it.
     #[must_use]
     pub fn sources(&self) -> &[Source] {
-        &self.boot.progress.sources
+        self.boot.transfer.sources()
     }
 
     /// Bytes of loaders and of phase 1 that the server sent it in this boot.
@@ -125,7 +125,7 @@ impl Timeline {
     #[must_use]
     pub fn uploaded(&self) -> u64 {
         self.uploaded_before
-            .saturating_add(self.boot.progress.uploaded)
+            .saturating_add(self.boot.transfer.uploaded())
     }
 
     /// How often it began to boot.
@@ -156,14 +156,14 @@ impl Timeline {
                     total,
                     rate: speed,
                     ..
-                } = &boot.progress;
+                } = boot.transfer.last();
                 format!(
                     "fetching {system}, {} %, {}",
                     percent(*have, (*total).max(1)),
                     rate(*speed)
                 )
             }
-            Stage::Sharing => format!("has {system}, sent {}", bytes(boot.progress.uploaded)),
+            Stage::Sharing => format!("has {system}, sent {}", bytes(boot.transfer.uploaded())),
             Stage::Starting => format!("starts {system}"),
             Stage::Running if boot.system.is_some() => format!("runs {system}"),
             Stage::Running => "runs its own operating system".into(),

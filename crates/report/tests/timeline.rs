@@ -178,7 +178,13 @@ fn a_stuck_machine_is_diagnosed() {
         during: "starting debian".into(),
         what: "too little memory".into(),
     };
-    let table: [(Vec<Step>, u64, &str); 8] = [
+    let broken: Vec<Step> = loader
+        .iter()
+        .cloned()
+        .chain(vec![file("bzImage", 3, 9); 2])
+        .collect();
+    let table = [
+        (broken, 60, "the transfer of bzImage broke off 2 times"),
         (
             vec![discover("BIOS PXE"); 4],
             5,
@@ -239,6 +245,23 @@ fn what_goes_well_is_not_diagnosed() {
             timeline.steps().last().map(|entry| entry.step.line())
         );
     }
+}
+
+/// UEFI aborts the first transfer of each file once it knows the size.
+#[test]
+fn an_aborted_first_transfer_is_not_a_bad_cable() {
+    let timeline = told(vec![
+        discover("UEFI x64 PXE"),
+        Step::Lease { address: ADDRESS },
+        file("shimx64.efi", 0, 9),
+        file("shimx64.efi", 9, 9),
+        file("grubx64.efi", 0, 9),
+        file("grubx64.efi", 9, 9),
+    ]);
+    let said = timeline
+        .diagnosis(Duration::from_secs(60))
+        .unwrap_or_default();
+    assert!(said.contains("never asked for a kernel"), "{said}");
 }
 
 /// Beside a foreign DHCP server, and after a failure.
