@@ -201,31 +201,3 @@ fn bad_names_are_refused_before_hashing() {
         Err(Error::Path(_))
     ));
 }
-
-/// Prints figures: `cargo test -p seeder --release --test hash -- --ignored --nocapture`.
-#[test]
-#[ignore = "a measurement: prints, asserts nothing about time"]
-fn throughput() {
-    use std::time::Instant;
-    const GIB: usize = 1 << 30;
-    let files = [("image", bytes(1, GIB))];
-    let root = folder(&files);
-    let rate = |begun: Instant| GIB as f64 / begun.elapsed().as_secs_f64() / 1e9;
-    let hot = &files[0].1[..256 << 10];
-    for threads in [1, 2] {
-        let begun = Instant::now();
-        std::thread::scope(|scope| {
-            for _ in 0..threads {
-                scope.spawn(|| {
-                    let mut sha1 = Sha1::new();
-                    (0..GIB / hot.len() / threads).for_each(|_| sha1.update(hot));
-                    std::hint::black_box(sha1.finalize());
-                });
-            }
-        });
-        println!("SHA-1 alone, {threads} threads: {:.2} GB/s", rate(begun));
-        let begun = Instant::now();
-        hash_folder(root.path(), "system", &entries(&files), threads, &|_| {}).unwrap();
-        println!("hash_folder, {threads} threads: {:.2} GB/s", rate(begun));
-    }
-}
