@@ -5,7 +5,8 @@ use std::io::Write;
 
 use cpio::newc::{self, Builder, ModeFileType};
 
-/// The kernel's PATH_MAX, which bounds a name in its unpacker (init/initramfs.c), NUL included.
+/// The kernel's PATH_MAX, which bounds a name and a link's target in its unpacker
+/// (init/initramfs.c), NUL included; longer ones are left out there without a word.
 const PATH_MAX: usize = 4096;
 /// The trailer's name ends an archive, so no entry can have it.
 const TRAILER: &str = "TRAILER!!!";
@@ -16,6 +17,14 @@ pub enum Error {
     /// A path that is empty, leaves the archive's root, or that the kernel would not unpack.
     #[error("{0:?} cannot be a path in an initrd")]
     Path(String),
+    /// A symbolic link's target that is empty, or that the kernel would not unpack.
+    #[error("{path:?} cannot be a link to {target:?}")]
+    Target {
+        /// The link.
+        path: String,
+        /// Its target.
+        target: String,
+    },
     /// newc has 32 bits for a file's size.
     #[error("{path:?} has {size} bytes, and newc cannot hold a file of 4 GiB or more")]
     TooLarge {
@@ -121,8 +130,8 @@ impl Archive {
     /// Adds every folder on the way to an entry that was not added by itself.
     fn make_folders(&mut self) -> Result<(), Error> {
         let mut missing = Vec::new();
-        for path in self.nodes.keys() {
-            check(path)?;
+        for (path, node) in &self.nodes {
+            check(path, node)?;
             for (cut, _) in path.match_indices('/') {
                 let parent = &path[..cut];
                 match self.nodes.get(parent).map(|node| &node.what) {
@@ -139,12 +148,22 @@ impl Archive {
     }
 }
 
-fn check(path: &str) -> Result<(), Error> {
+fn check(path: &str, node: &Node) -> Result<(), Error> {
     let sound = path.split('/').all(|part| !matches!(part, "" | "." | ".."));
     if !sound || path.contains('\0') || path.len() >= PATH_MAX || path == TRAILER {
         return Err(Error::Path(path.to_owned()));
     }
-    Ok(())
+    match &node.what {
+        What::Symlink(target)
+            if target.is_empty() || target.contains('\0') || target.len() >= PATH_MAX =>
+        {
+            Err(Error::Target {
+                path: path.to_owned(),
+                target: target.clone(),
+            })
+        }
+        _ => Ok(()),
+    }
 }
 
 fn write(out: &mut Vec<u8>, path: &str, inode: u32, node: &Node) -> Result<(), Error> {

@@ -15,4 +15,4 @@ mod table;
 pub use announce::{Announce, Event, PeerId, Refusal};
 pub use answer::{Answer, Peer};
 pub use scrape::parse_scrape;
-pub use table::{Counts, Settings, Tracker};
+pub use table::{Counts, Settings, Standing, Tracker};

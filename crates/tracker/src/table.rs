@@ -67,6 +67,17 @@ struct Swarm {
     downloaded: u64,
 }
 
+/// A peer as the table knows it, for those who watch.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Standing {
+    /// Where it listens.
+    pub address: SocketAddrV4,
+    /// Whether it has everything.
+    pub complete: bool,
+    /// When it last announced; `None` for a permanent seed.
+    pub heard: Option<Duration>,
+}
+
 #[derive(Clone, Copy, Debug)]
 struct Known {
     id: PeerId,
@@ -167,6 +178,17 @@ impl Tracker {
     pub fn counts(&self, torrent: InfoHash) -> Option<Counts> {
         self.torrents.get(&torrent).map(Swarm::counts)
     }
+
+    /// Everybody who shares one torrent, by address; nobody for one that is not served.
+    #[must_use]
+    pub fn peers_of(&self, torrent: InfoHash) -> Vec<Standing> {
+        let mut all = self
+            .torrents
+            .get(&torrent)
+            .map_or_else(Vec::new, Swarm::standings);
+        all.sort_unstable_by_key(|peer| peer.address);
+        all
+    }
 }
 
 impl Swarm {
@@ -187,11 +209,14 @@ impl Swarm {
     }
 
     fn note(&mut self, asker: &Announce, now: Duration, most: usize) {
-        if asker.event == Event::Completed {
-            self.downloaded = self.downloaded.saturating_add(1);
-        }
-        if !self.peers.contains_key(&asker.address) {
+        let before = self.peers.get(&asker.address);
+        let had_it = before.is_some_and(|peer| peer.id == asker.peer_id && peer.complete);
+        if before.is_none() {
             self.make_room(*asker.address.ip(), most);
+        }
+        // An answer that got lost makes the client say it again.
+        if asker.event == Event::Completed && !had_it {
+            self.downloaded = self.downloaded.saturating_add(1);
         }
         let known = Known {
             id: asker.peer_id,
@@ -253,6 +278,20 @@ impl Swarm {
         let (random, _) = others.partial_shuffle(rng, asker.numwant - chosen.len());
         chosen.extend_from_slice(random);
         chosen
+    }
+
+    fn standings(&self) -> Vec<Standing> {
+        let permanent = self.permanent.iter().map(|address| Standing {
+            address: *address,
+            complete: true,
+            heard: None,
+        });
+        let announced = self.peers.iter().map(|(address, peer)| Standing {
+            address: *address,
+            complete: peer.complete,
+            heard: Some(peer.heard),
+        });
+        permanent.chain(announced).collect()
     }
 
     fn counts(&self) -> Counts {

@@ -93,6 +93,43 @@ fn who_has_everything_is_not_told_of_seeds() {
 }
 
 #[test]
+fn a_completion_said_twice_counts_once() {
+    let mut tracker = room();
+    let done = Announce {
+        left: 0,
+        event: Event::Completed,
+        ..machine(2)
+    };
+    at(&mut tracker, 0, &machine(2));
+    for second in 1..4 {
+        assert_eq!(at(&mut tracker, second, &done).counts.downloaded, 1);
+    }
+    at(&mut tracker, 5, &machine(2));
+    assert_eq!(
+        at(&mut tracker, 6, &done).counts.downloaded,
+        2,
+        "fetched again"
+    );
+}
+
+#[test]
+fn who_watches_sees_everybody() {
+    let mut tracker = room();
+    at(&mut tracker, 7, &machine(2));
+    let standings = tracker.peers_of(HASH);
+    let seen: Vec<_> = standings
+        .iter()
+        .map(|peer| (peer.address, peer.complete, peer.heard))
+        .collect();
+    let heard = Some(Duration::from_secs(7));
+    assert_eq!(
+        seen,
+        [(SEED, true, None), (machine(2).address, false, heard)]
+    );
+    assert!(tracker.peers_of(InfoHash([8; 20])).is_empty());
+}
+
+#[test]
 fn who_stops_is_gone_and_who_falls_silent_expires() {
     let mut tracker = room();
     at(&mut tracker, 0, &machine(2));
