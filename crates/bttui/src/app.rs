@@ -4,7 +4,7 @@
 //! nothing and looks at no clock, so every way through the menu is tested as a list of lines.
 //! `now` is the time since an epoch of the caller's choice.
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddrV4};
 use std::time::Duration;
 
 use catalog::manifest::{Entry, Manifest};
@@ -84,6 +84,11 @@ impl App {
         self.manifest
             .as_ref()
             .map_or(&[], |manifest| &manifest.systems)
+    }
+
+    /// Where the server's own seed listens, as far as it told.
+    pub fn seed(&self) -> Option<SocketAddrV4> {
+        self.manifest.as_ref()?.seed
     }
 
     /// Whether the system on the screen was chosen by a person, who is then taken to be there.

@@ -18,20 +18,20 @@ use crate::offers;
 /// How long leaving the swarm may take; trackers and peers notice a silent machine by themselves.
 pub const LEAVE_WITHIN: Duration = Duration::from_secs(3);
 
-/// Fetches a system's payload into `to`, then seeds until `stop`. What happens is told through `voice`.
+/// Fetches a system's payload as `options` say, then seeds until `stop`. What happens is told through `voice`.
 ///
 /// # Errors
 /// What ended the download before it was complete.
 pub async fn run(
     offers: &Path,
-    to: &Path,
+    options: Options,
     entry: &Entry,
     stop: &CancellationToken,
     voice: &Voice,
 ) -> anyhow::Result<()> {
     let torrent = offers::torrent(offers, entry)?;
-    make_room(to, &entry.name, torrent.info().total_length())?;
-    let mut download = Download::start(Arc::new(torrent), Options::new(to)).await?;
+    make_room(&options.to, &entry.name, torrent.info().total_length())?;
+    let mut download = Download::start(Arc::new(torrent), options).await?;
     let ended = follow(&mut download, &entry.name, stop, voice).await;
     let _ = tokio::time::timeout(LEAVE_WITHIN, download.stop()).await;
     ended

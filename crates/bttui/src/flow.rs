@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use catalog::Method;
 use report::{Report, Step};
+use swarm::net::Options;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -168,18 +169,13 @@ impl Machine {
         self.number += 1;
         let (stop, before) = (CancellationToken::new(), self.job.take());
         let (stopped, voice) = (stop.clone(), self.voice.of_job(self.number));
+        let mut options = Options::new(DOWNLOADS);
+        options.peers.extend(app.seed());
         let task = tokio::spawn(async move {
             if let Some(job) = before {
                 job.end().await;
             }
-            let ended = download::run(
-                Path::new(OFFERS),
-                Path::new(DOWNLOADS),
-                &entry,
-                &stopped,
-                &voice,
-            )
-            .await;
+            let ended = download::run(Path::new(OFFERS), options, &entry, &stopped, &voice).await;
             if let Err(error) = ended {
                 voice
                     .tell(Event::Broken {

@@ -3,6 +3,8 @@
 //! It travels as two files in `torrents.gz`, named as in the original project and written as JSON,
 //! which is YAML too. Reading it needs no YAML and never trusts a path that leaves the folder.
 
+use std::net::SocketAddrV4;
+
 use serde::{Deserialize, Serialize};
 
 use crate::Method;
@@ -32,6 +34,9 @@ pub struct Manifest {
     pub seed_max: Option<u64>,
     /// The server's HTTP address without a final slash, e.g. `http://10.77.0.1:6969`.
     pub server: String,
+    /// Where the server's own seed listens, so that machines reach it without a tracker too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seed: Option<SocketAddrV4>,
     /// What the menu offers, in its order.
     #[serde(skip)]
     pub systems: Vec<Entry>,
@@ -184,6 +189,7 @@ mod tests {
             seed_until: Some(SeedUntil::Room),
             seed_max: Some(600),
             server: "http://10.77.0.1:6969".into(),
+            seed: Some(SocketAddrV4::new([10, 77, 0, 1].into(), 6881)),
             systems,
         }
     }

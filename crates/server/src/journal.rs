@@ -4,11 +4,14 @@
 //! history and publishes a [`Snapshot`] a few times a second. The API and the table at the end
 //! read the last snapshot, so watching never slows a boot. It decides nothing about a boot.
 
+mod allowance;
 mod book;
 mod log;
 mod snapshot;
 
 use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use report::{Mac, Step};
@@ -42,38 +45,49 @@ enum Event {
 #[derive(Clone, Debug)]
 pub struct Journal {
     events: mpsc::Sender<Event>,
+    /// Events that found the queue full.
+    lost: Arc<AtomicU64>,
 }
 
 /// The journal's own end: what [`record`] runs on.
 pub struct Recorder {
     events: mpsc::Receiver<Event>,
-    publish: watch::Sender<std::sync::Arc<Snapshot>>,
+    publish: watch::Sender<Arc<Snapshot>>,
     epoch: Instant,
+    lost: Arc<AtomicU64>,
 }
 
 /// A journal that begins now: the doors' handle, the recorder's end and what watchers read.
 #[must_use]
-pub fn journal() -> (Journal, Recorder, watch::Receiver<std::sync::Arc<Snapshot>>) {
+pub fn journal() -> (Journal, Recorder, watch::Receiver<Arc<Snapshot>>) {
     let (events, queue) = mpsc::channel(QUEUE);
-    let (publish, snapshots) = watch::channel(std::sync::Arc::default());
+    let (publish, snapshots) = watch::channel(Arc::default());
     let recorder = Recorder {
         events: queue,
         publish,
         epoch: Instant::now(),
+        lost: Arc::default(),
     };
-    (Journal { events }, recorder, snapshots)
+    let lost = Arc::clone(&recorder.lost);
+    (Journal { events, lost }, recorder, snapshots)
 }
 
 impl Journal {
     /// Notes that `who` did `step`, now.
     pub fn step(&self, who: Who, step: Step) {
-        let _ = self.events.try_send(Event::Step(Instant::now(), who, step));
+        self.tell(Event::Step(Instant::now(), who, step));
     }
 
     /// Counts something a door refused to look at: a malformed packet, a request over a limit.
     /// `door` and `reason` come from the code, never from the wire, so the counters are bounded.
     pub fn dropped(&self, door: &'static str, reason: &'static str) {
-        let _ = self.events.try_send(Event::Dropped(door, reason));
+        self.tell(Event::Dropped(door, reason));
+    }
+
+    fn tell(&self, event: Event) {
+        if let Err(mpsc::error::TrySendError::Full(_)) = self.events.try_send(event) {
+            self.lost.fetch_add(1, Ordering::Relaxed);
+        }
     }
 }
 
@@ -94,9 +108,10 @@ pub async fn record(mut recorder: Recorder, server: Ipv4Addr, stop: Cancellation
                 None => break,
             },
             _ = tick.tick() => {
+                book.count_lost(recorder.lost.swap(0, Ordering::Relaxed));
                 log.tick(recorder.epoch.elapsed(), &book.dropped());
                 if std::mem::take(&mut changed) {
-                    recorder.publish.send_replace(book.snapshot(recorder.epoch.elapsed()).into());
+                    recorder.publish.send_replace(book.snapshot(server, recorder.epoch.elapsed()).into());
                 }
             }
             () = stop.cancelled() => break,
@@ -107,7 +122,7 @@ pub async fn record(mut recorder: Recorder, server: Ipv4Addr, stop: Cancellation
     }
     recorder
         .publish
-        .send_replace(book.snapshot(recorder.epoch.elapsed()).into());
+        .send_replace(book.snapshot(server, recorder.epoch.elapsed()).into());
 }
 
 fn take_in(event: Event, epoch: Instant, book: &mut book::Book, log: &mut log::Log) {
@@ -115,7 +130,7 @@ fn take_in(event: Event, epoch: Instant, book: &mut book::Book, log: &mut log::L
         Event::Step(at, who, step) => {
             let now = at.saturating_duration_since(epoch);
             let who = book.resolve(who);
-            log.step(now, who, book.address(who), &step);
+            log.step(now, who, book, &step);
             book.push(now, who, step);
         }
         Event::Dropped(door, reason) => book.count_dropped(door, reason),

@@ -33,10 +33,7 @@ fn serve(args: &Serve) -> ExitCode {
         return REFUSED.into();
     }
     match start::start(args) {
-        Ok(history) => {
-            print!("{}", screen::table(&history));
-            ExitCode::SUCCESS
-        }
+        Ok(()) => ExitCode::SUCCESS,
         Err(refused @ start::Refused::Problems(_)) => {
             eprintln!("{refused}");
             REFUSED.into()
@@ -59,9 +56,9 @@ fn check(args: &Serve) -> ExitCode {
         return REFUSED.into();
     }
     if let Some(plan) = plan {
-        print!("{}", screen::systems(&plan));
+        screen::print(&screen::systems(&plan));
     }
-    println!("nothing is in the way");
+    screen::print("the configuration is sound\n");
     ExitCode::SUCCESS
 }
 

@@ -74,6 +74,7 @@ pub fn check(args: &Serve) -> Checked {
         ));
     }
     problems.extend(told_twice(args, settings, &file));
+    problems.extend(ports_apart(args, settings));
 
     let (Some(interface), Some(shelf), Some(user)) = (interface, shelf, user) else {
         return Checked {
@@ -214,6 +215,16 @@ fn told_twice(args: &Serve, settings: &Settings, file: &str) -> Vec<Problem> {
     differing.map(problem).collect()
 }
 
+/// Ports that cannot be had together, found before one of them is said to be in use by ourselves.
+fn ports_apart(args: &Serve, settings: &Settings) -> Option<Problem> {
+    let http = args.http_port.unwrap_or_else(|| settings.http_port());
+    let what = "is the port of HTTP and of the seed alike";
+    (http == args.peer_port).then(|| {
+        Problem::error("ports", what, "choose another --http-port or --peer-port")
+            .found(http.to_string())
+    })
+}
+
 fn unusable_range(settings: &Settings, file: &str, error: &pxe::PoolError) -> Problem {
     let line = settings.dhcp_range.as_ref().and_then(|range| range.line);
     Problem::error(
@@ -251,7 +262,7 @@ fn decide(
     let range = pool(&pxe).map_or((interface.address, interface.address), |pool| pool.range());
     Plan {
         announce: settings.tracker.then(|| format!("http://{http}/announce")),
-        manifest: manifest(settings, &systems, http),
+        manifest: manifest(settings, &systems, http, ports.peer),
         interface,
         ports,
         user,
@@ -263,7 +274,12 @@ fn decide(
     }
 }
 
-fn manifest(settings: &Settings, systems: &[LoadedSystem], http: SocketAddrV4) -> Manifest {
+fn manifest(
+    settings: &Settings,
+    systems: &[LoadedSystem],
+    http: SocketAddrV4,
+    peer: u16,
+) -> Manifest {
     let named: Vec<catalog::System> = systems.iter().map(|one| one.system.clone()).collect();
     Manifest {
         version: manifest::VERSION,
@@ -273,6 +289,7 @@ fn manifest(settings: &Settings, systems: &[LoadedSystem], http: SocketAddrV4) -
         seed_until: settings.seed_until.as_ref().map(|until| until.value),
         seed_max: settings.seed_max.as_ref().map(|seconds| seconds.value),
         server: format!("http://{http}"),
+        seed: Some(SocketAddrV4::new(*http.ip(), peer)),
         systems: Vec::new(),
     }
 }

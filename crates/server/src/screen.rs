@@ -1,6 +1,7 @@
 //! What a person reads at the start and at the end of a run. Text only: it decides nothing.
 
-use std::fmt::Write;
+use std::fmt::Write as _;
+use std::io::Write as _;
 
 use comfy_table::{ContentArrangement, Table, presets};
 use report::Step;
@@ -63,7 +64,12 @@ pub fn ready(plan: &Plan) {
     }
     text += &systems(plan);
     text += "ready: switch the machines on. Ctrl-C ends and prints what each machine did.\n";
-    print!("{text}");
+    print(&text);
+}
+
+/// Writes to standard output. A reader that went away (`bt-server | head`) must not end the server.
+pub fn print(text: &str) {
+    let _ = std::io::stdout().write_all(text.as_bytes());
 }
 
 /// What can be booted, and what starts by itself.
@@ -145,19 +151,12 @@ fn row(machine: &Machine, history: &Snapshot) -> [String; 10] {
     let first = machine.steps.first().map_or("-".to_owned(), |told| {
         format!("{:.1} s", told.at_ms as f64 / 1000.0)
     });
-    // A source that is itself a machine of the room is another machine; the rest is the server.
-    let of_machines: u64 = machine
-        .sources
-        .iter()
-        .filter(|source| {
-            history
-                .machines
-                .iter()
-                .any(|other| other.address == Some(source.address))
-        })
-        .map(|source| source.bytes)
-        .sum();
-    let all: u64 = machine.sources.iter().map(|source| source.bytes).sum();
+    // What machines report is theirs to invent: no sum may overflow.
+    let sum = |from_server: bool| {
+        let sources = machine.sources.iter();
+        let those = sources.filter(|source| (source.address == history.server) == from_server);
+        those.fold(0, |sum: u64, source| sum.saturating_add(source.bytes))
+    };
     [
         machine
             .mac
@@ -170,8 +169,8 @@ fn row(machine: &Machine, history: &Snapshot) -> [String; 10] {
         at(|step| matches!(step, Step::Menu { .. })),
         at(|step| matches!(step, Step::Fetched { .. })),
         at(|step| matches!(step, Step::Starting { .. })),
-        report::bytes(all - of_machines),
-        report::bytes(of_machines),
+        report::bytes(sum(true)),
+        report::bytes(sum(false)),
         report::bytes(machine.uploaded),
     ]
 }

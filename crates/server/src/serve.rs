@@ -26,11 +26,11 @@ const LAST_WORDS: Duration = Duration::from_millis(700);
 /// How long the seeder and the journal may take after them.
 const LAST_BYTES: Duration = Duration::from_millis(500);
 
-/// Serves the room until a signal or the first failure. Returns the history of the run.
+/// Serves the room until a signal or the first failure, then prints what every machine did.
 ///
 /// # Errors
 /// Another DHCP server answers; a system cannot be hashed; a door fails.
-pub async fn serve(bound: Bound, plan: Plan) -> anyhow::Result<Arc<Snapshot>> {
+pub async fn serve(bound: Bound, plan: Plan) -> anyhow::Result<()> {
     let mut signals = Signals::new()?;
     let stop = CancellationToken::new();
     let journal_stop = CancellationToken::new();
@@ -46,6 +46,7 @@ pub async fn serve(bound: Bound, plan: Plan) -> anyhow::Result<Arc<Snapshot>> {
         () = signals.any() => None,
     };
     let mut outcome = Ok(());
+    let doors_opened = opened.is_some();
     if let Some((mut doors, seeder)) = opened {
         outcome = tokio::select! {
             () = signals.any() => Ok(()),
@@ -62,9 +63,10 @@ pub async fn serve(bound: Bound, plan: Plan) -> anyhow::Result<Arc<Snapshot>> {
     }
     journal_stop.cancel();
     let _ = tokio::time::timeout(LAST_BYTES, recording).await;
-    outcome?;
-    let history = Arc::clone(&machines.borrow());
-    Ok(history)
+    if doors_opened {
+        screen::print(&screen::table(&machines.borrow()));
+    }
+    outcome
 }
 
 type Doors = JoinSet<anyhow::Result<()>>;

@@ -3,7 +3,6 @@
 //! is started.
 
 use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -11,7 +10,6 @@ use catalog::Problem;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 use crate::args::Serve;
-use crate::journal::Snapshot;
 use crate::plan::{self, Plan};
 use crate::{bind, serve, state, user};
 
@@ -55,11 +53,11 @@ impl fmt::Display for Refused {
     }
 }
 
-/// Starts and serves until a signal; returns the history of the run.
+/// Starts and serves until a signal, and prints the table of all machines at the end.
 ///
 /// # Errors
 /// Every problem found, or what failed while serving.
-pub fn start(args: &Serve) -> Result<Arc<Snapshot>, Refused> {
+pub fn start(args: &Serve) -> Result<(), Refused> {
     let plan::Checked { plan, mut problems } = plan::check(args);
     let bound = match &plan {
         Some(plan) => bind::bind(&plan.interface, plan.ports)
@@ -78,8 +76,9 @@ pub fn start(args: &Serve) -> Result<Arc<Snapshot>, Refused> {
     raise_open_files();
     plan.state = state::folder(args.state.as_deref(), plan.user.as_ref())?;
     if let Some(user) = &plan.user {
-        user::drop_to(user)?;
+        user::become_user(user)?;
     }
+    user::give_up_capabilities()?;
     run(bound, plan).map_err(Refused::from)
 }
 
@@ -95,7 +94,7 @@ fn raise_open_files() {
     }
 }
 
-fn run(bound: bind::Bound, plan: Plan) -> anyhow::Result<Arc<Snapshot>> {
+fn run(bound: bind::Bound, plan: Plan) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .thread_name("bt-server")

@@ -5,6 +5,7 @@
 
 use anyhow::{Context, bail};
 use nix::unistd::{Gid, Uid};
+use rustix::thread;
 
 /// A user of this machine.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -29,15 +30,35 @@ pub fn target(wanted: Option<&str>) -> anyhow::Result<Option<User>> {
         return Ok(None);
     }
     let passwd = std::fs::read_to_string("/etc/passwd").context("cannot read /etc/passwd")?;
-    let sudo_user = std::env::var("SUDO_USER")
-        .ok()
-        .filter(|name| name != "root");
-    choose(&passwd, wanted, sudo_user.as_deref()).map(Some)
+    choose(&passwd, wanted, sudo_user().as_ref()).map(Some)
 }
 
-fn choose(passwd: &str, wanted: Option<&str>, sudo_user: Option<&str>) -> anyhow::Result<User> {
-    let name = wanted.or(sudo_user).unwrap_or("nobody");
-    let Some(user) = find(passwd, name) else {
+/// Who called sudo, as sudo tells. A user of a directory service is not in `/etc/passwd`, so the
+/// numbers are taken from here.
+fn sudo_user() -> Option<User> {
+    let told = |name: &str| std::env::var(name).ok();
+    let (uid, gid) = (
+        told("SUDO_UID")?.parse().ok()?,
+        told("SUDO_GID")?.parse().ok()?,
+    );
+    let home = told("SUDO_HOME").unwrap_or_default();
+    Some(User {
+        name: told("SUDO_USER")?,
+        uid,
+        gid,
+        home,
+    })
+    .filter(|user| user.uid != 0)
+}
+
+fn choose(passwd: &str, wanted: Option<&str>, sudo_user: Option<&User>) -> anyhow::Result<User> {
+    let user = match (wanted, sudo_user) {
+        (Some(name), _) => find(passwd, name),
+        (None, Some(caller)) => Some(find(passwd, &caller.name).unwrap_or_else(|| caller.clone())),
+        (None, None) => find(passwd, "nobody"),
+    };
+    let name = wanted.unwrap_or("nobody");
+    let Some(user) = user else {
         bail!(
             "user {name}: there is no such user in /etc/passwd; name one that exists with --user"
         );
@@ -70,20 +91,44 @@ fn find(passwd: &str, name: &str) -> Option<User> {
     })
 }
 
-/// Becomes `user` for good: no supplementary groups, no way back, no capability.
-/// The kernel clears every capability when the last uid 0 goes (capabilities(7)).
+/// Becomes `user` for good: no supplementary groups, no way back.
 ///
 /// # Errors
 /// The kernel refuses, or root could be had back.
-pub fn drop_to(user: &User) -> anyhow::Result<()> {
+pub fn become_user(user: &User) -> anyhow::Result<()> {
     let (uid, gid) = (Uid::from_raw(user.uid), Gid::from_raw(user.gid));
     nix::unistd::setgroups(&[]).context("cannot give up root's groups")?;
     nix::unistd::setresgid(gid, gid, gid).with_context(|| format!("cannot take group {gid}"))?;
     nix::unistd::setresuid(uid, uid, uid)
         .with_context(|| format!("cannot become {}", user.name))?;
-    rustix::thread::set_no_new_privs(true).context("cannot forbid new privileges")?;
     if nix::unistd::setuid(Uid::from_raw(0)).is_ok() {
         bail!("root could be had back after dropping it; refusing to go on");
+    }
+    Ok(())
+}
+
+/// Gives up every capability, whoever the process is: with the ports open none is needed. Becoming
+/// an ordinary user clears them too (capabilities(7)), but not for a program that was started with
+/// capabilities and without root, and not under every set of secure bits.
+///
+/// # Errors
+/// The kernel refuses, or something is left.
+pub fn give_up_capabilities() -> anyhow::Result<()> {
+    thread::set_no_new_privs(true).context("cannot forbid new privileges")?;
+    thread::clear_ambient_capability_set().context("cannot clear the ambient capabilities")?;
+    let none = thread::CapabilitySet::empty();
+    let sets = thread::CapabilitySets {
+        effective: none,
+        permitted: none,
+        inheritable: none,
+    };
+    thread::set_capabilities(None, sets).context("cannot give up capabilities")?;
+    let left = thread::capabilities(None).context("cannot read the capabilities that are left")?;
+    if left.permitted != none {
+        bail!(
+            "capabilities are left after giving them up ({:?}); refusing to go on",
+            left.permitted
+        );
     }
     Ok(())
 }
@@ -95,20 +140,30 @@ mod tests {
     const PASSWD: &str = "root:x:0:0:root:/root:/bin/sh\nbroken\n\
         ann:x:1000:1001:Ann,,,:/home/ann:/bin/sh\nnobody:x:65534:65534::/nonexistent:/bin/false\n";
 
+    fn caller(name: &str) -> User {
+        User {
+            name: name.to_owned(),
+            uid: 5000,
+            gid: 5001,
+            home: String::new(),
+        }
+    }
+
     #[test]
     fn named_beats_sudo_beats_nobody() {
-        let name = |wanted, sudo| choose(PASSWD, wanted, sudo).expect("exists").name;
-        assert_eq!(name(Some("ann"), Some("nobody")), "ann");
-        assert_eq!(name(None, Some("ann")), "ann");
-        assert_eq!(name(None, None), "nobody");
+        let chosen = |wanted, sudo: Option<&str>| {
+            choose(PASSWD, wanted, sudo.map(caller).as_ref()).expect("exists")
+        };
+        assert_eq!(chosen(Some("ann"), Some("bob")).name, "ann");
+        assert_eq!(chosen(None, Some("ann")).uid, 1000, "as /etc/passwd has it");
         assert_eq!(
-            choose(PASSWD, Some("1000"), None).expect("by uid").gid,
-            1001
+            chosen(None, Some("domain user")).uid,
+            5000,
+            "as sudo has it"
         );
-        assert_eq!(
-            choose(PASSWD, Some("ann"), None).expect("exists").home,
-            "/home/ann"
-        );
+        assert_eq!(chosen(None, None).name, "nobody");
+        assert_eq!(chosen(Some("1000"), None).gid, 1001);
+        assert_eq!(chosen(Some("ann"), None).home, "/home/ann");
     }
 
     #[test]

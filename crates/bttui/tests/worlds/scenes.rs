@@ -111,6 +111,7 @@ pub(crate) fn manifest(timeout: i64, default: Option<&str>, systems: Vec<Entry>)
         seed_until: None,
         seed_max: None,
         server: format!("http://{SERVER}:6969"),
+        seed: None,
         systems,
     }
 }

@@ -1,30 +1,45 @@
-//! All histories, and who is who. Bounded: the machine silent for longest makes room for a new one.
+//! All histories, and who is who. Bounded in machines and in steps: whoever was silent for longest
+//! makes room.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use report::{Mac, Step, Timeline};
 
 use super::Who;
+use super::allowance::Allowance;
 use super::snapshot::{Dropped, Machine, Snapshot, Told};
 
 /// Machines remembered. A stranger who invents hardware addresses fills this and no more.
 const MACHINES: usize = 4096;
+/// Steps remembered of all machines together, at most about 1 KB each: a thousand machines with a
+/// boot of thirty steps each.
+const STEPS: usize = 32_768;
+/// Log lines of one machine at once, and per second in the long run.
+const LINES: Allowance = Allowance::new(60.0, 0.2);
 
 #[derive(Default)]
 pub(super) struct Book {
     machines: HashMap<Who, Kept>,
-    /// Whose address is whose, from leases and from what machines say of themselves.
+    /// Whose address is whose, from leases and from what machines say of themselves. One each.
     owners: HashMap<Ipv4Addr, Mac>,
     dropped: BTreeMap<(&'static str, &'static str), u64>,
     arrivals: u64,
+    steps: usize,
 }
 
 struct Kept {
     timeline: Timeline,
     /// The how-manieth machine it was, for a stable order.
     arrival: u64,
+    /// Its entry among the owners.
+    owns: Option<Ipv4Addr>,
+    lines: Allowance,
+    /// The steps as watchers get them, until another one comes.
+    told: Option<Arc<[Told]>>,
 }
 
 impl Book {
@@ -43,21 +58,46 @@ impl Book {
             .and_then(|kept| kept.timeline.address())
     }
 
+    /// Whether another log line of this machine may be written.
+    pub(super) fn may_log(&mut self, who: Who, now: Duration) -> bool {
+        self.machines
+            .get_mut(&who)
+            .is_none_or(|kept| kept.lines.take(now))
+    }
+
     /// Adds a step to a machine's history. `who` is resolved.
     pub(super) fn push(&mut self, now: Duration, who: Who, step: Step) {
         if let Who::Mac(mac) = who {
             match &step {
-                Step::Lease { address } => self.belongs(now, *address, mac),
-                Step::Awake { facts } => self.belongs(now, facts.address, mac),
+                Step::Lease { address } => self.belongs(*address, mac),
+                Step::Awake { facts } => self.belongs(facts.address, mac),
                 _ => {}
             }
         }
-        self.entry(who).timeline.push(now, step);
+        let kept = self.entry(who);
+        let before = kept.timeline.steps().len();
+        kept.timeline.push(now, step);
+        kept.told = None;
+        let gained = kept.timeline.steps().len() - before;
+        self.steps += gained;
+        while self.steps > STEPS && self.machines.len() > 1 {
+            self.forget_the_most_silent();
+        }
     }
 
     /// Counts something a door refused to look at.
     pub(super) fn count_dropped(&mut self, door: &'static str, reason: &'static str) {
         *self.dropped.entry((door, reason)).or_default() += 1;
+    }
+
+    /// Counts events that came while the journal had no time.
+    pub(super) fn count_lost(&mut self, events: u64) {
+        if events > 0 {
+            *self
+                .dropped
+                .entry(("journal", "too busy to note a step"))
+                .or_default() += events;
+        }
     }
 
     /// What was refused so far.
@@ -72,74 +112,100 @@ impl Book {
             .collect()
     }
 
-    /// A copy of everything, for those who watch.
-    pub(super) fn snapshot(&self, now: Duration) -> Snapshot {
-        let mut kept: Vec<(&Who, &Kept)> = self.machines.iter().collect();
+    /// What watchers may see of everything.
+    pub(super) fn snapshot(&mut self, server: Ipv4Addr, now: Duration) -> Snapshot {
+        let dropped = self.dropped();
+        let mut kept: Vec<(&Who, &mut Kept)> = self.machines.iter_mut().collect();
         kept.sort_by_key(|(_, kept)| kept.arrival);
         Snapshot {
             at_ms: now.as_millis() as u64,
+            server,
             machines: kept
                 .into_iter()
-                .map(|(who, kept)| machine(*who, &kept.timeline, now))
+                .map(|(who, kept)| machine(*who, kept, now))
                 .collect(),
-            dropped: self.dropped(),
+            dropped,
         }
     }
 
-    /// `address` is `mac`'s. What was noted under the bare address, beside a foreign DHCP server, is
-    /// the beginning of its story.
-    fn belongs(&mut self, now: Duration, address: Ipv4Addr, mac: Mac) {
-        self.owners.insert(address, mac);
-        if self.owners.len() > 2 * MACHINES {
-            let known: std::collections::HashSet<Mac> = self
-                .machines
-                .keys()
-                .filter_map(|who| match who {
-                    Who::Mac(mac) => Some(*mac),
-                    Who::Address(_) => None,
-                })
-                .collect();
-            self.owners.retain(|_, owner| known.contains(owner));
+    /// `address` is `mac`'s, and its former one no longer. What was noted under the bare address,
+    /// beside a foreign DHCP server, is the beginning of its story.
+    fn belongs(&mut self, address: Ipv4Addr, mac: Mac) {
+        let before = self.machines.remove(&Who::Address(address));
+        let former = self.entry(Who::Mac(mac)).owns.replace(address);
+        if let Some(former) = former.filter(|former| *former != address) {
+            self.disown(former, mac);
         }
-        let Some(before) = self.machines.remove(&Who::Address(address)) else {
-            return;
-        };
-        match self.machines.entry(Who::Mac(mac)) {
-            std::collections::hash_map::Entry::Vacant(free) => {
-                free.insert(before);
-            }
-            std::collections::hash_map::Entry::Occupied(mut known) => {
-                for entry in before.timeline.steps() {
-                    known.get_mut().timeline.push(now, entry.step.clone());
-                }
-            }
+        self.owners.insert(address, mac);
+        let Some(before) = before else { return };
+        let kept = self.entry(Who::Mac(mac));
+        let steps = kept.timeline.steps().len();
+        kept.arrival = kept.arrival.min(before.arrival);
+        for entry in before.timeline.steps() {
+            kept.timeline.push(entry.at, entry.step.clone());
+        }
+        let gained = kept.timeline.steps().len() - steps;
+        self.steps = self.steps + gained - before.timeline.steps().len();
+    }
+
+    fn disown(&mut self, address: Ipv4Addr, mac: Mac) {
+        if self.owners.get(&address) == Some(&mac) {
+            self.owners.remove(&address);
         }
     }
 
     fn entry(&mut self, who: Who) -> &mut Kept {
         if self.machines.len() >= MACHINES && !self.machines.contains_key(&who) {
-            let silent = self
-                .machines
-                .iter()
-                .min_by_key(|(_, kept)| kept.timeline.heard());
-            if let Some(silent) = silent.map(|(who, _)| *who) {
-                self.machines.remove(&silent);
+            self.forget_the_most_silent();
+        }
+        let arrivals = &mut self.arrivals;
+        match self.machines.entry(who) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(free) => {
+                *arrivals += 1;
+                free.insert(Kept {
+                    timeline: Timeline::default(),
+                    arrival: *arrivals,
+                    owns: None,
+                    lines: LINES,
+                    told: None,
+                })
             }
         }
-        let arrival = self.arrivals;
-        self.arrivals += 1;
-        self.machines.entry(who).or_insert_with(|| Kept {
-            timeline: Timeline::default(),
-            arrival,
-        })
+    }
+
+    fn forget_the_most_silent(&mut self) {
+        let silent = self
+            .machines
+            .iter()
+            .min_by_key(|(_, kept)| kept.timeline.heard());
+        let Some(who) = silent.map(|(who, _)| *who) else {
+            return;
+        };
+        let Some(gone) = self.machines.remove(&who) else {
+            return;
+        };
+        self.steps -= gone.timeline.steps().len();
+        if let (Who::Mac(mac), Some(address)) = (who, gone.owns) {
+            self.disown(address, mac);
+        }
     }
 }
 
-fn machine(who: Who, timeline: &Timeline, now: Duration) -> Machine {
+fn machine(who: Who, kept: &mut Kept, now: Duration) -> Machine {
+    let timeline = &kept.timeline;
     let (mac, address) = match who {
         Who::Mac(mac) => (Some(mac), timeline.address()),
         Who::Address(address) => (None, Some(address)),
     };
+    let steps = kept.told.get_or_insert_with(|| {
+        let told = |entry: &report::Entry| Told {
+            at_ms: entry.at.as_millis() as u64,
+            times: entry.times,
+            step: entry.step.clone(),
+        };
+        timeline.steps().map(told).collect()
+    });
     Machine {
         mac,
         address,
@@ -149,14 +215,7 @@ fn machine(who: Who, timeline: &Timeline, now: Duration) -> Machine {
         sources: timeline.sources().to_vec(),
         uploaded: timeline.uploaded(),
         boots: timeline.boots(),
-        steps: timeline
-            .steps()
-            .map(|entry| Told {
-                at_ms: entry.at.as_millis() as u64,
-                times: entry.times,
-                step: entry.step.clone(),
-            })
-            .collect(),
+        steps: Arc::clone(steps),
     }
 }
 
@@ -165,6 +224,7 @@ mod tests {
     use super::*;
 
     const MAC: Mac = Mac([2, 0, 0, 0, 0, 1]);
+    const SERVER: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 1);
     const ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 101);
 
     fn file(name: &str) -> Step {
@@ -194,7 +254,7 @@ mod tests {
             Step::Lease { address: ADDRESS },
         );
         push(&mut book, 2, Who::Address(ADDRESS), file("lpxelinux.0"));
-        let all = book.snapshot(Duration::from_secs(3)).machines;
+        let all = book.snapshot(SERVER, Duration::from_secs(3)).machines;
         assert_eq!(all.len(), 1);
         assert_eq!(
             (all[0].mac, all[0].address, all[0].steps.len()),
@@ -207,16 +267,8 @@ mod tests {
     fn what_came_before_the_name_is_kept() {
         let mut book = Book::default();
         push(&mut book, 1, Who::Address(ADDRESS), file("pxelinux.0"));
-        let facts = report::Facts {
-            memory_bytes: 1,
-            cpus: 1,
-            cpu: String::new(),
-            nic: String::new(),
-            address: ADDRESS,
-            kernel: String::new(),
-        };
-        push(&mut book, 2, Who::Mac(MAC), Step::Awake { facts });
-        let all = book.snapshot(Duration::from_secs(3)).machines;
+        push(&mut book, 2, Who::Mac(MAC), awake(ADDRESS));
+        let all = book.snapshot(SERVER, Duration::from_secs(3)).machines;
         assert_eq!(all.len(), 1, "one machine, not two");
         assert_eq!(all[0].steps[0].step, file("pxelinux.0"));
     }
@@ -234,11 +286,65 @@ mod tests {
                 Step::Shell,
             );
         }
-        let all = book.snapshot(Duration::ZERO).machines;
+        let all = book.snapshot(SERVER, Duration::ZERO).machines;
         assert_eq!(all.len(), MACHINES);
         assert!(
             all.iter().any(|machine| machine.mac == Some(MAC)),
             "the one heard last stays"
+        );
+    }
+
+    fn awake(address: Ipv4Addr) -> Step {
+        let facts = report::Facts {
+            memory_bytes: 1,
+            cpus: 1,
+            cpu: String::new(),
+            nic: String::new(),
+            address,
+            kernel: String::new(),
+        };
+        Step::Awake { facts }
+    }
+
+    /// A machine that claims address after address has one, and gives up the others.
+    #[test]
+    fn an_address_has_one_owner_and_a_machine_one_address() {
+        let mut book = Book::default();
+        for n in 0..50_000u32 {
+            push(
+                &mut book,
+                1,
+                Who::Mac(MAC),
+                awake(Ipv4Addr::from(0x0a4d_0000 + n)),
+            );
+        }
+        assert_eq!(book.owners.len(), 1);
+    }
+
+    #[test]
+    fn steps_are_bounded_in_all() {
+        let mut book = Book::default();
+        for n in 0..400u32 {
+            let [a, b, c, d] = n.to_be_bytes();
+            for k in 0..256 {
+                push(
+                    &mut book,
+                    u64::from(n),
+                    Who::Mac(Mac([6, 0, a, b, c, d])),
+                    file(&k.to_string()),
+                );
+            }
+        }
+        let all = book.snapshot(SERVER, Duration::ZERO).machines;
+        let steps: usize = all.iter().map(|machine| machine.steps.len()).sum();
+        assert!(
+            steps <= STEPS && steps == book.steps,
+            "{steps}, counted {}",
+            book.steps
+        );
+        assert_eq!(
+            all.last().map(|machine| machine.mac),
+            Some(Some(Mac([6, 0, 0, 0, 1, 143])))
         );
     }
 }

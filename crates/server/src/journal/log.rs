@@ -7,12 +7,13 @@ use std::time::Duration;
 use report::Step;
 
 use super::Who;
+use super::allowance::Allowance;
+use super::book::Book;
 use super::snapshot::Dropped;
 
-/// Lines that may be written at once: a room of 300 machines waking together stays whole.
-const BURST: f64 = 2000.0;
-/// Lines a second in the long run.
-const PER_SECOND: f64 = 100.0;
+/// Lines of all machines at once, so that a room of 300 waking together stays whole, and per second
+/// in the long run.
+const LINES: Allowance = Allowance::new(2000.0, 20.0);
 /// How often counters that moved are told.
 const TELL_DROPPED_EVERY: Duration = Duration::from_secs(30);
 
@@ -20,8 +21,7 @@ const TELL_DROPPED_EVERY: Duration = Duration::from_secs(30);
 pub(super) struct Log {
     /// The server's own address: bytes from anywhere else came from machines.
     server: Ipv4Addr,
-    tokens: f64,
-    refilled: Duration,
+    lines: Allowance,
     left_out: u64,
     told_dropped: u64,
     told_at: Duration,
@@ -29,29 +29,27 @@ pub(super) struct Log {
 
 impl Log {
     pub(super) fn new(server: Ipv4Addr) -> Self {
-        let start = Duration::ZERO;
         Self {
             server,
-            tokens: BURST,
-            refilled: start,
+            lines: LINES,
             left_out: 0,
             told_dropped: 0,
-            told_at: start,
+            told_at: Duration::ZERO,
         }
     }
 
-    /// Writes the line of one step, unless there were too many lately. Progress is shown by the
-    /// API and the table; a line a second and machine would bury the rest.
-    pub(super) fn step(&mut self, now: Duration, who: Who, address: Option<Ipv4Addr>, step: &Step) {
+    /// Writes the line of one step, unless there were too many lately, of this machine or in
+    /// all. Progress is shown by the API and the table; a line a second and machine would bury the
+    /// rest.
+    pub(super) fn step(&mut self, now: Duration, who: Who, book: &mut Book, step: &Step) {
         if matches!(step, Step::Progress(_)) {
             return;
         }
-        self.refill(now);
-        if self.tokens < 1.0 {
+        if !book.may_log(who, now) || !self.lines.take(now) {
             self.left_out += 1;
             return;
         }
-        self.tokens -= 1.0;
+        let address = book.address(who);
         let (mac, address) = match who {
             Who::Mac(mac) => (
                 mac.to_string(),
@@ -64,7 +62,6 @@ impl Log {
 
     /// Tells, now and then and only if it moved, how much was refused or left out.
     pub(super) fn tick(&mut self, now: Duration, dropped: &[Dropped]) {
-        self.refill(now);
         if now.saturating_sub(self.told_at) < TELL_DROPPED_EVERY {
             return;
         }
@@ -76,17 +73,11 @@ impl Log {
         }
         if self.left_out > 0 {
             tracing::warn!(
-                "{} lines left out: more steps than {PER_SECOND} a second",
+                "{} lines left out: too many steps in a short time",
                 self.left_out
             );
             self.left_out = 0;
         }
         self.told_at = now;
-    }
-
-    fn refill(&mut self, now: Duration) {
-        let passed = now.saturating_sub(self.refilled).as_secs_f64();
-        self.tokens = (self.tokens + passed * PER_SECOND).min(BURST);
-        self.refilled = now;
     }
 }

@@ -2,19 +2,33 @@
 
 use std::fmt;
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 
 use report::{Mac, Source, Stage, Step};
 use serde::Serialize;
 
 /// All machines at one moment, in the order they were first heard of.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 pub struct Snapshot {
     /// Milliseconds since the journal began.
     pub at_ms: u64,
+    /// The server's own address: bytes from anywhere else came from machines.
+    pub server: Ipv4Addr,
     /// Every machine known.
     pub machines: Vec<Machine>,
     /// What the doors refused to look at, and how often.
     pub dropped: Vec<Dropped>,
+}
+
+impl Default for Snapshot {
+    fn default() -> Self {
+        Self {
+            at_ms: 0,
+            server: Ipv4Addr::UNSPECIFIED,
+            machines: Vec::new(),
+            dropped: Vec::new(),
+        }
+    }
 }
 
 /// One machine's history and where it stands.
@@ -37,7 +51,7 @@ pub struct Machine {
     /// How often it began to boot.
     pub boots: u32,
     /// What it did.
-    pub steps: Vec<Told>,
+    pub steps: Arc<[Told]>,
 }
 
 /// One step and when it was.
