@@ -62,13 +62,13 @@ pub fn prepare(
                 .relative_path(index)
                 .to_string_lossy()
                 .into_owned();
-            payload.insert(
-                key,
-                PayloadFile {
-                    path,
-                    size: file.length,
-                },
+            let hashed = PayloadFile::hashed(path)
+                .with_context(|| format!("{key} went while it was hashed"))?;
+            anyhow::ensure!(
+                hashed.size() == file.length,
+                "{key} changed while it was hashed; start again when nobody writes there"
             );
+            payload.insert(key, hashed);
         }
         manifest.systems.push(Entry {
             name: name.clone(),

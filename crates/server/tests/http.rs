@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener, TcpStream};
-use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -11,6 +10,8 @@ use bt_server::doors::http::{self, PayloadFile, State};
 use bt_server::journal;
 use bt_server::shelf::Shelf;
 use metainfo::InfoHash;
+use report::Step;
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracker::Tracker;
@@ -23,6 +24,7 @@ struct Door {
     address: SocketAddr,
     stop: CancellationToken,
     serving: JoinHandle<anyhow::Result<()>>,
+    machines: watch::Receiver<Arc<journal::Snapshot>>,
     runtime: tokio::runtime::Runtime,
 }
 
@@ -52,16 +54,18 @@ fn open(payload: HashMap<String, PayloadFile>) -> Door {
         payload: Arc::new(payload),
         tracker: Some(Arc::new(Mutex::new(tracker))),
         journal,
-        machines,
+        machines: machines.clone(),
         begun: Instant::now(),
     };
-    let recording = journal::record(recorder, Ipv4Addr::LOCALHOST, stop.clone());
+    // the journal goes on after the door closed, as in the server
+    let recording = journal::record(recorder, Ipv4Addr::LOCALHOST, CancellationToken::new());
     runtime.spawn(recording);
     let serving = runtime.spawn(http::run(listener, state, stop.clone()));
     Door {
         address,
         stop,
         serving,
+        machines,
         runtime,
     }
 }
@@ -118,6 +122,16 @@ fn machines_when(door: &Door, done: impl Fn(&serde_json::Value) -> bool) -> serd
     }
 }
 
+/// Waits until `count` of `reason` at least were refused at the door.
+fn dropped_when(door: &Door, at: &str, reason: &str, count: u64) {
+    machines_when(door, |json| {
+        let dropped = json["dropped"].as_array().unwrap();
+        dropped
+            .iter()
+            .any(|d| d["door"] == at && d["reason"] == reason && d["count"].as_u64() >= Some(count))
+    });
+}
+
 #[test]
 fn boot_files_come_whole_in_parts_and_not_at_all() {
     let door = open(HashMap::new());
@@ -134,7 +148,16 @@ fn boot_files_come_whole_in_parts_and_not_at_all() {
         get(&door, "/boot/rootfs.gz", "Range: bytes=1000000-\r\n").status,
         416
     );
-    let head = ask(&door, "HEAD", "/boot/rootfs.gz", "", "");
+    let validated = "Range: bytes=256-259\r\nIf-Range: \"of another server\"\r\n";
+    let whole = get(&door, "/boot/rootfs.gz", validated);
+    assert_eq!((whole.status, whole.body.len()), (200, 1_000_000));
+    let head = ask(
+        &door,
+        "HEAD",
+        "/boot/rootfs.gz",
+        "Range: bytes=256-259\r\n",
+        "",
+    );
     assert_eq!((head.status, head.body.len()), (200, 0));
     assert!(
         head.head.contains("content-length: 1000000"),
@@ -168,18 +191,49 @@ fn payload_is_served_only_while_it_is_what_was_hashed() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("vmlinuz");
     std::fs::write(&path, b"0123456789").unwrap();
-    let file = |path: &Path| PayloadFile {
-        path: path.to_owned(),
-        size: 10,
-    };
-    let door = open(HashMap::from([("debian/vmlinuz".to_owned(), file(&path))]));
+    let file = PayloadFile::hashed(path.clone()).unwrap();
+    let door = open(HashMap::from([("debian/vmlinuz".to_owned(), file)]));
     assert_eq!(get(&door, "/oss/debian/vmlinuz", "").body, b"0123456789");
     let part = get(&door, "/oss/debian/vmlinuz", "Range: bytes=2-3\r\n");
     assert_eq!((part.status, &part.body[..]), (206, &b"23"[..]));
     assert_eq!(get(&door, "/oss/debian/config.yaml", "").status, 404);
     assert_eq!(get(&door, "/oss/debian/../debian/vmlinuz", "").status, 404);
-    std::fs::write(&path, b"0123456789 and more").unwrap();
+    let whole = get(
+        &door,
+        "/oss/debian/vmlinuz",
+        "Range: bytes=2-3\r\nIf-Range: \"x\"\r\n",
+    );
+    assert_eq!((whole.status, whole.body.len()), (200, 10));
+    // the same size, and even the same time: another file all the same
+    let modified = std::fs::metadata(&path).unwrap().modified().unwrap();
+    let other = dir.path().join("other");
+    std::fs::write(&other, b"9876543210").unwrap();
+    let touched = std::fs::File::options().write(true).open(&other).unwrap();
+    touched.set_modified(modified).unwrap();
+    std::fs::rename(&other, &path).unwrap();
     assert_eq!(get(&door, "/oss/debian/vmlinuz", "").status, 409);
+    std::fs::remove_file(&path).unwrap();
+    assert_eq!(get(&door, "/oss/debian/vmlinuz", "").status, 404);
+    dropped_when(&door, "http", "a payload file that changed", 1);
+}
+
+#[test]
+fn payload_written_in_place_or_out_of_reach_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path().join("debian");
+    std::fs::create_dir(&folder).unwrap();
+    let path = folder.join("vmlinuz");
+    std::fs::write(&path, b"0123456789").unwrap();
+    let file = PayloadFile::hashed(path.clone()).unwrap();
+    let door = open(HashMap::from([("debian/vmlinuz".to_owned(), file)]));
+    let touched = std::fs::File::options().write(true).open(&path).unwrap();
+    touched
+        .set_modified(std::time::SystemTime::UNIX_EPOCH)
+        .unwrap();
+    assert_eq!(get(&door, "/oss/debian/vmlinuz", "").status, 409);
+    std::fs::remove_dir_all(&folder).unwrap();
+    std::fs::write(&folder, b"not a folder").unwrap();
+    assert_eq!(get(&door, "/oss/debian/vmlinuz", "").status, 500);
 }
 
 #[test]
@@ -242,12 +296,59 @@ fn a_report_is_in_that_machines_history() {
         ask(&door, "POST", "/api/v1/report", json, &huge).status,
         413
     );
+    dropped_when(&door, "report", "malformed", 4);
 }
 
-/// A client that stops reading must not keep the server from ending.
+#[test]
+fn an_awake_machine_has_the_address_it_reports_from() {
+    let door = open(HashMap::new());
+    let json = "Content-Type: application/json\r\n";
+    let body = r#"{"mac":"52:54:00:00:00:01","uptime_ms":1,"step":{"step":"awake","facts":
+        {"memory_bytes":1,"cpus":1,"cpu":"","nic":"","address":"10.9.8.7","kernel":""}}}"#;
+    assert_eq!(ask(&door, "POST", "/api/v1/report", json, body).status, 204);
+    let seen = machines_when(&door, |json| {
+        json["machines"][0]["steps"][0]["step"]["step"] == "awake"
+    });
+    let facts = &seen["machines"][0]["steps"][0]["step"]["facts"];
+    assert_eq!(facts["address"], "127.0.0.1");
+}
+
+/// Connections that say nothing take no more than one address's share of the places.
+#[test]
+fn one_address_has_its_share_of_connections() {
+    let door = open(HashMap::new());
+    let connect = || TcpStream::connect(door.address).unwrap();
+    let silent: Vec<TcpStream> = (0..64).map(|_| connect()).collect();
+    let mut refused = connect();
+    refused
+        .set_read_timeout(Some(Duration::from_secs(20)))
+        .unwrap();
+    let read = refused.read(&mut [0; 1]);
+    assert!(matches!(read, Ok(0)), "{read:?}");
+    drop(silent);
+    // the server notices a moment later
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !answers(door.address) {
+        assert!(Instant::now() < deadline, "no place came back");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    dropped_when(&door, "http", "too many connections from one address", 1);
+}
+
+fn answers(address: SocketAddr) -> bool {
+    let mut stream = TcpStream::connect(address).unwrap();
+    let request = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    let mut answer = Vec::new();
+    stream.write_all(request).is_ok()
+        && stream.read_to_end(&mut answer).is_ok()
+        && !answer.is_empty()
+}
+
+/// A client that stops reading must not keep the server from ending, and what it did not get is
+/// told before the door says it has closed.
 #[test]
 fn stops_in_the_middle_of_a_transfer() {
-    let door = open(HashMap::new());
+    let mut door = open(HashMap::new());
     let mut stream = TcpStream::connect(door.address).unwrap();
     stream
         .write_all(b"GET /boot/big HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -261,4 +362,16 @@ fn stops_in_the_middle_of_a_transfer() {
         ended.is_ok(),
         "the door still waits for a client that reads no more"
     );
+    let told = door.machines.wait_for(|snapshot| {
+        let steps = snapshot.machines.iter().flat_map(|m| m.steps.iter());
+        steps.map(|told| &told.step).any(
+            |step| matches!(step, Step::File { name, bytes, total, .. } if name == "big" && bytes < total),
+        )
+    });
+    door.runtime.block_on(async {
+        tokio::time::timeout(Duration::from_secs(20), told)
+            .await
+            .expect("the broken-off transfer is in the journal")
+            .unwrap();
+    });
 }

@@ -9,11 +9,11 @@ mod api;
 mod body;
 mod files;
 mod limit;
+mod payload;
 mod range;
 
 use std::collections::HashMap;
-use std::net::{SocketAddr, TcpListener};
-use std::path::PathBuf;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -27,19 +27,14 @@ use tracker::Tracker;
 use crate::journal::{Journal, Snapshot};
 use crate::shelf::Shelf;
 
+pub use payload::PayloadFile;
+
 /// How long open requests may go on after the door was told to close.
 pub const LAST_WORDS: Duration = Duration::from_millis(500);
+/// How long the connections broken off after that may take to go.
+const BREAKING_OFF: Duration = Duration::from_millis(200);
 /// Largest request body: a report is a few hundred bytes.
 const REQUEST_BODY: usize = 64 * 1024;
-
-/// One payload file as it was when it was hashed.
-#[derive(Clone, Debug)]
-pub struct PayloadFile {
-    /// Where it lies.
-    pub path: PathBuf,
-    /// Its size in bytes then; a file of another size is not served.
-    pub size: u64,
-}
 
 /// What the door needs to answer.
 #[derive(Clone)]
@@ -59,7 +54,8 @@ pub struct State {
     pub begun: Instant,
 }
 
-/// Serves on `listener` until `stop`; requests that are being answered then have [`LAST_WORDS`].
+/// Serves on `listener` until `stop`; requests that are being answered then have [`LAST_WORDS`],
+/// and what is still open after that is broken off, so that its journal step is told.
 ///
 /// # Errors
 /// The listener fails.
@@ -68,22 +64,42 @@ pub async fn run(
     state: State,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
-    let listener = limit::Limited::new(tokio::net::TcpListener::from_std(listener)?);
+    let end = CancellationToken::new();
+    let listener = tokio::net::TcpListener::from_std(listener)?;
+    let listener = limit::Limited::new(listener, state.journal.clone(), end.clone());
+    let places = listener.places();
     let app = router(state).into_make_service_with_connect_info::<Peer>();
     let serving = axum::serve(listener, app).with_graceful_shutdown(stop.clone().cancelled_owned());
     let last_words = async {
         stop.cancelled().await;
         tokio::time::sleep(LAST_WORDS).await;
     };
-    tokio::select! {
-        served = serving.into_future() => Ok(served?),
+    let served = tokio::select! {
+        served = serving.into_future() => served,
         () = last_words => Ok(()),
-    }
+    };
+    // Each connection is a task of its own, which knows nothing of the end of this one.
+    end.cancel();
+    let _ = tokio::time::timeout(BREAKING_OFF, places.all_free()).await;
+    Ok(served?)
 }
 
-/// The address a request came from.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Peer(pub(crate) SocketAddr);
+/// Who a request came from, and the place its connection has.
+#[derive(Clone)]
+pub(crate) struct Peer {
+    address: SocketAddr,
+    place: Arc<limit::Place>,
+}
+
+impl Peer {
+    /// The address as the journal knows it; the door listens on IPv4 alone.
+    fn ipv4(&self) -> Ipv4Addr {
+        match self.address.ip() {
+            IpAddr::V4(ip) => ip,
+            IpAddr::V6(ip) => ip.to_ipv4_mapped().unwrap_or(Ipv4Addr::UNSPECIFIED),
+        }
+    }
+}
 
 fn router(state: State) -> Router {
     Router::new()

@@ -13,15 +13,15 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use tracker::{Announce, Refusal};
 
-use super::{From, Peer, State};
+use super::{From, State};
 
 /// `GET /announce`
 pub(super) async fn announce(
     Extract(state): Extract<State>,
-    axum::extract::ConnectInfo(Peer(peer)): From,
+    axum::extract::ConnectInfo(peer): From,
     RawQuery(query): RawQuery,
 ) -> Response {
-    let IpAddr::V4(from) = peer.ip() else {
+    let IpAddr::V4(from) = peer.address.ip() else {
         return StatusCode::BAD_REQUEST.into_response();
     };
     let answer = Announce::parse(&query.unwrap_or_default(), from).and_then(|announce| {

@@ -2,6 +2,7 @@
 
 use std::net::Ipv4Addr;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
@@ -10,6 +11,7 @@ use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use report::{Door, Step};
 
+use super::limit::Place;
 use crate::journal::{Journal, Who};
 
 /// Bytes handed to the connection at a time. Large enough to cost little, small enough that the
@@ -30,6 +32,8 @@ pub(super) struct Tally {
     pub(super) client: Ipv4Addr,
     pub(super) name: String,
     pub(super) total: u64,
+    /// Held until the step is told: the door's end waits for all places.
+    pub(super) _place: Arc<Place>,
 }
 
 impl<B> Counted<B>

@@ -1,16 +1,19 @@
 //! Files by HTTP: the shelf's from memory under `/boot/`, the payload's from disk under `/oss/`
 //! (a web seed, BEP 19). Only files known by name are served, so no path can lead elsewhere.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::{Path, Request, State as Extract};
-use axum::http::header::{ACCEPT_RANGES, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, RANGE};
+use axum::http::header::{
+    ACCEPT_RANGES, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, IF_RANGE, RANGE,
+};
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use tower_http::services::ServeFile;
 
 use super::body::{Counted, Memory, Tally};
+use super::payload::Unfit;
 use super::range::{Wanted, wanted};
 use super::{From, Peer, State};
 
@@ -30,8 +33,7 @@ pub(super) async fn boot(
         return StatusCode::NOT_FOUND.into_response();
     };
     let length = bytes.len();
-    let range = headers.get(RANGE).and_then(|value| value.to_str().ok());
-    let (status, part) = match wanted(range, length) {
+    let (status, part) = match wanted(range(&method, &headers), length) {
         Wanted::All => (StatusCode::OK, 0..length),
         Wanted::Part(part) => (StatusCode::PARTIAL_CONTENT, part),
         Wanted::Unsatisfiable => {
@@ -53,7 +55,7 @@ pub(super) async fn boot(
     let body = if method == Method::HEAD {
         Body::empty()
     } else {
-        let tally = tally(&state, peer, name, part.len() as u64);
+        let tally = tally(&state, &peer, name, part.len() as u64);
         Counted::body(Memory(bytes.slice(part)), tally)
     };
     response
@@ -67,33 +69,27 @@ pub(super) async fn payload(
     Extract(state): Extract<State>,
     axum::extract::ConnectInfo(peer): From,
     Path(path): Path<String>,
-    request: Request,
+    mut request: Request,
 ) -> Response {
     let Some(file) = state.payload.get(&path) else {
         state.journal.dropped("http", "no such file");
         return StatusCode::NOT_FOUND.into_response();
     };
-    match tokio::fs::metadata(&file.path).await {
-        Ok(now) if now.len() == file.size => {}
-        _ => {
-            tracing::warn!(
-                "{} changed or went since it was hashed; not served until a restart",
-                file.path.display()
-            );
-            return (
-                StatusCode::CONFLICT,
-                "this file changed since it was hashed\n",
-            )
-                .into_response();
-        }
+    if let Err(unfit) = file.check().await {
+        file.tell(&unfit);
+        return refused(&state, &unfit);
+    }
+    if range(request.method(), request.headers()).is_none() {
+        request.headers_mut().remove(RANGE);
     }
     let asked = (request.method() == Method::GET).then(|| (format!("oss/{path}"), peer));
-    let mut service = ServeFile::new(&file.path).with_buf_chunk_size(READ_CHUNK);
+    let mut service = ServeFile::new(file.path()).with_buf_chunk_size(READ_CHUNK);
     let response = match service.try_call(request).await {
         Ok(response) => response,
         Err(e) => {
-            tracing::warn!("cannot read {}: {e}", file.path.display());
-            return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+            let unfit = Unfit::from(e);
+            file.tell(&unfit);
+            return refused(&state, &unfit);
         }
     };
     let length = response
@@ -102,23 +98,44 @@ pub(super) async fn payload(
         .and_then(|v| v.to_str().ok()?.parse().ok());
     match (asked, length) {
         (Some((name, peer)), Some(length)) if response.status().is_success() => {
-            let tally = tally(&state, peer, &name, length);
+            let tally = tally(&state, &peer, &name, length);
             response.map(|body| Counted::body(body, tally))
         }
         _ => response.map(Body::new),
     }
 }
 
-fn tally(state: &State, Peer(peer): Peer, name: &str, total: u64) -> Tally {
-    let client = match peer.ip() {
-        IpAddr::V4(ip) => ip,
-        IpAddr::V6(ip) => ip.to_ipv4_mapped().unwrap_or(Ipv4Addr::UNSPECIFIED),
+/// The `Range` header where it counts: it means something for GET alone (RFC 9110, 14.2), and with
+/// `If-Range` only if that names the file as it is (13.1.5). Nothing here compares that, and the
+/// whole is always a right answer.
+fn range<'a>(method: &Method, headers: &'a HeaderMap) -> Option<&'a str> {
+    if method != Method::GET || headers.contains_key(IF_RANGE) {
+        return None;
+    }
+    headers.get(RANGE)?.to_str().ok()
+}
+
+/// The answer for a payload file that cannot be served, counted.
+fn refused(state: &State, unfit: &Unfit) -> Response {
+    let (reason, status) = match unfit {
+        Unfit::Gone => ("a payload file that is gone", StatusCode::NOT_FOUND),
+        Unfit::Changed => ("a payload file that changed", StatusCode::CONFLICT),
+        Unfit::Unreadable(_) => (
+            "a payload file that cannot be read",
+            StatusCode::INTERNAL_SERVER_ERROR,
+        ),
     };
+    state.journal.dropped("http", reason);
+    (status, format!("{reason}\n")).into_response()
+}
+
+fn tally(state: &State, peer: &Peer, name: &str, total: u64) -> Tally {
     Tally {
         journal: state.journal.clone(),
-        client,
+        client: peer.ipv4(),
         name: name.to_owned(),
         total,
+        _place: Arc::clone(&peer.place),
     }
 }
 

@@ -1,0 +1,99 @@
+//! What a payload file was when it was hashed, and whether it still is that. It reads no content.
+
+use std::fs::Metadata;
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// One payload file as it was when it was hashed.
+#[derive(Debug)]
+pub struct PayloadFile {
+    path: PathBuf,
+    was: Identity,
+    /// The log heard of its trouble; once is enough, however often machines ask.
+    told: AtomicBool,
+}
+
+/// Why a payload file is not served.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Unfit {
+    #[error("is gone")]
+    Gone,
+    #[error("changed since it was hashed")]
+    Changed,
+    #[error("cannot be read: {0}")]
+    Unreadable(io::Error),
+}
+
+impl PayloadFile {
+    /// The file at `path` as it is now, which has to be right after it was hashed.
+    ///
+    /// # Errors
+    /// The file cannot be looked at.
+    pub fn hashed(path: PathBuf) -> io::Result<Self> {
+        let was = Identity::of(&std::fs::metadata(&path)?);
+        Ok(Self {
+            path,
+            was,
+            told: AtomicBool::new(false),
+        })
+    }
+
+    /// Where it lies.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Its size in bytes when it was hashed.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        self.was.size
+    }
+
+    /// Whether it still is the file that was hashed and can be opened.
+    pub(super) async fn check(&self) -> Result<(), Unfit> {
+        let now = tokio::fs::metadata(&self.path).await.map_err(Unfit::from)?;
+        if Identity::of(&now) != self.was {
+            return Err(Unfit::Changed);
+        }
+        tokio::fs::File::open(&self.path).await?;
+        Ok(())
+    }
+
+    /// Logs `unfit`, the first time this file has any trouble.
+    pub(super) fn tell(&self, unfit: &Unfit) {
+        if !self.told.swap(true, Ordering::Relaxed) {
+            tracing::warn!("{} {unfit}; it is not served", self.path.display());
+        }
+    }
+}
+
+impl From<io::Error> for Unfit {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            ErrorKind::NotFound => Self::Gone,
+            _ => Self::Unreadable(error),
+        }
+    }
+}
+
+/// What tells a file from the one that was there before, short of hashing it again.
+#[derive(Debug, Eq, PartialEq)]
+struct Identity {
+    size: u64,
+    /// Seconds and nanoseconds since the Unix epoch.
+    modified: (i64, i64),
+    inode: u64,
+}
+
+impl Identity {
+    fn of(metadata: &Metadata) -> Self {
+        Self {
+            size: metadata.len(),
+            modified: (metadata.mtime(), metadata.mtime_nsec()),
+            inode: metadata.ino(),
+        }
+    }
+}
