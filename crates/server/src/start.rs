@@ -100,7 +100,9 @@ fn run(bound: bind::Bound, plan: Plan) -> anyhow::Result<()> {
         .thread_name("bt-server")
         .build()
         .context("cannot start the runtime")?;
+    let state = plan.state.clone();
     let outcome = runtime.block_on(serve::serve(bound, plan));
     runtime.shutdown_timeout(THREADS_END);
+    state::forget_volatile(&state);
     outcome
 }

@@ -40,7 +40,7 @@ pub fn folder(wanted: Option<&Path>, user: Option<&User>) -> anyhow::Result<Path
             Err(e) => refused.push(format!("{}: {e}", dir.display())),
         }
     }
-    let dir = Path::new(VOLATILE).join(format!("bt-server-{}", std::process::id()));
+    let dir = volatile();
     make(&dir, user).with_context(|| {
         format!(
             "no state folder ({}); name one with --state",
@@ -52,6 +52,19 @@ pub fn folder(wanted: Option<&Path>, user: Option<&User>) -> anyhow::Result<Path
         refused.join("; ")
     );
     Ok(dir)
+}
+
+/// This run's folder in memory.
+fn volatile() -> PathBuf {
+    Path::new(VOLATILE).join(format!("bt-server-{}", std::process::id()))
+}
+
+/// Removes a folder that was made for this run only. Any other stays as it is.
+pub fn forget_volatile(dir: &Path) {
+    if dir == volatile() {
+        // Nothing depends on it any more; what cannot be removed goes with the next boot.
+        let _ = fs::remove_dir_all(dir);
+    }
 }
 
 /// The XDG state folder of who the server will be; none for a user without a home.
