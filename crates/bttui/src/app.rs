@@ -365,10 +365,10 @@ impl App {
                 selected: system,
                 deadline: Some(deadline),
             } if now >= deadline => {
-                let by = if self.systems().len() == 1 {
-                    ChosenBy::Only
-                } else {
-                    ChosenBy::Timeout
+                let at_once = self.manifest.as_ref().is_some_and(|told| told.timeout == 0);
+                let by = match at_once && self.systems().len() == 1 {
+                    true => ChosenBy::Only,
+                    false => ChosenBy::Timeout,
                 };
                 self.choose(Choice { system, by }, now, actions);
             }

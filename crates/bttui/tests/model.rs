@@ -49,7 +49,7 @@ fn the_countdown_follows_the_configuration() {
         ("for ever", with_timeout(-1, Some("debian")), None),
         ("none named of several", with_timeout(30, None), None),
         ("an unknown one named", with_timeout(30, Some("gone")), None),
-        ("the only one", one(30), Some((35, ChosenBy::Only))),
+        ("the only one", one(30), Some((35, ChosenBy::Timeout))),
         ("the only one at once", one(0), Some((5, ChosenBy::Only))),
         ("the only one, for ever", one(-1), None),
         ("none at all", manifest(30, None, vec![]), None),
