@@ -257,6 +257,30 @@ async fn a_tracker_that_cannot_be_reached_is_told_and_stops_nothing() {
     assert!(trouble.contains("127.0.0.1:1"), "{trouble}");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn why_no_peer_is_reached_is_told() {
+    let world = World::new(MIB);
+    let closed = "127.0.0.1:1".parse().unwrap();
+    for (peers, told) in [
+        (
+            &[closed][..],
+            "no peer reached; last: 127.0.0.1:1: Connection refused",
+        ),
+        (&[], "the torrent names no tracker and no peer is known"),
+    ] {
+        let folder = TempDir::new().unwrap();
+        let download = Download::start(world.torrent(None), options(&folder, peers))
+            .await
+            .unwrap();
+        let mut news = download.progress();
+        let trouble = news.wait_for(|now| now.trouble.is_some());
+        let trouble = tokio::time::timeout(PATIENCE, trouble).await;
+        let trouble = trouble.expect("never told").unwrap().trouble.clone();
+        assert!(trouble.unwrap().starts_with(told), "{told}");
+        download.stop().await;
+    }
+}
+
 #[tokio::test]
 async fn a_torrent_without_bytes_is_complete_at_once() {
     let files = vec![metainfo::FileEntry {

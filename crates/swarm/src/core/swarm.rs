@@ -25,6 +25,10 @@ use super::{Action, Bitfield, Block, ConnId, Layout, Reason};
 /// Attempts to connect at the same time.
 const MAX_CONNECTING: usize = 16;
 
+/// Connections that may come from one address. A machine makes one, and a second one for a moment
+/// when it restarts; a few machines may share an address. More is somebody who takes places.
+const MAX_FROM_ONE: usize = 4;
+
 /// The rate shown to people is that of about so long.
 const RATE_MEMORY: Duration = Duration::from_secs(2);
 
@@ -140,14 +144,46 @@ impl Swarm {
         if self.offenders.is_banned(*from.ip(), now) {
             return None;
         }
-        if self.peers.len() >= self.settings.max_peers {
+        let crowded = self.guests(Some(from)).count() >= MAX_FROM_ONE;
+        if crowded || self.guests(None).count() >= self.places_for_guests() {
             // Who came and does not greet gives way: silence must not keep machines out.
-            let silent = |peer: &Peer| peer.incoming && peer.stage == Stage::Greeting;
-            let oldest = self.peers.iter().find(|(_, peer)| silent(peer));
-            let oldest = oldest.map(|(conn, _)| *conn)?;
+            let (oldest, _) = self
+                .guests(crowded.then_some(from))
+                .find(|(_, peer)| peer.stage == Stage::Greeting)?;
             self.close(oldest, Reason::Silent, now);
         }
         Some(self.insert(from, true, now))
+    }
+
+    /// Those who came to us, all or from the machine of one address; oldest first.
+    fn guests(&self, from: Option<SocketAddrV4>) -> impl Iterator<Item = (ConnId, &Peer)> {
+        self.peers
+            .iter()
+            .filter(move |(_, peer)| {
+                peer.incoming && from.is_none_or(|from| peer.ip() == *from.ip())
+            })
+            .map(|(conn, peer)| (*conn, peer))
+    }
+
+    /// How many we connected to, or are connecting to.
+    fn outgoing(&self) -> usize {
+        self.peers.values().filter(|peer| !peer.incoming).count()
+    }
+
+    /// The places that nobody who comes can take: three fifths. Whom we choose to connect to was
+    /// named by a tracker or a person; who comes may be anybody.
+    fn own_places(&self) -> usize {
+        (self.settings.max_peers * 3).div_ceil(5)
+    }
+
+    /// Who has everything connects to nobody, and has all the other places for those who come.
+    fn places_for_guests(&self) -> usize {
+        let ours = if self.complete() {
+            self.outgoing()
+        } else {
+            self.own_places()
+        };
+        self.settings.max_peers.saturating_sub(ours)
     }
 
     /// A connection that we asked for is there.
@@ -223,16 +259,16 @@ impl Swarm {
     }
 
     /// Connects to peers we know of, as long as we lack something. Two fifths of the places are
-    /// left to those who come: a machine that is late must find one.
+    /// left to those who come: a machine that is late must find one. Those who came do not count:
+    /// however many they are, we find peers ourselves.
     fn dial(&mut self, now: Duration) {
         if self.complete() {
             return;
         }
-        let most = (self.settings.max_peers * 3).div_ceil(5);
         let connecting = |peer: &&Peer| peer.stage == Stage::Connecting;
         let mut free = MAX_CONNECTING
             .saturating_sub(self.peers.values().filter(connecting).count())
-            .min(most.saturating_sub(self.peers.len()));
+            .min(self.own_places().saturating_sub(self.outgoing()));
         while free > 0
             && let Some(to) = self.dialer.due(now, &mut self.rng)
         {

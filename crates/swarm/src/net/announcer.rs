@@ -38,7 +38,8 @@ pub(super) struct Announcer {
 }
 
 impl Announcer {
-    /// Announces until `stop`, then says farewell. Ends at once if the torrent names no tracker.
+    /// Announces until `stop` or until the engine is gone, then says farewell. Ends at once if the
+    /// torrent names no tracker.
     pub(super) async fn run(mut self, stop: CancellationToken) {
         let Some(tracker) = self.torrent.announce().map(str::to_owned) else {
             return;
@@ -68,7 +69,10 @@ impl Announcer {
             tokio::select! {
                 () = sleep(wait) => {}
                 () = stop.cancelled() => break,
-                _ = self.progress.wait_for(|now| now.complete), if !complete_told => {
+                engine = self.progress.wait_for(|now| now.complete && !complete_told) => {
+                    if engine.is_err() {
+                        break;
+                    }
                     complete_told = true;
                     event = event.or(Some("completed"));
                 }
@@ -157,6 +161,8 @@ fn long_peer(value: &Value<'_>) -> Option<SocketAddrV4> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
 
     fn peers(body: &[u8]) -> Vec<String> {
         read(body)
@@ -180,6 +186,44 @@ mod tests {
             "a cut one is left out"
         );
         assert!(peers(b"de").is_empty());
+    }
+
+    /// An engine that fails has completed nothing.
+    #[tokio::test]
+    async fn when_the_engine_is_gone_farewell_is_said_and_not_completion() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("it is bound");
+        let info = metainfo::Info {
+            name: "nothing".into(),
+            piece_length: 65536,
+            pieces: Vec::new(),
+            files: Vec::new(),
+            private: false,
+            single_file: false,
+        };
+        let torrent = Torrent::new(info).with_announce(format!("http://{address}/announce"));
+        let (engine, progress) = watch::channel(Progress::default());
+        let (events, _reports) = mpsc::channel(8);
+        let announcer = Announcer {
+            torrent: Arc::new(torrent),
+            peer_id: [7; 20],
+            port: 6881,
+            progress,
+            events,
+        };
+        let ended = tokio::spawn(announcer.run(CancellationToken::new()));
+        let mut engine = Some(engine);
+        for event in ["started", "stopped"] {
+            let (mut stream, _) = listener.accept().await.expect("an announce");
+            let mut request = vec![0; 4096];
+            let length = stream.read(&mut request).await.expect("a request");
+            let request = String::from_utf8_lossy(&request[..length]).into_owned();
+            assert!(request.contains(&format!("&event={event} ")), "{request}");
+            drop(engine.take());
+            let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nde";
+            stream.write_all(answer).await.expect("it listens");
+        }
+        ended.await.expect("it ends by itself");
     }
 
     #[test]

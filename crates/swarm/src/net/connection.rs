@@ -99,7 +99,11 @@ pub(super) async fn connect(from: Ipv4Addr, to: SocketAddrV4) -> std::io::Result
     if !from.is_unspecified() {
         socket.bind(SocketAddrV4::new(from, 0).into())?;
     }
-    tokio::time::timeout(CONNECT, socket.connect(to.into())).await?
+    let connected = tokio::time::timeout(CONNECT, socket.connect(to.into())).await;
+    connected.unwrap_or_else(|_| {
+        let why = format!("no answer within {} s", CONNECT.as_secs());
+        Err(std::io::Error::new(std::io::ErrorKind::TimedOut, why))
+    })
 }
 
 async fn read(conn: ConnId, mut stream: OwnedReadHalf, pieces: u32, events: &mpsc::Sender<Event>) {

@@ -148,6 +148,7 @@ impl Download {
             complete,
             ..Progress::default()
         });
+        let knows_somebody = torrent.announce().is_some() || !options.peers.is_empty();
         swarm.learned(options.peers, Duration::ZERO);
         let (events, reports) = mpsc::channel(EVENTS);
         let (stop, failure) = (CancellationToken::new(), Arc::default());
@@ -167,6 +168,7 @@ impl Download {
             progress: publish,
             failure: Arc::clone(&failure),
             begun,
+            knows_somebody,
         };
         let mut tasks = JoinSet::new();
         tasks.spawn(engine.run(reports, stop.clone()));

@@ -32,7 +32,9 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 pub(super) enum Event {
     /// A connection that we asked for.
     Connected(ConnId, TcpStream),
-    /// A connection ended or could not be made.
+    /// A connection that we asked for could not be made.
+    Unreached(ConnId, SocketAddrV4, std::io::Error),
+    /// A connection ended.
     Ended(ConnId),
     /// A peer said something.
     Frame(ConnId, wire::Frame),
@@ -58,6 +60,8 @@ pub(super) struct Engine {
     pub(super) progress: watch::Sender<Progress>,
     pub(super) failure: Arc<Mutex<Option<Error>>>,
     pub(super) begun: Instant,
+    /// There is a tracker to ask, or a peer was given.
+    pub(super) knows_somebody: bool,
 }
 
 /// What the engine keeps beside the state machine.
@@ -68,7 +72,10 @@ struct Hands {
     to_check: VecDeque<u32>,
     checking: usize,
     checkers: usize,
-    trouble: Option<String>,
+    /// Why the tracker did not answer the last time.
+    tracker: Option<String>,
+    /// The last peer that was not reached, and why, until one is.
+    unreached: Option<(SocketAddrV4, std::io::Error)>,
 }
 
 impl Engine {
@@ -80,7 +87,8 @@ impl Engine {
             to_check: VecDeque::new(),
             checking: 0,
             checkers: std::thread::available_parallelism().map_or(1, NonZero::get),
-            trouble: None,
+            tracker: None,
+            unreached: None,
         };
         let (mut tick, mut publish) = (interval(TICK), interval(PUBLISH));
         let mut accept_after = Instant::now();
@@ -125,14 +133,20 @@ impl Engine {
         let now = self.now();
         match event {
             Event::Connected(conn, stream) => {
+                hands.unreached = None;
                 // The core may have given it up meanwhile.
                 if hands.dialing.remove(&conn) {
                     self.open(conn, stream, hands);
                     self.swarm.connected(conn, now);
                 }
             }
-            Event::Ended(conn) => {
+            Event::Unreached(conn, to, why) => {
+                tracing::debug!("connection {conn}: {to} is not reached: {why}");
+                hands.unreached = Some((to, why));
                 hands.dialing.remove(&conn);
+                self.swarm.disconnected(conn, now);
+            }
+            Event::Ended(conn) => {
                 hands.connections.remove(&conn);
                 self.swarm.disconnected(conn, now);
             }
@@ -145,10 +159,10 @@ impl Engine {
                 self.check_more(hands);
             }
             Event::Tracker(Ok(peers)) => {
-                hands.trouble = None;
+                hands.tracker = None;
                 self.swarm.learned(peers, now);
             }
-            Event::Tracker(Err(why)) => hands.trouble = Some(why),
+            Event::Tracker(Err(why)) => hands.tracker = Some(why),
             Event::Failed(why) => return Err(why),
         }
         Ok(())
@@ -210,7 +224,7 @@ impl Engine {
         tokio::spawn(async move {
             let event = match connection::connect(from, to).await {
                 Ok(stream) => Event::Connected(conn, stream),
-                Err(_) => Event::Ended(conn),
+                Err(why) => Event::Unreached(conn, to, why),
             };
             let _ = events.send(event).await;
         });
@@ -243,7 +257,20 @@ impl Engine {
             rate: status.rate,
             sources: status.sources,
             complete: self.swarm.complete(),
-            trouble: hands.trouble.clone(),
+            trouble: self.trouble(hands, status.peers),
         });
+    }
+
+    /// What to tell of all that stands in the way. A peer that is not reached matters only to who
+    /// still needs one and has none.
+    fn trouble(&self, hands: &Hands, peers: u32) -> Option<String> {
+        if hands.tracker.is_some() || self.swarm.complete() || peers > 0 {
+            return hands.tracker.clone();
+        }
+        match &hands.unreached {
+            Some((address, why)) => Some(format!("no peer reached; last: {address}: {why}")),
+            None if self.knows_somebody => None,
+            None => Some("the torrent names no tracker and no peer is known".into()),
+        }
     }
 }

@@ -19,7 +19,7 @@ pub struct Progress {
     pub sources: Vec<(Ipv4Addr, u64)>,
     /// Every piece is verified and in its file.
     pub complete: bool,
-    /// What stands in the way at the moment, in one sentence, such as an unreachable tracker. The
-    /// download goes on as far as it can.
+    /// What stands in the way at the moment, in one sentence, such as an unreachable tracker, or
+    /// that no peer is reached and why. The download goes on as far as it can.
     pub trouble: Option<String>,
 }

@@ -57,7 +57,8 @@ impl Swarm {
 
     /// Two machines that learn of each other at once connect to each other at once. Both must keep
     /// the same connection: the one that the machine with the lower id made. Of two in the same
-    /// direction the newer one is alive.
+    /// direction the newer one is alive. The same id at another address is somebody else: ids are
+    /// told to everybody, and whoever copies one must not keep its owner out.
     fn settle_duplicates(
         &mut self,
         conn: ConnId,
@@ -67,17 +68,13 @@ impl Swarm {
         let Some(new) = self.peers.get(&conn) else {
             return Ok(());
         };
-        let twin = self
-            .peers
-            .iter()
-            .find(|(other, peer)| **other != conn && peer.live() && peer.id == id);
+        let twin = self.peers.iter().find(|(other, peer)| {
+            **other != conn && peer.live() && peer.id == id && peer.ip() == new.ip()
+        });
         let Some((&twin, old)) = twin else {
             return Ok(());
         };
-        let keep_new = if new.ip() != old.ip() {
-            // Whoever it is, it does not push somebody else out.
-            false
-        } else if new.incoming == old.incoming {
+        let keep_new = if new.incoming == old.incoming {
             true
         } else {
             new.incoming == (id < self.settings.peer_id)

@@ -18,12 +18,16 @@ const PIECES: u32 = 40;
 const NOW: Duration = Duration::from_secs(100);
 
 fn swarm(name: u8, have: Bitfield) -> Swarm {
+    with_places(name, have, 5)
+}
+
+fn with_places(name: u8, have: Bitfield, max_peers: usize) -> Swarm {
     let settings = Settings {
         info_hash: HASH,
         layout: Layout::new(u64::from(PIECES) * 4 * u64::from(BLOCK), 4 * BLOCK),
         peer_id: [name; 20],
         port: Some(6881),
-        max_peers: 5,
+        max_peers,
         seed: 1,
     };
     Swarm::new(settings, have, NOW)
@@ -264,7 +268,7 @@ fn silence_is_broken_in_time_and_noticed_in_time() {
 
 #[test]
 fn in_a_full_house_the_one_that_does_not_greet_gives_way() {
-    let mut swarm = empty();
+    let mut swarm = full();
     let _greeted = guest(&mut swarm, 1);
     let silent = swarm.incoming(address(2), NOW).expect("there is room");
     for host in 3..6 {
@@ -282,4 +286,68 @@ fn in_a_full_house_the_one_that_does_not_greet_gives_way() {
         None,
         "all have greeted now"
     );
+}
+
+#[test]
+fn one_stranger_neither_fills_the_places_nor_keeps_us_from_connecting() {
+    let mut swarm = with_places(b'm', Bitfield::empty(PIECES), 50);
+    let ports = (0..50).map(|n| SocketAddrV4::new([10, 0, 0, 99].into(), 40_000 + n));
+    let mut came = 0;
+    for (name, from) in ports.enumerate() {
+        if let Some(conn) = swarm.incoming(from, NOW) {
+            swarm.received(conn, hello(name as u8), NOW);
+            came += 1;
+        }
+    }
+    assert_eq!(came, 4, "from one address");
+    for host in 110..200 {
+        if let Some(conn) = swarm.incoming(address(host), NOW) {
+            swarm.received(conn, hello(host), NOW);
+            came += 1;
+        }
+    }
+    assert_eq!(came, 20, "two fifths are for those who come");
+    actions(&mut swarm);
+    let mut connected = 0;
+    swarm.learned((1..80).map(address), NOW);
+    while let Some(action) = swarm.poll() {
+        if let Action::Connect { conn, .. } = action {
+            connected += 1;
+            swarm.connected(conn, NOW);
+            swarm.tick(NOW);
+        }
+    }
+    assert_eq!(connected, 30, "three fifths are for those we choose");
+}
+
+#[test]
+fn of_one_address_too_the_one_that_does_not_greet_gives_way() {
+    let mut swarm = with_places(b'm', Bitfield::empty(PIECES), 50);
+    let other = swarm.incoming(address(1), NOW).expect("there is room");
+    let from = |port| SocketAddrV4::new([10, 0, 0, 2].into(), port);
+    let first = swarm.incoming(from(1), NOW).expect("there is room");
+    for port in 2..5 {
+        swarm.incoming(from(port), NOW).expect("there is room");
+    }
+    assert!(swarm.incoming(from(5), NOW).is_some());
+    let (conn, why) = (first, Reason::Silent);
+    let gone = actions(&mut swarm);
+    assert_eq!(gone, [Action::Disconnect { conn, why }], "not {other:?}");
+}
+
+#[test]
+fn who_copies_an_id_keeps_nobody_out() {
+    let mut swarm = full();
+    let copy = guest(&mut swarm, 66);
+    let owner = swarm.incoming(address(1), NOW).expect("there is room");
+    swarm.received(owner, hello(66), NOW);
+    assert_eq!(parted(&actions(&mut swarm)), None);
+    assert_eq!(swarm.status(NOW).peers, 2);
+    // The owner again: of its two connections the new one is alive, and the other machine stays.
+    let again = swarm.incoming(address(1), NOW).expect("there is room");
+    swarm.received(again, hello(66), NOW);
+    let (conn, why) = (owner, Reason::Duplicate);
+    let gone = Action::Disconnect { conn, why };
+    assert!(actions(&mut swarm).contains(&gone), "not {copy:?}");
+    assert_eq!(swarm.status(NOW).peers, 2);
 }
