@@ -65,6 +65,9 @@ pub enum Action {
 pub struct Question {
     /// Does anybody but `request.mac` answer at this address?
     pub address: Ipv4Addr,
+    /// Whose it was before, if that is remembered: what old tables say of that machine at this
+    /// address is no news.
+    pub former: Option<Mac>,
     /// Who is to get it.
     pub request: Request,
 }

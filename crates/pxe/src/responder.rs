@@ -23,7 +23,8 @@ const CLIENT_PORT: u16 = 68;
 /// How long an offered address waits for the machine to take it.
 const OFFER: Duration = Duration::from_secs(60);
 /// How long an address is kept for a machine while the caller finds out whether it answers.
-const PROBE: Duration = Duration::from_secs(2);
+/// The caller may need 9 s, when an old entry of the kernel's has to prove itself.
+const PROBE: Duration = Duration::from_secs(10);
 /// How long an address that answered, or that a machine declined, is given to nobody.
 const ASIDE: Duration = Duration::from_secs(5 * 60);
 
@@ -104,7 +105,9 @@ impl Responder {
 
     /// Goes on with a machine once it is known whether somebody else uses the address.
     pub fn probed(&mut self, question: Question, in_use: bool, now: Duration) -> Action {
-        let Question { address, request } = question;
+        let Question {
+            address, request, ..
+        } = question;
         if self.leases.stage(request.mac, address, now) != Some(Stage::Probing) {
             return ignore(&request, Reason::TooLate);
         }
@@ -198,9 +201,14 @@ impl Responder {
     }
 
     fn probe(&mut self, request: Request, address: Ipv4Addr, now: Duration) -> Action {
+        let former = self.leases.owner(address).filter(|mac| *mac != request.mac);
         self.leases
             .hold(request.mac, address, Stage::Probing, now + PROBE);
-        Action::ProbeAddress(Question { address, request })
+        Action::ProbeAddress(Question {
+            address,
+            former,
+            request,
+        })
     }
 
     fn offer(&mut self, request: &Request, address: Ipv4Addr, now: Duration) -> Action {

@@ -1,6 +1,7 @@
 //! The network interface of the room: its name, hardware address and IPv4 address. Reads the
 //! kernel's view once at the start; changes nothing.
 
+use std::io;
 use std::net::Ipv4Addr;
 
 use catalog::Problem;
@@ -40,6 +41,21 @@ pub fn find(wanted: Option<&str>, host_ip: Option<Ipv4Addr>) -> Result<Interface
     let seen = list()
         .map_err(|e| problem("the kernel's interface list", &e.to_string(), "run as root"))?;
     choose(&seen, wanted, host_ip)
+}
+
+/// Is there a cable with something at its other end? An interface can be up without.
+///
+/// Asked of the socket layer and not of /sys, which shows the network namespace it was mounted in.
+///
+/// # Errors
+/// There is no such interface any more.
+pub fn has_link(name: &str) -> io::Result<bool> {
+    let mut entries = getifaddrs()?.filter(|entry| entry.interface_name == name);
+    let entry = entries.next().ok_or_else(|| {
+        let gone = format!("there is no interface {name} any more");
+        io::Error::new(io::ErrorKind::NotFound, gone)
+    })?;
+    Ok(entry.flags.contains(InterfaceFlags::IFF_RUNNING))
 }
 
 fn choose(

@@ -144,8 +144,14 @@ async fn look_at_the_wire(
         probe::WINDOW.as_secs(),
         plan.interface.name
     );
-    let (foreign, server) =
-        probe::listen_and_ask(server, client, plan.interface.mac, probe::WINDOW).await?;
+    let (foreign, server) = probe::listen_and_ask(
+        &plan.interface.name,
+        server,
+        client,
+        plan.interface.mac,
+        probe::WINDOW,
+    )
+    .await?;
     if let Some(foreign) = foreign {
         bail!(
             "another DHCP server answers on {}: {foreign}\n    remedy: turn that server off for this network, \

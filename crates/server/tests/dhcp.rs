@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use bt_server::doors::{dhcp, probe};
-use bt_server::journal;
+use bt_server::{interface, journal};
 use lab::{Host, Room, Stop, until};
 use report::Mac;
 use tokio_util::sync::CancellationToken;
@@ -64,6 +64,49 @@ fn an_address_that_answers_is_not_given_away() -> Result<()> {
         assert_eq!(client.wait_for("bound")?[0], free.to_string());
         Ok(())
     })
+}
+
+#[test]
+#[ignore = "needs root and network namespaces; cargo xtask test runs it"]
+fn the_address_of_a_machine_that_is_gone_is_given_away() -> Result<()> {
+    let mut room = Room::new(&Stop::never())?;
+    let server = room.host(Some((SERVER, 24)))?;
+    let machine = room.host(None)?;
+    let only = Ipv4Addr::new(10, 77, 0, 10);
+    // What the kernel keeps of a machine that was there minutes ago.
+    server.namespace().ip(&format!(
+        "neighbour add {only} lladdr 52:54:00:99:99:99 nud stale dev {}",
+        server.interface()
+    ))?;
+    let settings = pxe::Settings {
+        range: Some((only, only)),
+        ..settings(SERVER)
+    };
+    with_server(&server, settings, || {
+        let client = Udhcpc::start(&room, &machine, "heir", &[])?;
+        assert_eq!(client.wait_for("bound")?[0], only.to_string());
+        Ok(())
+    })
+}
+
+#[test]
+#[ignore = "needs root and network namespaces; cargo xtask test runs it"]
+fn a_pulled_cable_is_no_silent_wire() -> Result<()> {
+    let host = lab::Namespace::new()?;
+    host.ip("link add cable type veth peer name far")?;
+    host.ip("link set cable up")?;
+    let link = |expected: bool| {
+        until("the link", PATIENCE, &Stop::never(), || {
+            let is = host.enter(|| Ok(interface::has_link("cable")?))?;
+            Ok((is == expected).then_some(()))
+        })
+    };
+    link(false)?;
+    host.ip("link set far up")?;
+    link(true)?;
+    let gone = host.enter(|| Ok(interface::has_link("gone").is_err()))?;
+    assert!(gone);
+    Ok(())
 }
 
 #[test]
@@ -139,7 +182,14 @@ fn look(host: &Host, window: Duration) -> Result<Option<pxe::Foreign>> {
         let server = dhcp::bind_server(host.interface())?;
         let client = dhcp::bind_client(host.interface())?;
         let mac = Mac([0x52, 0x54, 0, 0, 0, 1]);
-        Ok(on_this_thread(probe::listen_and_ask(server, client, mac, window))??.0)
+        Ok(on_this_thread(probe::listen_and_ask(
+            host.interface(),
+            server,
+            client,
+            mac,
+            window,
+        ))??
+        .0)
     })
 }
 

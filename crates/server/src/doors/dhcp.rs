@@ -6,6 +6,7 @@
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
@@ -26,6 +27,8 @@ const DATAGRAM: usize = 2048;
 const RECEIVE_BUFFER: usize = 1 << 20;
 /// A pulled cable makes receiving fail; the door waits this long before it tries again.
 const AFTER_FAILURE: Duration = Duration::from_secs(1);
+/// What a stranger can make us log is logged no more often than this; the rest is counted.
+const LOG_EVERY: Duration = Duration::from_secs(30);
 
 /// Opens port 67 on `interface`, for datagrams of that interface only. Needs root (or
 /// CAP_NET_BIND_SERVICE and CAP_NET_RAW).
@@ -77,26 +80,63 @@ pub async fn run(
     let socket = tokio::net::UdpSocket::from_std(socket)?;
     let begun = Instant::now();
     let mut buffer = [0; DATAGRAM];
+    let (mut in_use_log, mut failure_log) = (Sparingly::default(), Sparingly::default());
     loop {
         let action = tokio::select! {
             () = stop.cancelled() => return Ok(()),
             (question, in_use) = neighbours.settled() => {
-                if in_use {
+                if in_use && in_use_log.may_log(begun.elapsed()) {
                     let address = question.address;
                     tracing::info!("{address} is used by somebody we did not give it to: left alone");
+                } else if in_use {
+                    journal.dropped(DOOR, "an address is used by somebody we did not give it to");
                 }
-                responder.probed(question, in_use, begun.elapsed())
+                guarded(&journal, || responder.probed(question, in_use, begun.elapsed()))
             }
             received = socket.recv_from(&mut buffer) => match received {
-                Ok((length, _)) => responder.handle(&buffer[..length], begun.elapsed()),
+                Ok((length, _)) => {
+                    guarded(&journal, || responder.handle(&buffer[..length], begun.elapsed()))
+                }
                 Err(error) => {
-                    tracing::warn!("cannot receive DHCP requests: {error}");
+                    if failure_log.may_log(begun.elapsed()) {
+                        tracing::warn!("cannot receive DHCP requests: {error}");
+                    } else {
+                        journal.dropped(DOOR, "receiving failed");
+                    }
                     tokio::time::sleep(AFTER_FAILURE).await;
                     continue;
                 }
             },
         };
-        act(action, &socket, &mut neighbours, &journal).await;
+        if let Some(action) = action {
+            act(action, &socket, &mut neighbours, &journal).await;
+        }
+    }
+}
+
+/// The decision, or nothing if it panicked: one packet must not end the door for the whole room.
+/// Unwinding leaves the leases valid, if perhaps without what this packet would have changed.
+fn guarded(journal: &Journal, decide: impl FnOnce() -> Action) -> Option<Action> {
+    let decided = catch_unwind(AssertUnwindSafe(decide));
+    if decided.is_err() {
+        journal.dropped(DOOR, "a packet that panicked the codec");
+    }
+    decided.ok()
+}
+
+/// When a line was logged last.
+#[derive(Debug, Default)]
+struct Sparingly {
+    last: Option<Duration>,
+}
+
+impl Sparingly {
+    fn may_log(&mut self, now: Duration) -> bool {
+        let due = self.last.is_none_or(|last| now >= last + LOG_EVERY);
+        if due {
+            self.last = Some(now);
+        }
+        due
     }
 }
 
@@ -134,4 +174,27 @@ fn device(socket: &UdpSocket) -> anyhow::Result<String> {
     Ok(String::from_utf8_lossy(&name)
         .trim_end_matches('\0')
         .to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_costs_one_packet() {
+        let (journal, _recorder, _snapshots) = crate::journal::journal();
+        assert!(guarded(&journal, || panic!("a stranger's packet")).is_none());
+        let action = Action::Ignore {
+            reason: pxe::Reason::Declined,
+            mac: None,
+        };
+        assert_eq!(guarded(&journal, || action.clone()), Some(action));
+    }
+
+    #[test]
+    fn a_line_is_logged_once_in_30_seconds() {
+        let mut log = Sparingly::default();
+        let said = [0, 1, 29, 30, 31, 59, 60].map(|s| log.may_log(Duration::from_secs(s)));
+        assert_eq!(said, [true, false, false, true, false, false, true]);
+    }
 }

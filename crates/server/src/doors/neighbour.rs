@@ -17,6 +17,10 @@ use tokio::time::{Instant, sleep_until};
 /// How long an address may stay silent before it counts as free. On a wire, ARP answers within
 /// milliseconds; sleeping machines take a little longer.
 const PATIENCE: Duration = Duration::from_millis(300);
+/// How long an entry that was in the table before we asked may take to prove itself. The kernel
+/// keeps entries of machines that are long gone; our datagram makes it wait 5 s for a sign of life,
+/// ask three times, 1 s apart, and then drop the entry.
+const PROOF: Duration = Duration::from_secs(9);
 /// How often the kernel's table is read while questions are open.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// Open questions at once. The next machine has to ask again, which firmware does within seconds.
@@ -39,7 +43,50 @@ pub struct Neighbours {
 #[derive(Debug)]
 struct Open {
     question: Question,
+    /// Who answered there according to the table before we asked.
+    before: Option<Mac>,
     until: Instant,
+}
+
+/// What the table says about a question so far.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Verdict {
+    Free,
+    InUse,
+    Unknown,
+}
+
+impl Open {
+    fn new(question: Question, before: Option<Mac>, now: Instant) -> Self {
+        let old = before.is_some_and(|mac| is_stranger(&question, mac));
+        let until = now + if old { PROOF } else { PATIENCE };
+        Self {
+            question,
+            before,
+            until,
+        }
+    }
+
+    /// Somebody who answers for the first time is there. An old entry is believed only if it
+    /// outlives the kernel's own check, and that of the machine whose lease ended not at all.
+    fn verdict(&self, holder: Option<Mac>, now: Instant) -> Verdict {
+        let stranger = holder.filter(|mac| is_stranger(&self.question, *mac));
+        let old = self
+            .before
+            .is_some_and(|mac| is_stranger(&self.question, mac));
+        match stranger {
+            Some(mac) if self.before != Some(mac) => Verdict::InUse,
+            Some(mac) if self.question.former == Some(mac) => Verdict::Free,
+            Some(_) if self.until <= now => Verdict::InUse,
+            Some(_) => Verdict::Unknown,
+            None if old || self.until <= now => Verdict::Free,
+            None => Verdict::Unknown,
+        }
+    }
+}
+
+fn is_stranger(question: &Question, mac: Mac) -> bool {
+    mac != question.request.mac
 }
 
 impl Neighbours {
@@ -65,6 +112,7 @@ impl Neighbours {
         if self.open.len() + self.settled.len() >= MOST {
             return false;
         }
+        let before = self.holders().remove(&question.address);
         // A failure to send (no route, no carrier) tells nothing about the address: it will count
         // as silent, and a machine that asked over this very interface is on the wire anyhow.
         let _ = self
@@ -74,10 +122,7 @@ impl Neighbours {
         if self.open.is_empty() {
             self.next_look = now + LOOK_EVERY;
         }
-        self.open.push_back(Open {
-            question,
-            until: now + PATIENCE,
-        });
+        self.open.push_back(Open::new(question, before, now));
         true
     }
 
@@ -96,19 +141,24 @@ impl Neighbours {
         }
     }
 
+    fn holders(&self) -> HashMap<Ipv4Addr, Mac> {
+        let table = std::fs::read_to_string(TABLE).unwrap_or_default();
+        holders(&table, &self.device)
+    }
+
     /// Settles what can be settled: addresses that somebody answers at, and those whose time is up.
     fn look(&mut self) {
         let now = Instant::now();
         self.next_look = now + LOOK_EVERY;
-        let table = std::fs::read_to_string(TABLE).unwrap_or_default();
-        let holders = holders(&table, &self.device);
+        let holders = self.holders();
         for open in std::mem::take(&mut self.open) {
-            let holder = holders.get(&open.question.address);
-            let in_use = holder.is_some_and(|mac| *mac != open.question.request.mac);
-            if in_use || open.until <= now {
-                self.settled.push_back((open.question, in_use));
-            } else {
-                self.open.push_back(open);
+            let holder = holders.get(&open.question.address).copied();
+            match open.verdict(holder, now) {
+                Verdict::Unknown => self.open.push_back(open),
+                verdict => {
+                    let in_use = verdict == Verdict::InUse;
+                    self.settled.push_back((open.question, in_use));
+                }
             }
         }
     }
@@ -154,6 +204,46 @@ IP address       HW type     Flags       HW address            Mask     Device
                 .get(&Ipv4Addr::new(10, 77, 0, last))
                 .map(Mac::to_string);
             assert_eq!(found.as_deref(), mac, "{last}");
+        }
+    }
+
+    fn mac(last: u8) -> Mac {
+        Mac([0x52, 0x54, 0, 0, 0, last])
+    }
+
+    fn question(from: Mac, former: Option<Mac>) -> Question {
+        let discover = pxe::probe::discover(7, from);
+        Question {
+            address: Ipv4Addr::new(10, 77, 0, 9),
+            former,
+            request: pxe::Request::read(&discover).expect("our own packet"),
+        }
+    }
+
+    #[tokio::test]
+    async fn old_entries_must_prove_themselves_and_fresh_ones_are_believed() {
+        use Verdict::{Free, InUse, Unknown};
+        let (own, former, other) = (Some(mac(1)), Some(mac(2)), Some(mac(3)));
+        let now = Instant::now();
+        // (in the table before we asked, after how long, in the table then, verdict)
+        let table = [
+            (None, Duration::ZERO, None, Unknown),
+            (None, PATIENCE, None, Free),
+            (None, Duration::ZERO, other, InUse),
+            (None, Duration::ZERO, former, InUse),
+            (None, PATIENCE, own, Free),
+            (own, PATIENCE, own, Free),
+            (own, Duration::ZERO, other, InUse),
+            (former, Duration::ZERO, former, Free),
+            (former, Duration::ZERO, other, InUse),
+            (other, PATIENCE, other, Unknown),
+            (other, PATIENCE, None, Free),
+            (other, PROOF, other, InUse),
+        ];
+        for (before, after, holder, verdict) in table {
+            let open = Open::new(question(mac(1), former), before, now);
+            let says = open.verdict(holder, now + after);
+            assert_eq!(says, verdict, "{before:?} {after:?} {holder:?}");
         }
     }
 }

@@ -11,7 +11,9 @@ use std::time::Duration;
 use nix::ifaddrs::getifaddrs;
 use pxe::Foreign;
 use report::Mac;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
+
+use crate::interface::has_link;
 
 /// How long to look. A server that pings before it offers takes 3 s, so three of our questions get
 /// the time they need.
@@ -21,13 +23,19 @@ pub const WINDOW: Duration = Duration::from_secs(8);
 const QUESTIONS: u32 = 4;
 const SERVERS: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::BROADCAST, 67);
 const DATAGRAM: usize = 2048;
+/// How often an interface without a cable is looked at again.
+const LINK_EVERY: Duration = Duration::from_secs(1);
 
-/// Asks from `client` (port 68) with the interface's `mac` and listens on it and on `server` (port
-/// 67) for `window`, or until somebody is heard. Gives `server` back for serving.
+/// Asks from `client` (port 68) with the `mac` of `interface` and listens on it and on `server`
+/// (port 67) for `window`, or until somebody is heard. Gives `server` back for serving.
+///
+/// The window begins once the interface has a link: without a cable our questions would vanish, and
+/// a wire that nobody has looked at would pass as silent.
 ///
 /// # Errors
 /// The interface cannot send: it is down or gone.
 pub async fn listen_and_ask(
+    interface: &str,
     server: UdpSocket,
     client: UdpSocket,
     mac: Mac,
@@ -35,6 +43,7 @@ pub async fn listen_and_ask(
 ) -> io::Result<(Option<Foreign>, UdpSocket)> {
     let server = tokio::net::UdpSocket::from_std(server)?;
     let client = tokio::net::UdpSocket::from_std(client)?;
+    wait_for_link(interface).await?;
     let ours = own_addresses()?;
     let begun = Instant::now();
     let foreign = tokio::select! {
@@ -45,6 +54,17 @@ pub async fn listen_and_ask(
         }
     };
     Ok((foreign, server.into_std()?))
+}
+
+async fn wait_for_link(interface: &str) -> io::Result<()> {
+    if has_link(interface)? {
+        return Ok(());
+    }
+    tracing::info!("no cable on {interface}: waiting for a link");
+    while !has_link(interface)? {
+        sleep(LINK_EVERY).await;
+    }
+    Ok(())
 }
 
 /// Sends every question at its time, then waits for the window's end.
