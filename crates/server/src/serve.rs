@@ -22,9 +22,9 @@ use crate::prepare::{Prepared, prepare};
 use crate::screen;
 
 /// How long the doors may take to finish what they hold once they were told to stop.
-const LAST_WORDS: Duration = Duration::from_millis(700);
+const LAST_WORDS: Duration = Duration::from_millis(800);
 /// How long the seeder and the journal may take after them.
-const LAST_BYTES: Duration = Duration::from_millis(500);
+const LAST_BYTES: Duration = Duration::from_millis(400);
 
 /// Serves the room until a signal or the first failure, then prints what every machine did.
 ///
