@@ -17,7 +17,7 @@ mod oss;
 mod places;
 mod walk;
 
-use self::{access::Reader, oss::Folder};
+use self::{access::Reader, walk::Folder};
 
 /// Where to look, as the command line says.
 #[derive(Clone, Debug, Default)]

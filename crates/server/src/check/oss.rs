@@ -9,35 +9,8 @@ use catalog::Problem;
 
 use super::{
     access::{ENTER, LIST, Reader, Rights},
-    walk,
+    walk::{self, Folder},
 };
-
-/// One system's folder with all that is in it.
-#[derive(Debug)]
-pub(super) struct Folder {
-    /// Its name in oss.
-    pub(super) name: String,
-    /// Its path as people know it.
-    pub(super) shown: String,
-    /// Its path, absolute and free of symbolic links.
-    pub(super) root: PathBuf,
-    /// Its `config.yaml`, if there is one.
-    pub(super) config: Option<PathBuf>,
-    /// Its payload, sorted by path bytes.
-    pub(super) files: Vec<metainfo::FileEntry>,
-    /// What is wrong with the files.
-    pub(super) problems: Vec<Problem>,
-}
-
-impl Folder {
-    /// The file that problems of the configuration are shown under.
-    pub(super) fn config_shown(&self) -> String {
-        match self.config {
-            Some(_) => format!("{}/config.yaml", self.shown),
-            None => self.shown.clone(),
-        }
-    }
-}
 
 /// All systems' folders, sorted by name. Entries whose names start with a dot are not looked at.
 pub(super) fn folders(

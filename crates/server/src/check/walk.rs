@@ -13,10 +13,7 @@ use std::{
 use catalog::Problem;
 use metainfo::{FileEntry, is_payload};
 
-use super::{
-    access::{LIST, READ, Reader, Rights},
-    oss::Folder,
-};
+use super::access::{LIST, READ, Reader, Rights};
 
 /// Most files and folders of one system.
 const MOST_ENTRIES: usize = 100_000;
@@ -26,6 +23,33 @@ const DEEPEST: usize = 64;
 
 /// What is wrong with an entry, and what to do about it.
 type Refusal = (String, String);
+
+/// One system's folder with all that is in it.
+#[derive(Debug)]
+pub(super) struct Folder {
+    /// Its name in oss.
+    pub(super) name: String,
+    /// Its path as people know it.
+    pub(super) shown: String,
+    /// Its path, absolute and free of symbolic links.
+    pub(super) root: PathBuf,
+    /// Its `config.yaml`, if there is one.
+    pub(super) config: Option<PathBuf>,
+    /// Its payload, sorted by path bytes.
+    pub(super) files: Vec<metainfo::FileEntry>,
+    /// What is wrong with the files.
+    pub(super) problems: Vec<Problem>,
+}
+
+impl Folder {
+    /// The file that problems of the configuration are shown under.
+    pub(super) fn config_shown(&self) -> String {
+        match self.config {
+            Some(_) => format!("{}/config.yaml", self.shown),
+            None => self.shown.clone(),
+        }
+    }
+}
 
 /// Looks at everything in a system's folder. `oss` has no symbolic links in it.
 pub(super) fn folder(

@@ -14,7 +14,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::engine::Event;
+use super::event::Event;
 use super::{Progress, http};
 
 /// What an announce may take; a tracker in the same room answers in milliseconds.

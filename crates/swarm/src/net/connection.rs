@@ -15,7 +15,7 @@ use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::engine::Event;
+use super::event::Event;
 use super::storage::Storage;
 use crate::core::wire::{Decoder, Frame, piece_header};
 use crate::core::{Block, ConnId};

@@ -14,7 +14,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::Progress;
 use super::announcer::Announcer;
-use super::engine::{EVENTS, Engine};
+use super::engine::Engine;
+use super::event::EVENTS;
 use super::storage::Storage;
 use crate::core::{Bitfield, Layout, Settings, Swarm};
 

@@ -15,40 +15,17 @@ use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
 use super::connection::{self, Connection, Out};
+use super::event::Event;
 use super::storage::Storage;
 use super::{Error, Progress};
-use crate::core::{Action, Block, ConnId, Reason, Swarm, wire};
+use crate::core::{Action, ConnId, Reason, Swarm};
 
 /// As often as the core wants to be told that time passes.
 const TICK: Duration = Duration::from_millis(100);
 /// How often the progress is renewed.
 const PUBLISH: Duration = Duration::from_millis(250);
-/// Events that may wait for the engine; tasks with more to say wait themselves.
-pub(super) const EVENTS: usize = 1024;
 /// After an accept that failed for want of descriptors. The ticks go on and end it.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
-
-/// What other tasks report.
-pub(super) enum Event {
-    /// A connection that we asked for.
-    Connected(ConnId, TcpStream),
-    /// A connection that we asked for could not be made.
-    Unreached(ConnId, SocketAddrV4, std::io::Error),
-    /// A connection ended.
-    Ended(ConnId),
-    /// A peer said something.
-    Frame(ConnId, wire::Frame),
-    /// A peer's bytes make no sense.
-    Nonsense(ConnId, wire::Error),
-    /// A block has left for a peer.
-    Uploaded(ConnId, Block),
-    /// A piece was hashed.
-    Checked(u32, bool),
-    /// The tracker answered with peers, or did not.
-    Tracker(Result<Vec<SocketAddrV4>, String>),
-    /// A file cannot be read or written: nothing can go on.
-    Failed(Error),
-}
 
 /// One torrent at work.
 pub(super) struct Engine {

@@ -11,6 +11,7 @@ mod announcer;
 mod connection;
 mod download;
 mod engine;
+mod event;
 mod progress;
 mod storage;
 

@@ -1,0 +1,33 @@
+//! What the tasks around the engine tell it.
+
+use std::net::SocketAddrV4;
+
+use tokio::net::TcpStream;
+
+use super::Error;
+use crate::core::{Block, ConnId, wire};
+
+/// Events that may wait for the engine; tasks with more to say wait themselves.
+pub(super) const EVENTS: usize = 1024;
+
+/// What other tasks report.
+pub(super) enum Event {
+    /// A connection that we asked for.
+    Connected(ConnId, TcpStream),
+    /// A connection that we asked for could not be made.
+    Unreached(ConnId, SocketAddrV4, std::io::Error),
+    /// A connection ended.
+    Ended(ConnId),
+    /// A peer said something.
+    Frame(ConnId, wire::Frame),
+    /// A peer's bytes make no sense.
+    Nonsense(ConnId, wire::Error),
+    /// A block has left for a peer.
+    Uploaded(ConnId, Block),
+    /// A piece was hashed.
+    Checked(u32, bool),
+    /// The tracker answered with peers, or did not.
+    Tracker(Result<Vec<SocketAddrV4>, String>),
+    /// A file cannot be read or written: nothing can go on.
+    Failed(Error),
+}
