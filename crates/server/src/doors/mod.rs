@@ -8,4 +8,5 @@ pub mod dhcp;
 pub mod http;
 pub mod neighbour;
 pub mod probe;
+mod quota;
 pub mod tftp;

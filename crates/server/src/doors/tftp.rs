@@ -4,13 +4,12 @@
 //! window size, and an early end for clients that went away without saying so. It never touches
 //! the disk and never accepts a write.
 
-use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::panic::AssertUnwindSafe;
 use std::path::Path;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -23,6 +22,7 @@ use report::{Door, Step};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
+use super::quota::{Quota, Share};
 use crate::journal::{Journal, Who};
 use crate::shelf::Shelf;
 
@@ -31,7 +31,7 @@ use crate::shelf::Shelf;
 const TRANSFERS: usize = 512;
 /// Transfers of one address at once. Firmware has one or two, and forgotten ones of its earlier
 /// attempts.
-const PER_CLIENT: u32 = 8;
+const PER_CLIENT: usize = 8;
 /// The end of every transfer, however alive its client pretends to be.
 const DEADLINE: Duration = Duration::from_secs(10 * 60);
 /// Ethernet's MTU less IP, UDP and TFTP headers: larger blocks would be fragmented.
@@ -57,7 +57,7 @@ pub async fn run(
         shelf: Arc::clone(&shelf),
         journal: journal.clone(),
         permits: Arc::new(Semaphore::new(TRANSFERS)),
-        clients: Clients::default(),
+        clients: Quota::new(PER_CLIENT),
     };
     tokio::select! {
         served = serve(&socket, files, &journal) => served,
@@ -100,7 +100,7 @@ struct Files {
     shelf: Arc<Shelf>,
     journal: Journal,
     permits: Arc<Semaphore>,
-    clients: Clients,
+    clients: Quota,
 }
 
 impl Handler for Files {
@@ -121,7 +121,7 @@ impl Handler for Files {
             self.journal.dropped("tftp", "too many transfers at once");
             return Err(packet::Error::Msg("busy, ask again".to_owned()));
         };
-        let Some(seat) = self.clients.seat(client.ip()) else {
+        let Some(seat) = self.clients.take(client.ip()) else {
             self.journal
                 .dropped("tftp", "too many transfers of one client");
             return Err(packet::Error::Msg("busy, ask again".to_owned()));
@@ -151,45 +151,6 @@ impl Handler for Files {
     }
 }
 
-/// How many transfers each address has. Addresses without any are not in it.
-#[derive(Clone, Default)]
-struct Clients(Arc<Mutex<HashMap<IpAddr, u32>>>);
-
-impl Clients {
-    fn seat(&self, client: IpAddr) -> Option<Seat> {
-        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = counts.entry(client).or_default();
-        if *count >= PER_CLIENT {
-            return None;
-        }
-        *count += 1;
-        let clients = self.clone();
-        Some(Seat { client, clients })
-    }
-}
-
-/// One of a client's transfers, for as long as it lives.
-struct Seat {
-    client: IpAddr,
-    clients: Clients,
-}
-
-impl Drop for Seat {
-    fn drop(&mut self) {
-        let mut counts = self
-            .clients
-            .0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = counts.get_mut(&self.client) {
-            *count -= 1;
-            if *count == 0 {
-                counts.remove(&self.client);
-            }
-        }
-    }
-}
-
 /// One file on its way to one client. Tells the journal when it ends, whole or not.
 struct Transfer {
     name: String,
@@ -197,7 +158,7 @@ struct Transfer {
     read: usize,
     begun: Instant,
     deadline: Duration,
-    seat: Seat,
+    seat: Share,
     journal: Journal,
     _permit: OwnedSemaphorePermit,
 }
@@ -238,7 +199,8 @@ impl Drop for Transfer {
             total: self.bytes.len() as u64,
             millis: self.begun.elapsed().as_millis() as u64,
         };
-        self.journal.step(Who::Address(v4(self.seat.client)), step);
+        self.journal
+            .step(Who::Address(v4(self.seat.address())), step);
     }
 }
 
@@ -265,7 +227,7 @@ mod tests {
             shelf: Arc::new(shelf),
             journal: crate::journal::journal().0,
             permits: Arc::new(Semaphore::new(TRANSFERS)),
-            clients: Clients::default(),
+            clients: Quota::new(PER_CLIENT),
         }
     }
 
@@ -283,15 +245,12 @@ mod tests {
             held.push(open(&mut files, 9).await.expect("below the limit"));
         }
         assert!(open(&mut files, 9).await.is_err());
-        assert_eq!(
-            files.permits.available_permits(),
-            TRANSFERS - PER_CLIENT as usize
-        );
+        assert_eq!(files.permits.available_permits(), TRANSFERS - PER_CLIENT);
         drop(open(&mut files, 10).await.expect("another client"));
         held.pop();
         held.push(open(&mut files, 9).await.expect("one has ended"));
         held.clear();
-        assert!(files.clients.0.lock().expect("no panic").is_empty());
+        assert!(files.clients.is_free());
     }
 
     #[tokio::test]

@@ -1,12 +1,11 @@
 //! A TCP listener that bounds what strangers can hold open: so many connections at once, so many of
 //! them from one address, none that stays silent, and none beyond the door's end.
 
-use std::collections::HashMap;
 use std::future::Future;
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -19,6 +18,7 @@ use tokio::time::{Instant, Sleep};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use super::Peer;
+use crate::doors::quota::{Quota, Share};
 use crate::journal::Journal;
 
 /// Connections at once: three for each of a thousand machines.
@@ -96,14 +96,14 @@ impl Connected<IncomingStream<'_, Limited>> for Peer {
 #[derive(Clone)]
 pub(super) struct Places {
     free: Arc<Semaphore>,
-    taken: Arc<Mutex<HashMap<IpAddr, usize>>>,
+    shares: Quota,
 }
 
 impl Places {
     fn new() -> Self {
         Self {
             free: Arc::new(Semaphore::new(CONNECTIONS as usize)),
-            taken: Arc::default(),
+            shares: Quota::new(PER_ADDRESS),
         }
     }
 
@@ -119,39 +119,21 @@ impl Places {
         permit: OwnedSemaphorePermit,
         address: IpAddr,
     ) -> Result<Arc<Place>, OwnedSemaphorePermit> {
-        let address = address.to_canonical();
-        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = taken.entry(address).or_default();
-        if *count >= PER_ADDRESS {
-            return Err(permit);
+        match self.shares.take(address) {
+            Some(share) => Ok(Arc::new(Place {
+                _share: share,
+                _permit: permit,
+            })),
+            None => Err(permit),
         }
-        *count += 1;
-        Ok(Arc::new(Place {
-            address,
-            taken: Arc::clone(&self.taken),
-            _permit: permit,
-        }))
     }
 }
 
 /// One place. The connection holds it, and so does a body being sent, which has a last word to the
 /// journal after the connection is gone.
 pub(super) struct Place {
-    address: IpAddr,
-    taken: Arc<Mutex<HashMap<IpAddr, usize>>>,
+    _share: Share,
     _permit: OwnedSemaphorePermit,
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = taken.get_mut(&self.address) {
-            *count -= 1;
-            if *count == 0 {
-                taken.remove(&self.address);
-            }
-        }
-    }
 }
 
 /// A connection and the place it takes.
