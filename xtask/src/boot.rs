@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Result, bail, ensure};
 use clap::ValueEnum;
-use lab::{Classroom, Firmware, Nic, Plan, Spec, Stop, TargetOs, until};
+use lab::{Classroom, Firmware, Nic, Plan, Spec, Start, Stop, TargetOs, until};
 
 use crate::demo::{Story, again_as_root, fresh_folder, give_back, with_evidence};
 use crate::{dist, places, run};
@@ -99,6 +99,7 @@ fn boot(args: &Args, folder: &Path, stop: &Stop) -> Result<Duration> {
     let plan = Plan {
         program: &places::server(),
         settings: "boottorrent:\n  version: 0\n  timeout: -1\n",
+        start: Start::Flags,
         options: &["--loader", &loader],
         server_rate: None,
         logs: folder,

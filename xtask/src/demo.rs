@@ -14,7 +14,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Error, Result, anyhow, bail, ensure};
-use lab::{Accelerator, Classroom, Machine, Nic, Plan, Spec, Stop, TargetOs, until};
+use lab::{Accelerator, Classroom, Machine, Nic, Plan, Spec, Start, Stop, TargetOs, until};
 
 use crate::{dist, places, run};
 pub(crate) use story::Story;
@@ -108,6 +108,7 @@ fn show(args: &Args, folder: &Path, stop: &Stop) -> Result<()> {
     let plan = Plan {
         program: &places::server(),
         settings: SETTINGS,
+        start: Start::Flags,
         options: &[],
         server_rate: Some(args.rate),
         logs: folder,

@@ -1,6 +1,7 @@
 //! bt-server as people run it: the finished file, copied alone into a folder of its own, on one
 //! host of the room. Started, watched through its API, and ended as Ctrl-C ends it.
 
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::net::SocketAddrV4;
 use std::os::unix::fs::PermissionsExt;
@@ -14,15 +15,31 @@ use nix::unistd::Pid;
 
 use crate::{Host, Machines, Room, Stop, http, until};
 
-/// The port of the API.
+/// The port of the API where nothing names another.
 const PORT: u16 = 6969;
 /// How long an orderly end may take before the process is killed.
 const END: Duration = Duration::from_secs(3);
+
+/// How bt-server is called.
+#[derive(Clone, Debug)]
+pub struct Call<'a> {
+    /// The file to run.
+    pub program: &'a Path,
+    /// The folder it runs in.
+    pub folder: &'a Path,
+    /// Its whole command line.
+    pub arguments: Vec<OsString>,
+    /// The HTTP port it will serve on.
+    pub port: u16,
+    /// Where what it prints goes.
+    pub log: &'a Path,
+}
 
 /// A running bt-server. Dropping it ends it.
 #[derive(Debug)]
 pub struct BtServer {
     process: Child,
+    port: u16,
     log: PathBuf,
     stop: Stop,
 }
@@ -38,29 +55,49 @@ impl BtServer {
         options: &[&str],
         log: &Path,
     ) -> Result<BtServer> {
+        let home = Self::alone(room, program)?;
+        let flags = ["--iface", host.interface(), "--state", "state", "--oss"];
+        let mut arguments: Vec<OsString> = flags.map(OsString::from).into();
+        arguments.push(oss.into());
+        arguments.extend(options.iter().map(OsString::from));
+        let call = Call {
+            program: &home.join("bt-server"),
+            folder: &home,
+            arguments,
+            port: PORT,
+            log,
+        };
+        Self::call(room, host, &call)
+    }
+
+    /// A new folder in the room with a copy of `program` and nothing else in it, so that a run
+    /// cannot depend on what lies beside the original.
+    pub fn alone(room: &Room, program: &Path) -> Result<PathBuf> {
         let home = tempfile::Builder::new()
             .prefix("server-")
             .tempdir_in(room.scratch())?
             .keep();
         fs::set_permissions(&home, fs::Permissions::from_mode(0o755))?;
-        let alone = home.join("bt-server");
-        fs::copy(program, &alone)
+        fs::copy(program, home.join("bt-server"))
             .with_context(|| format!("{}: build it with `cargo xtask dist`", program.display()))?;
+        Ok(home)
+    }
+
+    /// Starts it on `host` as `call` says.
+    pub fn call(room: &Room, host: &Host, call: &Call<'_>) -> Result<BtServer> {
+        let log = call.log;
         let said = File::create(log).with_context(|| format!("cannot write {}", log.display()))?;
         let process = host
-            .command(&alone)
-            .args(["--iface", host.interface(), "--oss"])
-            .arg(oss)
-            .arg("--state")
-            .arg(home.join("state"))
-            .args(options)
-            .current_dir(&home)
+            .command(call.program)
+            .args(&call.arguments)
+            .current_dir(call.folder)
             .stdout(said.try_clone()?)
             .stderr(said)
             .spawn()
             .context("cannot start nsenter and bt-server")?;
         Ok(BtServer {
             process,
+            port: call.port,
             log: log.to_owned(),
             stop: room.stop().clone(),
         })
@@ -96,7 +133,7 @@ impl BtServer {
     /// What its API says of every machine it has heard of.
     pub fn machines(&self, host: &Host) -> Result<Machines> {
         let address = host.address().context("the server's host has no address")?;
-        let server = SocketAddrV4::new(address, PORT);
+        let server = SocketAddrV4::new(address, self.port);
         let (status, body) = http::get(host.namespace(), server, "/api/v1/machines")?;
         if status != 200 {
             bail!("the API answers with status {status}");
@@ -130,6 +167,13 @@ impl BtServer {
             all.push(ids.map(str::parse).collect::<Result<_, _>>()?);
         }
         Ok(all)
+    }
+
+    /// Kills it, as a crash would: it gets no last word.
+    pub fn kill(mut self) -> Result<()> {
+        self.process.kill().context("cannot kill bt-server")?;
+        self.process.wait()?;
+        Ok(())
     }
 
     /// Presses Ctrl-C; hands back how it ended and how long that took.

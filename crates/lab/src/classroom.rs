@@ -1,5 +1,6 @@
 //! The room everything is about: a server with its systems on one host, ready for machines.
 
+use std::ffi::OsString;
 use std::fs;
 use std::net::Ipv4Addr;
 use std::path::Path;
@@ -8,7 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-use crate::{Accelerator, BtServer, Host, Machine, Machines, Room, Spec, Stop};
+use crate::{Accelerator, BtServer, Call, Host, Machine, Machines, Room, Spec, Stop};
 
 /// Long enough to hash, to listen for other servers, and for a computer that compiles meanwhile.
 const READY: Duration = Duration::from_secs(90);
@@ -20,12 +21,27 @@ pub struct Plan<'a> {
     pub program: &'a Path,
     /// The settings, as `Boottorrent.yaml` has them.
     pub settings: &'a str,
+    /// How it is started with them.
+    pub start: Start,
     /// Further options of bt-server.
     pub options: &'a [&'a str],
     /// What the server's network card sends at most, in Mbit/s.
     pub server_rate: Option<u32>,
     /// Where `server.log` and the machines' `serial-NAME.log` go; must exist.
     pub logs: &'a Path,
+}
+
+/// How a bt-server finds its systems and settings.
+#[derive(Clone, Copy, Debug)]
+pub enum Start {
+    /// Interface and folder are named on the command line.
+    Flags,
+    /// As the project of 2018 was started: `bt-server start` in the folder that holds
+    /// `Boottorrent.yaml` and `oss`, and nothing else.
+    Environment {
+        /// The HTTP port that its settings name.
+        port: u16,
+    },
 }
 
 /// A room with a serving bt-server in it. Dropping it ends the server, then everything else.
@@ -61,7 +77,23 @@ impl Classroom {
             host.limit_sending(rate)?;
         }
         let log = plan.logs.join("server.log");
-        let mut server = BtServer::start(&room, &host, plan.program, &oss, plan.options, &log)?;
+        let mut server = match plan.start {
+            Start::Flags => BtServer::start(&room, &host, plan.program, &oss, plan.options, &log)?,
+            Start::Environment { port } => {
+                let home = BtServer::alone(&room, plan.program)?;
+                let mut arguments: Vec<OsString> = vec!["start".into(), "--state".into()];
+                arguments.push(home.join("state").into());
+                arguments.extend(plan.options.iter().map(OsString::from));
+                let call = Call {
+                    program: &home.join("bt-server"),
+                    folder: room.scratch(),
+                    arguments,
+                    port,
+                    log: &log,
+                };
+                BtServer::call(&room, &host, &call)?
+            }
+        };
         server.wait_until_it_serves(&host, READY)?;
         Ok(Classroom { server, host, room })
     }

@@ -40,6 +40,8 @@ pub struct MachineView {
 pub struct TimedStep {
     /// Milliseconds since the server's journal began.
     pub at_ms: u64,
+    /// How often, one after the other.
+    pub times: u32,
     /// What happened.
     pub step: Step,
 }

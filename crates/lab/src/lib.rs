@@ -30,10 +30,10 @@ mod target_os;
 mod watcher;
 
 pub use accelerator::Accelerator;
-pub use bt_server::BtServer;
-pub use classroom::{Classroom, Plan};
+pub use bt_server::{BtServer, Call};
+pub use classroom::{Classroom, Plan, Start};
 pub use console::Console;
-pub use http::get;
+pub use http::{get, get_part};
 pub use journal::{MachineView, Machines, TimedStep};
 pub use machine::{Firmware, Machine, Nic, Spec};
 pub use namespace::{Namespace, need_root};

@@ -18,7 +18,7 @@ const DRIVERS: [&str; 3] = ["virtio_pci", "virtio_net", "e1000"];
 const INIT: &str = include_str!("target_os/init.sh");
 /// What udhcpc calls with its lease.
 const LEASE: &str = "#!/bin/sh\n[ \"$1\" = bound ] || exit 0\n\
-    ifconfig \"$interface\" \"$ip\" netmask \"$subnet\"\necho \"$ip\" >/run/address\n";
+    ifconfig \"$interface\" \"$ip\" netmask \"$subnet\"\necho \"$ip\" >>/run/addresses\n";
 
 /// An operating system of two files, as a folder below `oss` would hold it.
 #[derive(Clone, Debug)]
@@ -30,7 +30,8 @@ pub struct TargetOs {
 
 impl TargetOs {
     /// What its init prints on the serial console and on the screen, followed by its name, the
-    /// machine's hardware address, its address, the state of the padding and the command line.
+    /// machine's hardware address, its address (several if DHCP gave it another under another
+    /// client identifier), the state of the padding and the command line.
     pub const MARKER: &str = "bt-target: hello from";
     /// In the marker's line when every byte of the padding is right.
     pub const INTACT: &str = "payload intact";

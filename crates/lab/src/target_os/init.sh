@@ -13,16 +13,19 @@ for module in @MODULES@; do
     insmod "/modules/$module"
 done
 
-# The third DHCP client of this boot, after firmware and phase 1: the address must still be the same.
+# After firmware and phase 1 the next DHCP clients of this boot, under the names that DHCP clients give themselves: 01 and
+# the MAC, none at all, and a DUID (RFC 4361). Every address that any of them got is told.
 for path in /sys/class/net/*; do
     card=${path##*/}
     [ -e "$path/device" ] || continue
     mac=$(cat "$path/address")
     ifconfig "$card" up
-    udhcpc -i "$card" -n -t 30 -T 2 -s /lease >/dev/null 2>&1
+    for name in "" "-C" "-C -x 0x3d:ff00c0ffee00010001$(echo "$mac" | tr -d :)"; do
+        udhcpc -i "$card" $name -n -q -t 30 -T 2 -s /lease >/dev/null 2>&1 || echo none >>/run/addresses
+    done
     break
 done
-address=$(cat /run/address 2>/dev/null || echo none)
+address=$(sort -u /run/addresses | xargs)
 payload=BROKEN
 sha256sum -cs /payload.sha256 && payload=intact
 

@@ -1,0 +1,10 @@
+//! The whole chain with the finished bt-server: real firmware, real kernels, real packets.
+//!
+//! The virtual machines take most of the time of all tests: each boot proves as much as it can.
+
+mod foreign;
+mod installer;
+mod original;
+mod room;
+mod server;
+mod two;

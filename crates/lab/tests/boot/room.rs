@@ -1,0 +1,58 @@
+//! What the boot tests share: the finished program, a room with it, and the wait for a machine.
+
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use lab::{Classroom, Machine, Plan, Start, Stop, until};
+
+pub(crate) const SERVER: Ipv4Addr = Classroom::SERVER;
+/// Another host of the room.
+pub(crate) const FOREIGN: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 2);
+/// A machine under emulation, on a computer that may be busy with something else.
+pub(crate) const BOOT: Duration = Duration::from_secs(240);
+/// From a decision of a program to its effect.
+pub(crate) const SOON: Duration = Duration::from_secs(60);
+pub(crate) const MIB: usize = 1 << 20;
+
+/// Cargo's target folder: the one that holds its folder for tests.
+pub(crate) fn target() -> &'static Path {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap()
+}
+
+pub(crate) fn bt_server() -> PathBuf {
+    target().join("dist/bt-server")
+}
+
+pub(crate) fn open(
+    settings: &str,
+    logs: &Path,
+    furnish: impl FnOnce(&Path) -> anyhow::Result<()>,
+) -> Classroom {
+    let plan = Plan {
+        program: &bt_server(),
+        settings,
+        start: Start::Flags,
+        options: &[],
+        server_rate: Some(200),
+        logs,
+    };
+    Classroom::open(&plan, furnish, &Stop::never()).unwrap()
+}
+
+/// Waits until the server says that `machine` is at `stage`.
+pub(crate) fn wait_for_stage(class: &Classroom, machine: &mut Machine, stage: &str) {
+    let spec = machine.spec().clone();
+    let what = format!("{} at stage {stage}", spec.name);
+    let reached = until(&what, BOOT, &Stop::never(), || {
+        let all = class.machines()?;
+        let Some(one) = all.machine(&spec.mac) else {
+            return Ok(None);
+        };
+        anyhow::ensure!(one.stage != "failed", "{}: {}", spec.name, one.state);
+        Ok((one.stage == stage).then_some(()))
+    });
+    if let Err(error) = reached {
+        panic!("{error:#}\n{}", machine.evidence());
+    }
+}

@@ -1,0 +1,80 @@
+//! Two machines, from power-on into their system: the main promise.
+
+use std::time::Duration;
+
+use lab::{Nic, Spec, Stop, TargetOs, until};
+
+use crate::room::{BOOT, MIB, SERVER, SOON, open, target, wait_for_stage};
+
+/// What the server promises for its end.
+const STOPPED: Duration = Duration::from_secs(2);
+
+#[test]
+#[ignore = "needs root, QEMU and target/dist/bt-server; cargo xtask test runs it"]
+fn boot_two_machines() {
+    let logs = tempfile::tempdir().unwrap();
+    // The menu waits for a person, so that the test decides who starts when; a machine that has
+    // everything stays for the other one.
+    let settings = "boottorrent:\n  version: 0\n  timeout: -1\n  seed_time: 20\n";
+    let system = TargetOs::build(&target().join("phase1"), "small", 12 * MIB).unwrap();
+    let mut class = open(settings, logs.path(), |oss| system.write_to(oss));
+    for ids in class.server().user_ids().unwrap() {
+        assert!(!ids.contains(&0), "a thread of the server is root: {ids:?}");
+    }
+
+    let mut first = class.machine(&Spec::new("first", Nic::E1000, 1)).unwrap();
+    let mut second = class.machine(&Spec::new("second", Nic::Virtio, 2)).unwrap();
+    wait_for_stage(&class, &mut first, "menu");
+    wait_for_stage(&class, &mut second, "menu");
+    // One is chosen at its keyboard, the other over the serial line.
+    first.press(&["ret"]).unwrap();
+    until("a byte at the first", SOON, &Stop::never(), || {
+        let all = class.machines()?;
+        let one = all.machine(&first.spec().mac);
+        Ok(one.filter(|one| one.bytes_from(SERVER) > 0).map(drop))
+    })
+    .unwrap();
+    second.console().type_text("\r").unwrap();
+
+    let addresses = [&first, &second].map(|machine| {
+        machine.console().wait_for(TargetOs::MARKER, BOOT).unwrap();
+        machine.console().wait_for("kernel cmdline", SOON).unwrap();
+        let line = machine.console().line_with(TargetOs::MARKER).unwrap();
+        let all = class.machines().unwrap();
+        let told = all.machine(&machine.spec().mac).unwrap();
+        let address = told.address.expect("the journal knows its address");
+        assert!(line.contains(&machine.spec().mac), "{line}");
+        assert!(
+            line.contains(&format!("address {address},")),
+            "its address changed: {line}"
+        );
+        assert!(line.contains(TargetOs::INTACT), "{line}");
+        address
+    });
+    let all = class.machines().unwrap();
+    let second_got = all.machine(&second.spec().mac).unwrap();
+    assert!(
+        second_got.bytes_from(SERVER) > 0,
+        "{:?}",
+        second_got.sources
+    );
+    assert!(
+        second_got.bytes_from(addresses[0]) > 0,
+        "{:?}",
+        second_got.sources
+    );
+
+    let (status, took) = class.server().interrupt().unwrap();
+    let said = class.server().said();
+    assert_eq!(status.code(), Some(0), "{said}");
+    assert!(took < STOPPED, "its end took {took:?}\n{said}");
+    for machine in [&first, &second] {
+        let mut rows = said
+            .lines()
+            .filter(|line| line.contains(&machine.spec().mac));
+        assert!(
+            rows.next_back().is_some_and(|row| row.contains('│')),
+            "no row in the table\n{said}"
+        );
+    }
+}
