@@ -17,6 +17,7 @@
 
 mod accelerator;
 mod bt_server;
+pub mod built;
 mod classroom;
 mod console;
 mod http;

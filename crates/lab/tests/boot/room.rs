@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use lab::{Classroom, Machine, Plan, Start, Stop, until};
+use lab::{Classroom, Machine, Plan, Start, Stop, built, until};
 
 pub(crate) const SERVER: Ipv4Addr = Classroom::SERVER;
 /// Another host of the room.
@@ -21,7 +21,7 @@ pub(crate) fn target() -> &'static Path {
 }
 
 pub(crate) fn bt_server() -> PathBuf {
-    target().join("dist/bt-server")
+    built::bt_server(target()).unwrap()
 }
 
 pub(crate) fn open(
