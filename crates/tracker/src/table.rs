@@ -1,19 +1,15 @@
-//! The table of who shares what.
+//! All torrents, and what was asked of the tracker.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::time::Duration;
 
 use metainfo::InfoHash;
 use metainfo::bencode::Encoded;
 use rand::Rng;
-use rand::seq::SliceRandom;
 
-use crate::{Announce, Answer, Event, Peer, PeerId, Refusal};
-
-/// Ports one address may announce for a torrent. A machine needs one; a stranger who invents more
-/// replaces its own entries, not those of others.
-const PORTS_PER_ADDRESS: usize = 4;
+use crate::swarm::{Standing, Swarm};
+use crate::{Announce, Answer, Event, Refusal, Scrape};
 
 /// How the tracker behaves.
 #[derive(Clone, Copy, Debug)]
@@ -28,6 +24,8 @@ pub struct Settings {
     pub expiry: Duration,
     /// Peers remembered for one torrent; above that the one silent for longest makes room.
     pub peers_per_torrent: usize,
+    /// What tells this run of the tracker from others on its statistics page. The caller draws it.
+    pub id: u32,
 }
 
 impl Default for Settings {
@@ -37,6 +35,7 @@ impl Default for Settings {
             min_interval: Duration::from_secs(5),
             expiry: Duration::from_secs(6 * 60),
             peers_per_torrent: 2000,
+            id: 0,
         }
     }
 }
@@ -52,37 +51,23 @@ pub struct Counts {
     pub downloaded: u64,
 }
 
+/// What was asked of the tracker since it began. Every counter stops at its largest value.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Totals {
+    /// Announces that were answered, goodbyes among them.
+    pub announces: u64,
+    /// Scrapes that were answered.
+    pub scrapes: u64,
+    /// Announces and scrapes that were refused, by reason.
+    pub refused: BTreeMap<Refusal, u64>,
+}
+
 /// All torrents served and the peers that announced them.
 #[derive(Debug)]
 pub struct Tracker {
-    settings: Settings,
-    torrents: BTreeMap<InfoHash, Swarm>,
-}
-
-#[derive(Debug, Default)]
-struct Swarm {
-    peers: HashMap<SocketAddrV4, Known>,
-    /// Seeds that need not announce: the server's own.
-    permanent: Vec<SocketAddrV4>,
-    downloaded: u64,
-}
-
-/// A peer as the table knows it, for those who watch.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Standing {
-    /// Where it listens.
-    pub address: SocketAddrV4,
-    /// Whether it has everything.
-    pub complete: bool,
-    /// When it last announced; `None` for a permanent seed.
-    pub heard: Option<Duration>,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Known {
-    id: PeerId,
-    complete: bool,
-    heard: Duration,
+    pub(crate) settings: Settings,
+    pub(crate) torrents: BTreeMap<InfoHash, Swarm>,
+    totals: Totals,
 }
 
 impl Tracker {
@@ -92,6 +77,7 @@ impl Tracker {
         Self {
             settings,
             torrents: BTreeMap::new(),
+            totals: Totals::default(),
         }
     }
 
@@ -103,9 +89,7 @@ impl Tracker {
     /// Names a seed that is always there and never announces. Serves the torrent too.
     pub fn add_permanent(&mut self, torrent: InfoHash, seed: SocketAddrV4) {
         let swarm = self.torrents.entry(torrent).or_default();
-        if !swarm.permanent.contains(&seed) {
-            swarm.permanent.push(seed);
-        }
+        swarm.add_permanent(seed);
     }
 
     /// Takes an announce in and chooses peers for it: the permanent seeds and a random choice of the
@@ -124,6 +108,7 @@ impl Tracker {
             min_interval,
             expiry,
             peers_per_torrent,
+            id: _,
         } = self.settings;
         let swarm = self
             .torrents
@@ -137,6 +122,7 @@ impl Tracker {
             swarm.note(asker, now, peers_per_torrent);
             swarm.choose(asker, rng)
         };
+        self.totals.announces = self.totals.announces.saturating_add(1);
         Ok(Answer {
             interval,
             min_interval,
@@ -147,13 +133,14 @@ impl Tracker {
         })
     }
 
-    /// The body of a scrape's answer (BEP 48); no torrent named means all.
-    pub fn scrape(&mut self, torrents: &[InfoHash], now: Duration) -> Vec<u8> {
+    /// The body of a scrape's answer (BEP 48).
+    pub fn scrape(&mut self, asked: &Scrape, now: Duration) -> Vec<u8> {
         self.expire(now);
+        self.totals.scrapes = self.totals.scrapes.saturating_add(1);
         let named = self
             .torrents
             .iter()
-            .filter(|(hash, _)| torrents.is_empty() || torrents.contains(hash));
+            .filter(|(hash, _)| asked.asks_for(hash));
         let files = named.map(|(hash, swarm)| {
             let counts = swarm.counts();
             let file = Encoded::dict([
@@ -164,6 +151,18 @@ impl Tracker {
             (hash.0, file)
         });
         Encoded::dict([("files", Encoded::dict(files.collect::<Vec<_>>()))]).into_bytes()
+    }
+
+    /// Counts a request that was refused, here or before it got here.
+    pub fn refused(&mut self, refusal: Refusal) {
+        let count = self.totals.refused.entry(refusal).or_default();
+        *count = count.saturating_add(1);
+    }
+
+    /// What was asked so far.
+    #[must_use]
+    pub fn totals(&self) -> &Totals {
+        &self.totals
     }
 
     /// Forgets every peer that has been silent for too long.
@@ -189,117 +188,14 @@ impl Tracker {
         all.sort_unstable_by_key(|peer| peer.address);
         all
     }
-}
 
-impl Swarm {
-    fn forget_silent(&mut self, now: Duration, expiry: Duration) {
-        self.peers
-            .retain(|_, peer| now.saturating_sub(peer.heard) < expiry);
-    }
-
-    /// Removes the asker, if it is who it was: a port may be another program's by now.
-    fn leave(&mut self, asker: &Announce) {
-        if self
-            .peers
-            .get(&asker.address)
-            .is_some_and(|peer| peer.id == asker.peer_id)
-        {
-            self.peers.remove(&asker.address);
-        }
-    }
-
-    fn note(&mut self, asker: &Announce, now: Duration, most: usize) {
-        let before = self.peers.get(&asker.address);
-        let had_it = before.is_some_and(|peer| peer.id == asker.peer_id && peer.complete);
-        if before.is_none() {
-            self.make_room(*asker.address.ip(), most);
-        }
-        // An answer that got lost makes the client say it again.
-        if asker.event == Event::Completed && !had_it {
-            self.downloaded = self.downloaded.saturating_add(1);
-        }
-        let known = Known {
-            id: asker.peer_id,
-            complete: asker.left == 0,
-            heard: now,
-        };
-        self.peers.insert(asker.address, known);
-    }
-
-    /// Before a newcomer: the longest silent of its own address goes if that has its share already,
-    /// else the longest silent of all if the table is full.
-    fn make_room(&mut self, newcomer: Ipv4Addr, most: usize) {
-        let own = self
-            .peers
-            .keys()
-            .filter(|address| *address.ip() == newcomer)
-            .count();
-        let silent = |of_own: bool| {
-            let among = self
-                .peers
-                .iter()
-                .filter(|(address, _)| !of_own || *address.ip() == newcomer);
-            among
-                .min_by_key(|(address, peer)| (peer.heard, **address))
-                .map(|(address, _)| *address)
-        };
-        let goes = match own >= PORTS_PER_ADDRESS {
-            true => silent(true),
-            false if self.peers.len() >= most => silent(false),
-            false => None,
-        };
-        if let Some(address) = goes {
-            self.peers.remove(&address);
-        }
-    }
-
-    fn choose(&self, asker: &Announce, rng: &mut impl Rng) -> Vec<Peer> {
-        let seeds_too = asker.left > 0;
-        let others = self.peers.iter().filter(|(address, peer)| {
-            **address != asker.address && peer.id != asker.peer_id && (seeds_too || !peer.complete)
-        });
-        let mut others: Vec<Peer> = others
-            .map(|(address, peer)| Peer {
-                address: *address,
-                id: Some(peer.id),
-            })
-            .collect();
-        // A hash table's order is arbitrary but not random: sorted, the choice is the caller's alone.
-        others.sort_unstable_by_key(|peer| peer.address);
-        let permanent = self
-            .permanent
-            .iter()
-            .filter(|address| seeds_too && **address != asker.address)
-            .map(|address| Peer {
-                address: *address,
-                id: None,
-            });
-        let mut chosen: Vec<Peer> = permanent.take(asker.numwant).collect();
-        let (random, _) = others.partial_shuffle(rng, asker.numwant - chosen.len());
-        chosen.extend_from_slice(random);
-        chosen
-    }
-
-    fn standings(&self) -> Vec<Standing> {
-        let permanent = self.permanent.iter().map(|address| Standing {
-            address: *address,
-            complete: true,
-            heard: None,
-        });
-        let announced = self.peers.iter().map(|(address, peer)| Standing {
-            address: *address,
-            complete: peer.complete,
-            heard: Some(peer.heard),
-        });
-        permanent.chain(announced).collect()
-    }
-
-    fn counts(&self) -> Counts {
-        let complete = self.peers.values().filter(|peer| peer.complete).count();
-        Counts {
-            complete: (complete + self.permanent.len()) as u64,
-            incomplete: (self.peers.len() - complete) as u64,
-            downloaded: self.downloaded,
-        }
+    /// The addresses of those who are still fetching one torrent, each once and in order: those who
+    /// said within the last `within` that they lack something and want it. A machine that was switched
+    /// off stays in the table for much longer, so who waits for others asks for less.
+    #[must_use]
+    pub fn fetching(&self, torrent: InfoHash, now: Duration, within: Duration) -> Vec<Ipv4Addr> {
+        self.torrents
+            .get(&torrent)
+            .map_or_else(Vec::new, |swarm| swarm.fetching(now, within))
     }
 }

@@ -9,7 +9,7 @@ use metainfo::bencode;
 use proptest::prelude::*;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
-use tracker::{Announce, Answer, Event, PeerId, Refusal, Settings, Tracker, parse_scrape};
+use tracker::{Announce, Answer, Event, PeerId, Refusal, Scrape, Settings, Tracker};
 
 const HASH: InfoHash = InfoHash([7; 20]);
 const SEED: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::new(10, 77, 0, 1), 6881);
@@ -109,6 +109,98 @@ fn a_completion_said_twice_counts_once() {
         at(&mut tracker, 6, &done).counts.downloaded,
         2,
         "fetched again"
+    );
+}
+
+/// Counting those would let a machine that repeats itself count for a whole room.
+#[test]
+fn who_still_lacks_something_has_not_completed() {
+    let mut tracker = room();
+    for second in 0..5 {
+        let odd = Announce {
+            event: Event::Completed,
+            ..machine(2)
+        };
+        let counts = at(&mut tracker, second, &odd).counts;
+        assert_eq!((counts.incomplete, counts.downloaded), (1, 0));
+    }
+}
+
+/// Who is waited for, as (second, what it says, whether it is fetching at second 30).
+#[test]
+fn only_who_fetches_now_is_waited_for() {
+    let within = Duration::from_secs(30);
+    let table = [
+        ("a moment ago", 30, machine(2), true),
+        ("just so", 0, machine(2), true),
+        (
+            "everything",
+            29,
+            Announce {
+                left: 0,
+                ..machine(2)
+            },
+            false,
+        ),
+        (
+            "goodbye",
+            29,
+            Announce {
+                event: Event::Stopped,
+                ..machine(2)
+            },
+            false,
+        ),
+        (
+            "wants no more",
+            29,
+            Announce {
+                event: Event::Paused,
+                ..machine(2)
+            },
+            false,
+        ),
+    ];
+    for (name, second, says, fetching) in table {
+        let mut tracker = room();
+        at(&mut tracker, second, &says);
+        let expected: Vec<Ipv4Addr> = fetching.then_some(*says.address.ip()).into_iter().collect();
+        assert_eq!(
+            tracker.fetching(HASH, Duration::from_secs(30), within),
+            expected,
+            "{name}"
+        );
+    }
+    // A machine that was switched off is in the table for minutes, but not waited for.
+    let mut tracker = room();
+    at(&mut tracker, 0, &machine(2));
+    assert!(
+        tracker
+            .fetching(HASH, Duration::from_millis(30_001), within)
+            .is_empty()
+    );
+    assert_eq!(
+        tracker.counts(HASH).map(|counts| counts.incomplete),
+        Some(1)
+    );
+    assert!(
+        tracker
+            .fetching(InfoHash([8; 20]), Duration::ZERO, within)
+            .is_empty()
+    );
+}
+
+#[test]
+fn one_machine_with_several_clients_is_waited_for_once() {
+    let mut tracker = room();
+    for (n, port) in [(9, 1), (2, 1), (9, 2)] {
+        let mut says = machine(n);
+        says.address.set_port(port);
+        at(&mut tracker, 0, &says);
+    }
+    assert_eq!(
+        tracker.fetching(HASH, Duration::ZERO, Duration::from_secs(30)),
+        [2, 9].map(|n| *machine(n).address.ip())
     );
 }
 
@@ -260,13 +352,13 @@ fn answers_to_the_byte() {
          d2:ip9:10.77.0.14:porti6881ee\
          d2:ip9:10.77.0.27:peer id20:-BT0001-0000000000\0\u{2}4:porti6881eeee"
     );
-    let all = tracker.scrape(&[], Duration::ZERO);
+    let all = tracker.scrape(&Scrape::All, Duration::ZERO);
     let mut expected = b"d5:filesd20:".to_vec();
     expected.extend([7; 20]);
     expected.extend(b"d8:completei1e10:downloadedi0e10:incompletei2eeee");
     assert_eq!(all, expected);
     assert_eq!(
-        tracker.scrape(&[InfoHash([8; 20])], Duration::ZERO),
+        tracker.scrape(&Scrape::Named(vec![InfoHash([8; 20])]), Duration::ZERO),
         b"d5:filesdee"
     );
 }
@@ -276,7 +368,8 @@ proptest! {
     fn any_query_is_read_without_panic(query in "\\PC{0,300}", junk in "[%a-f0-9&=]{0,300}") {
         let _ = Announce::parse(&query, Ipv4Addr::LOCALHOST);
         let _ = Announce::parse(&junk, Ipv4Addr::LOCALHOST);
-        let _ = parse_scrape(&junk);
+        let _ = Scrape::parse(&junk);
+        let _ = tracker::Mode::parse(&query);
     }
 
     #[test]
@@ -286,7 +379,7 @@ proptest! {
         let announce = Announce::parse(&query, Ipv4Addr::LOCALHOST).unwrap();
         prop_assert_eq!(announce.info_hash, InfoHash(hash));
         prop_assert_eq!(announce.peer_id, PeerId(id));
-        prop_assert_eq!(parse_scrape(&query), vec![InfoHash(hash)]);
+        prop_assert_eq!(Scrape::parse(&query), Ok(Scrape::Named(vec![InfoHash(hash)])));
     }
 
     #[test]
