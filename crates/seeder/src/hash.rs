@@ -36,11 +36,24 @@ pub fn hash_folder(
     threads: usize,
     progress: &(dyn Fn(u64) + Sync),
 ) -> Result<Torrent, Error> {
-    let mut info = empty_info(name, files)?;
+    let info = empty_info(name, files)?;
     let payload = Payload::look(root, &info.files)?;
-    info.pieces = hash_pieces(&info, &payload, threads, progress)?;
+    hash_payload(info, &payload, threads, progress).map(Torrent::new)
+}
+
+/// Puts the hashes into `info`, and makes sure that all are of the files that were looked at.
+///
+/// # Errors
+/// As [`hash_folder`]'s.
+pub(crate) fn hash_payload(
+    mut info: Info,
+    payload: &Payload,
+    threads: usize,
+    progress: &(dyn Fn(u64) + Sync),
+) -> Result<Info, Error> {
+    info.pieces = hash_pieces(&info, payload, threads, progress)?;
     payload.check()?;
-    Ok(Torrent::new(info))
+    Ok(info)
 }
 
 /// Whether the content still is the torrent's, by up to [`SAMPLES`] pieces from all over it: enough to
@@ -63,7 +76,10 @@ pub(crate) fn sample(info: &Info, payload: &Payload) -> Result<bool, Error> {
 }
 
 /// The info dictionary without its hashes.
-fn empty_info(name: &str, files: &[FileEntry]) -> Result<Info, Error> {
+///
+/// # Errors
+/// A path no torrent may have.
+pub(crate) fn empty_info(name: &str, files: &[FileEntry]) -> Result<Info, Error> {
     metainfo::check_path(&[name])?;
     metainfo::check_files(files)?;
     let mut names = files.iter().flat_map(|file| &file.path);

@@ -1,7 +1,8 @@
 //! The server's seed: folders hashed into torrents, and their bytes sent to whoever asks.
 //!
 //! [`hash_folder`] reads a system's payload with all cores and makes the torrent that every server
-//! makes of the same bytes. [`Seeder`] sends those bytes to peers. It is the one place that knows
+//! makes of the same bytes. [`Cache`] remembers that, and believes it only while every file has the
+//! [`Fingerprint`] it had. [`Seeder`] sends those bytes to peers. It is the one place that knows
 //! librqbit, and hands it a storage of ours that can only read.
 //!
 //! This crate never writes below a payload folder, never dials a peer or a tracker, and never serves
@@ -11,13 +12,17 @@
 //! stranger who asks and never reads costs memory until it is cut off for not reading.
 #![forbid(unsafe_code)]
 
+mod cache;
 mod engine;
 mod error;
+mod fingerprint;
 mod hash;
 mod payload;
 mod seeder;
 mod storage;
 
+pub use cache::{Cache, Hashed};
 pub use error::Error;
+pub use fingerprint::Fingerprint;
 pub use hash::hash_folder;
 pub use seeder::{Peer, Seeder, Settings, Stats};

@@ -1,33 +1,15 @@
-//! The files of one torrent as they lie on the disk: opened for reading only, and known by size, time
-//! and inode, so that a change is noticed before its bytes are sent.
+//! The files of one torrent as they lie on the disk: opened for reading only, and known by their
+//! fingerprints, so that a change is noticed before its bytes are sent.
 
 use std::fs::{File, Metadata};
 use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use metainfo::FileEntry;
 
-use crate::Error;
-
-/// What a file looked like when it was hashed or added.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Fingerprint {
-    size: u64,
-    /// Seconds and nanoseconds.
-    modified: (i64, i64),
-    inode: u64,
-}
-
-impl Fingerprint {
-    fn of(metadata: &Metadata) -> Self {
-        Self {
-            size: metadata.size(),
-            modified: (metadata.mtime(), metadata.mtime_nsec()),
-            inode: metadata.ino(),
-        }
-    }
-}
+use crate::{Error, Fingerprint};
 
 #[derive(Debug)]
 struct Known {
@@ -50,8 +32,7 @@ impl Payload {
         let files = entries
             .iter()
             .map(|entry| {
-                let mut path = root.to_owned();
-                path.extend(&entry.path);
+                let path = below(root, entry);
                 let metadata = metadata(&path)?;
                 if metadata.size() != entry.length {
                     return Err(resized(&path, entry.length, metadata.size()));
@@ -61,6 +42,28 @@ impl Payload {
             })
             .collect::<Result<_, _>>()?;
         Ok(Self { files })
+    }
+
+    /// The files below `root`, as they were when `fingerprints` were taken of them. Looks at none.
+    pub(crate) fn known(root: &Path, entries: &[FileEntry], fingerprints: &[Fingerprint]) -> Self {
+        let known = |(entry, fingerprint): (_, &Fingerprint)| Known {
+            path: below(root, entry),
+            fingerprint: *fingerprint,
+        };
+        Self {
+            files: entries.iter().zip(fingerprints).map(known).collect(),
+        }
+    }
+
+    /// What every file was, in the torrent's order.
+    pub(crate) fn fingerprints(&self) -> impl Iterator<Item = Fingerprint> {
+        self.files.iter().map(|known| known.fingerprint)
+    }
+
+    /// How long from `now` on until no file can be written to unnoticed.
+    pub(crate) fn settles_in(&self, now: SystemTime) -> Duration {
+        let times = self.fingerprints().map(|file| file.settles_in(now));
+        times.max().unwrap_or_default()
     }
 
     /// Whether every file still is what it was. Reads no content.
@@ -78,7 +81,7 @@ impl Payload {
     /// # Errors
     /// It cannot be opened, or it is not the file that was looked at.
     pub(crate) fn open(&self, index: usize) -> Result<File, Error> {
-        let known = self.known(index)?;
+        let known = self.file(index)?;
         let file = File::open(&known.path).map_err(|e| read_error(&known.path, e))?;
         known.check(&file.metadata().map_err(|e| read_error(&known.path, e))?)?;
         Ok(file)
@@ -96,7 +99,7 @@ impl Payload {
         buf: &mut [u8],
         offset: u64,
     ) -> Result<(), Error> {
-        let known = self.known(index)?;
+        let known = self.file(index)?;
         let read = file.read_exact_at(buf, offset);
         // Checked after the read: a write that came before or during it has set a new time by now. And
         // before its result is looked at: a shortened file should be called so, not "end of file".
@@ -104,7 +107,7 @@ impl Payload {
         read.map_err(|e| read_error(&known.path, e))
     }
 
-    fn known(&self, index: usize) -> Result<&Known, Error> {
+    fn file(&self, index: usize) -> Result<&Known, Error> {
         self.files
             .get(index)
             .ok_or_else(|| Error::Engine(format!("there is no file {index}")))
@@ -120,16 +123,24 @@ impl Known {
         if before.size != now.size {
             return Err(resized(&self.path, before.size, now.size));
         }
-        let what = if before.inode == now.inode {
+        let what = if (before.inode, before.device) != (now.inode, now.device) {
+            "it was replaced"
+        } else if before.modified != now.modified {
             "it was written to"
         } else {
-            "it was replaced"
+            "it was written to, or its owner, rights or links were changed"
         };
         Err(Error::Changed {
             file: self.path.clone(),
             what: what.to_owned(),
         })
     }
+}
+
+fn below(root: &Path, entry: &FileEntry) -> PathBuf {
+    let mut path = root.to_owned();
+    path.extend(&entry.path);
+    path
 }
 
 fn metadata(path: &Path) -> Result<Metadata, Error> {

@@ -7,15 +7,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use librqbit::ManagedTorrent;
-use metainfo::{InfoHash, Torrent};
+use metainfo::{Info, InfoHash, Torrent};
 use tokio::sync::mpsc;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use crate::Error;
 use crate::engine::Engine;
 use crate::hash;
 use crate::payload::Payload;
 use crate::storage::Source;
+use crate::{Error, Hashed};
 
 /// How long [`Seeder::stop`] waits for connections to end.
 const LAST_BYTES: Duration = Duration::from_millis(800);
@@ -119,12 +119,38 @@ impl Seeder {
     /// A file is missing or of another size; the sampled content is not the torrent's; the torrent
     /// is seeded already.
     pub async fn add(&self, torrent: &Torrent, root: &Path) -> Result<(), Error> {
+        let look = || Payload::look(root, &torrent.info().files);
+        self.add_payload(torrent, look).await
+    }
+
+    /// Seeds what was hashed, as [`add`](Self::add) does; but the files must be the very ones that were
+    /// hashed, and since then nobody may have written to them.
+    ///
+    /// # Errors
+    /// A file is missing or changed; the sampled content is not the torrent's; the torrent is seeded
+    /// already.
+    pub async fn add_hashed(&self, hashed: &Hashed) -> Result<(), Error> {
+        let look = || {
+            let payload = Payload::known(&hashed.root, &hashed.torrent.info().files, &hashed.files);
+            payload.check().map(|()| payload)
+        };
+        self.add_payload(&hashed.torrent, look).await
+    }
+
+    async fn add_payload(
+        &self,
+        torrent: &Torrent,
+        look: impl FnOnce() -> Result<Payload, Error>,
+    ) -> Result<(), Error> {
         let _adding = self.shared.one_at_a_time.lock().await;
         let hash = torrent.info_hash();
         if self.shared.seeds().contains_key(&hash) {
             return Err(Error::Twice(hash));
         }
-        let payload = tokio::task::block_in_place(|| look(torrent, root))?;
+        let payload = tokio::task::block_in_place(|| {
+            let payload = look()?;
+            compare(torrent.info(), &payload).map(|()| payload)
+        })?;
         let source = Source::new(payload, self.alive.clone());
         let handle = match torrent.info().total_length() {
             0 => None,
@@ -144,7 +170,7 @@ impl Seeder {
         self.shared.seeds().get(hash).map(Seed::stats)
     }
 
-    /// Whether a torrent's files still are what they were when it was added, by size, time and inode.
+    /// Whether a torrent's files still are what they were when it was added, by their fingerprints.
     /// Blocks for a look at every file. A torrent that is not seeded has no files, so all is well.
     ///
     /// # Errors
@@ -229,11 +255,9 @@ impl Seed {
     }
 }
 
-fn look(torrent: &Torrent, root: &Path) -> Result<Payload, Error> {
-    let info = torrent.info();
-    let payload = Payload::look(root, &info.files)?;
-    if hash::sample(info, &payload)? {
-        Ok(payload)
+fn compare(info: &Info, payload: &Payload) -> Result<(), Error> {
+    if hash::sample(info, payload)? {
+        Ok(())
     } else {
         Err(Error::Content(info.name.clone()))
     }

@@ -9,8 +9,9 @@ use std::path::Path;
 
 use common::peer::Peer;
 use common::world::{World, many, run, several};
-use common::{bytes, folder, joined, torrent};
-use seeder::Error;
+use common::{bytes, entries, folder, joined, torrent};
+use metainfo::Torrent;
+use seeder::{Cache, Error, Hashed};
 
 #[test]
 fn what_is_not_the_torrents_content_is_not_added() {
@@ -41,6 +42,45 @@ fn what_is_not_the_torrents_content_is_not_added() {
         world.seeder.add(&torrent, root.path()).await.unwrap();
         let mut peer = Peer::connect(world.at, torrent.info_hash()).unwrap();
         assert!(peer.download(&torrent).unwrap() == joined(&torrent, &files));
+        world.seeder.stop().await;
+    });
+}
+
+/// Between hashing and seeding there are seconds in which people go on copying.
+#[test]
+fn what_was_hashed_is_added_only_as_it_was() {
+    run(async {
+        let files = several();
+        let world = World::new(&[("other", vec![1])]).await;
+        let (root, state) = (folder(&files), tempfile::tempdir().unwrap());
+        let (kernel, entries) = (root.path().join("kernel"), entries(&files));
+        let cache = Cache::in_state(state.path());
+        let hash = || cache.hash(root.path(), "system", &entries, 2, &|_| {});
+
+        let hashed = hash().unwrap();
+        let content = fs::read(&kernel).unwrap();
+        fs::write(&kernel, content).unwrap();
+        let written = world.seeder.add_hashed(&hashed).await;
+        assert!(matches!(written, Err(Error::Changed { file, .. }) if file == kernel));
+        assert_eq!(world.seeder.stats(&hashed.torrent.info_hash()), None);
+
+        let hashed = hash().unwrap();
+        world.seeder.add_hashed(&hashed).await.unwrap();
+        let twice = world.seeder.add_hashed(&hashed).await;
+        assert!(matches!(twice, Err(Error::Twice(_))), "{twice:?}");
+        let mut peer = Peer::connect(world.at, hashed.torrent.info_hash()).unwrap();
+        let fetched = peer.download(&hashed.torrent).unwrap();
+        assert!(fetched == joined(&hashed.torrent, &files));
+
+        // The same files under the name of other bytes.
+        let mut info = hashed.torrent.info().clone();
+        info.pieces[0][0] ^= 1;
+        let wrong = Hashed {
+            torrent: Torrent::new(info),
+            ..hashed
+        };
+        let refused = world.seeder.add_hashed(&wrong).await;
+        assert!(matches!(refused, Err(Error::Content(_))), "{refused:?}");
         world.seeder.stop().await;
     });
 }
