@@ -2,9 +2,9 @@
 //!
 //! An address follows the MAC, whatever client identifier firmware, loader, phase 1 and the target
 //! OS send, so a pool of N serves N machines. A machine finds its old address again: by memory,
-//! which outlives the lease until somebody else needs the address, and after a restart without
-//! memory by a hash of its MAC. Nothing in here looks at the wire, and what it keeps is bounded by
-//! the pool.
+//! which outlives the lease until somebody else needs the address, and without memory by a hash of
+//! its MAC. Every change of a lease is told as a [`Change`], and an earlier run's are taken back.
+//! Nothing in here looks at the wire, and what it keeps is bounded by the pool.
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
@@ -14,7 +14,7 @@ use report::Mac;
 
 use crate::pool::Pool;
 
-/// One machine's address, for those who keep leases across restarts.
+/// One machine's address.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Lease {
     /// The machine.
@@ -23,6 +23,22 @@ pub struct Lease {
     pub address: Ipv4Addr,
     /// When the lease ends, on the caller's clock. Past leases are remembered too.
     pub until: Duration,
+}
+
+/// What changed about an address, for those who keep leases across restarts. Offers are no leases:
+/// they change nothing.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Change {
+    /// The machine has this address and no other, and nobody else has it. `until` is past where the
+    /// machine gave it back.
+    Lease(Lease),
+    /// Somebody we know nothing of uses the address: whose it was, it is no longer.
+    Aside {
+        /// The address.
+        address: Ipv4Addr,
+        /// How long nobody gets it, on the caller's clock.
+        until: Duration,
+    },
 }
 
 /// How far a machine has come with its address.
@@ -59,6 +75,8 @@ pub struct Leases {
     bindings: BTreeMap<Ipv4Addr, Binding>,
     by_mac: BTreeMap<Mac, Ipv4Addr>,
     aside: BTreeMap<Ipv4Addr, Duration>,
+    /// What changed since [`Leases::begin`].
+    changes: Vec<Change>,
 }
 
 impl Leases {
@@ -70,6 +88,7 @@ impl Leases {
             bindings: BTreeMap::new(),
             by_mac: BTreeMap::new(),
             aside: BTreeMap::new(),
+            changes: Vec::new(),
         }
     }
 
@@ -92,14 +111,31 @@ impl Leases {
         })
     }
 
-    /// Puts a remembered lease back. One that no longer fits the pool, or whose address has become
-    /// somebody else's, is left out.
-    pub fn restore(&mut self, lease: Lease) -> bool {
-        let fits = self.pool.contains(lease.address) && !self.bindings.contains_key(&lease.address);
-        if fits {
-            self.bind(lease.mac, lease.address, Stage::Leased, lease.until);
+    /// Takes back what an earlier run told. What no longer fits the pool, or is of an address that
+    /// has become somebody else's, is left out.
+    pub fn restore(&mut self, change: Change) -> bool {
+        let (Change::Lease(Lease { address, .. }) | Change::Aside { address, .. }) = change;
+        let fits = self.pool.contains(address) && !self.bindings.contains_key(&address);
+        match change {
+            Change::Lease(lease) if fits => {
+                self.bind(lease.mac, address, Stage::Leased, lease.until);
+            }
+            Change::Aside { until, .. } if fits => {
+                self.aside.insert(address, until);
+            }
+            _ => {}
         }
         fits
+    }
+
+    /// Begins a decision: what the one before changed is forgotten.
+    pub(crate) fn begin(&mut self) {
+        self.changes.clear();
+    }
+
+    /// What the last decision changed, in order.
+    pub(crate) fn changes(&self) -> &[Change] {
+        &self.changes
     }
 
     /// The address for `mac`: its own, the one it `wanted`, the one its MAC hashes to, and when
@@ -175,6 +211,14 @@ impl Leases {
         if stage == Stage::Leased || kept.is_none() {
             self.bind(mac, address, stage, until);
         }
+        if stage == Stage::Leased {
+            let lease = Lease {
+                mac,
+                address,
+                until,
+            };
+            self.changes.push(Change::Lease(lease));
+        }
     }
 
     /// The machine gave its address back, or took another server's: free, but remembered.
@@ -183,8 +227,15 @@ impl Leases {
             return;
         };
         match self.bindings.get_mut(&address) {
+            Some(binding) if binding.stage == Stage::Leased && binding.until <= now => {}
             Some(binding) if binding.stage == Stage::Leased => {
-                binding.until = binding.until.min(now);
+                binding.until = now;
+                let lease = Lease {
+                    mac,
+                    address,
+                    until: now,
+                };
+                self.changes.push(Change::Lease(lease));
             }
             _ => self.unbind(address),
         }
@@ -195,6 +246,7 @@ impl Leases {
         if self.pool.contains(address) {
             self.unbind(address);
             self.aside.insert(address, until);
+            self.changes.push(Change::Aside { address, until });
         }
     }
 

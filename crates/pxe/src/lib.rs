@@ -7,7 +7,8 @@
 //! In reading order:
 //! 1. [`packet`] reads a stranger's bytes into a [`Request`], or says why not;
 //! 2. [`firmware`] names who sent it; [`plan`] is the one table of what each of them gets;
-//! 3. [`lease`] keeps which address of the [`pool`] belongs to which machine;
+//! 3. [`lease`] keeps which address of the [`pool`] belongs to which machine, and [`record`] how
+//!    that is written down for the next run;
 //! 4. [`responder`] puts the three together and writes the reply; [`action`] is what it says;
 //! 5. [`script`] is what the loaders read next;
 //! 6. [`probe`] is the other direction: asking whether somebody else answers on the wire.
@@ -21,6 +22,7 @@ pub mod packet;
 pub mod plan;
 pub mod pool;
 pub mod probe;
+pub mod record;
 mod refusals;
 mod reply;
 pub mod responder;
@@ -28,9 +30,10 @@ pub mod script;
 
 pub use action::{Action, Question, Reason, Settings};
 pub use firmware::{Client, Firmware};
-pub use lease::{Lease, Leases};
+pub use lease::{Change, Lease, Leases};
 pub use packet::{Kind, Request};
 pub use plan::Loader;
 pub use pool::{Pool, PoolError};
 pub use probe::Foreign;
+pub use record::{Moment, Record, Records};
 pub use responder::Responder;

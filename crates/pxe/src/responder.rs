@@ -11,7 +11,7 @@ use report::{Mac, Step};
 
 use crate::action::{Action, Question, Reason, Settings};
 use crate::firmware::{Client, Firmware};
-use crate::lease::{Exhausted, Lease, Leases, Stage};
+use crate::lease::{Change, Exhausted, Leases, Stage};
 use crate::packet::{Kind, Request};
 use crate::plan::{self, Boot};
 use crate::pool::{Pool, PoolError};
@@ -71,13 +71,21 @@ impl Responder {
         &self.leases
     }
 
-    /// Puts a remembered lease back; says whether it still fits.
-    pub fn restore(&mut self, lease: Lease) -> bool {
-        self.leases.restore(lease)
+    /// Takes back what an earlier run told with [`Responder::changes`]; says whether it still fits.
+    pub fn restore(&mut self, change: Change) -> bool {
+        self.leases.restore(change)
+    }
+
+    /// What the last decision changed about leases, in order. To be written down before the reply
+    /// leaves: the server commits a binding and then tells the client (RFC 2131, section 3.1, 4).
+    #[must_use]
+    pub fn changes(&self) -> &[Change] {
+        self.leases.changes()
     }
 
     /// Decides about a datagram that came to port 67.
     pub fn handle(&mut self, bytes: &[u8], now: Duration) -> Action {
+        self.leases.begin();
         let request = match Request::read(bytes) {
             Ok(request) => request,
             Err(unreadable) => {
@@ -105,6 +113,7 @@ impl Responder {
 
     /// Goes on with a machine once it is known whether somebody else uses the address.
     pub fn probed(&mut self, question: Question, in_use: bool, now: Duration) -> Action {
+        self.leases.begin();
         let Question {
             address, request, ..
         } = question;

@@ -3,9 +3,11 @@
 mod client;
 mod hostile;
 mod kinds;
+mod leases;
 mod pcap;
 mod pool;
 mod probe;
 mod recordings;
+mod records;
 mod scenes;
 mod show;

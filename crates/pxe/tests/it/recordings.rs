@@ -6,7 +6,7 @@ use std::net::Ipv4Addr;
 use std::path::Path;
 use std::{env, fs};
 
-use pxe::{Lease, Request};
+use pxe::{Change, Lease, Request};
 
 use crate::client::{SERVER, World, settings};
 use crate::{pcap, show};
@@ -73,9 +73,9 @@ fn play(recording: &[u8]) -> String {
 fn remember(world: &mut World, reply: &[u8]) {
     let address = Ipv4Addr::from(<[u8; 4]>::try_from(&reply[16..20]).unwrap());
     let mac = report::Mac(reply[28..34].try_into().unwrap());
-    world.responder.restore(Lease {
+    world.responder.restore(Change::Lease(Lease {
         mac,
         address,
         until: world.now,
-    });
+    }));
 }
