@@ -45,6 +45,7 @@ enum Event {
 #[derive(Clone, Debug)]
 pub struct Journal {
     events: mpsc::Sender<Event>,
+    epoch: Instant,
     /// Events that found the queue full.
     lost: Arc<AtomicU64>,
 }
@@ -68,8 +69,12 @@ pub fn journal() -> (Journal, Recorder, watch::Receiver<Arc<Snapshot>>) {
         epoch: Instant::now(),
         lost: Arc::default(),
     };
-    let lost = Arc::clone(&recorder.lost);
-    (Journal { events, lost }, recorder, snapshots)
+    let journal = Journal {
+        events,
+        epoch: recorder.epoch,
+        lost: Arc::clone(&recorder.lost),
+    };
+    (journal, recorder, snapshots)
 }
 
 impl Journal {
@@ -82,6 +87,12 @@ impl Journal {
     /// `door` and `reason` come from the code, never from the wire, so the counters are bounded.
     pub fn dropped(&self, door: &'static str, reason: &'static str) {
         self.tell(Event::Dropped(door, reason));
+    }
+
+    /// How long ago the journal began: the clock that a snapshot's times go by.
+    #[must_use]
+    pub fn elapsed(&self) -> Duration {
+        self.epoch.elapsed()
     }
 
     fn tell(&self, event: Event) {

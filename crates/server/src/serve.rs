@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
-use seeder::Seeder;
+use seeder::{Cache, Seeder};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -94,6 +94,10 @@ async fn open(
     };
     let (prepared, sockets) = tokio::try_join!(hashing, looking)?;
     let (seeder, tracker) = seed(&plan, &prepared).await?;
+    let torrents = prepared.torrents.iter().map(|(torrent, _)| torrent);
+    let systems = torrents
+        .map(|torrent| (torrent.info().name.clone(), torrent.info_hash()))
+        .collect();
 
     let mut shelf = plan.shelf.clone();
     shelf.put("torrents.gz", prepared.torrents_gz);
@@ -102,6 +106,7 @@ async fn open(
     let state = http::State {
         shelf: Arc::clone(&shelf),
         payload: Arc::new(prepared.payload),
+        systems: Arc::new(systems),
         tracker,
         journal: journal.clone(),
         machines,
@@ -125,6 +130,8 @@ async fn hash(plan: Arc<Plan>) -> anyhow::Result<Prepared> {
             &plan.systems,
             plan.manifest.clone(),
             plan.announce.as_deref(),
+            &Cache::in_state(&plan.state),
+            plan.rehash,
         )
     };
     tokio::task::spawn_blocking(work)
@@ -178,11 +185,17 @@ async fn seed(
     let mut tracker = plan
         .announce
         .is_some()
-        .then(|| Tracker::new(tracker::Settings::default()));
-    for (torrent, root) in &prepared.torrents {
+        .then(|| {
+            Tracker::new(tracker::Settings {
+                id: rand::random(),
+                ..tracker::Settings::default()
+            })
+        });
+    for hashed in &prepared.systems {
+        let torrent = &hashed.torrent;
         let name = &torrent.info().name;
         seeder
-            .add(torrent, root)
+            .add_hashed(hashed)
             .await
             .with_context(|| format!("cannot seed system {name}"))?;
         if let Some(tracker) = &mut tracker {

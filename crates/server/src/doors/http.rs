@@ -11,6 +11,8 @@ mod files;
 mod limit;
 mod payload;
 mod range;
+mod stats;
+mod waiting;
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
@@ -20,6 +22,7 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::extract::{ConnectInfo, DefaultBodyLimit};
 use axum::routing::{get, post};
+use metainfo::InfoHash;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracker::Tracker;
@@ -43,7 +46,9 @@ pub struct State {
     pub shelf: Arc<Shelf>,
     /// Payload by `NAME/path/in/folder`.
     pub payload: Arc<HashMap<String, PayloadFile>>,
-    /// Who shares what. A plain mutex is right: an announce is a few table look-ups and never waits
+    /// The torrent of every system, by the system's name.
+    pub systems: Arc<HashMap<String, InfoHash>>,
+    /// Who shares what; none where the configuration switched the tracker off. A plain mutex is right: an announce is a few table look-ups and never waits
     /// while holding it.
     pub tracker: Option<Arc<Mutex<Tracker>>>,
     /// Where steps go.
@@ -107,8 +112,10 @@ fn router(state: State) -> Router {
         .route("/oss/{*path}", get(files::payload))
         .route("/announce", get(announce::announce))
         .route("/scrape", get(announce::scrape))
+        .route("/stats", get(stats::stats))
         .route("/api/v1/machines", get(api::machines))
         .route("/api/v1/report", post(api::report))
+        .route("/api/v1/waiting/{name}", get(waiting::waiting))
         .layer(DefaultBodyLimit::max(REQUEST_BODY))
         .with_state(state)
 }

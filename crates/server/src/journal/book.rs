@@ -201,6 +201,7 @@ fn machine(who: Who, kept: &mut Kept, now: Duration) -> Machine {
     let steps = kept.told.get_or_insert_with(|| {
         let told = |entry: &report::Entry| Told {
             at_ms: entry.at.as_millis() as u64,
+            last_ms: entry.last.as_millis() as u64,
             times: entry.times,
             step: entry.step.clone(),
         };

@@ -59,6 +59,8 @@ pub struct Machine {
 pub struct Told {
     /// Milliseconds since the journal began.
     pub at_ms: u64,
+    /// When it was last noted; later than `at_ms` if it was repeated.
+    pub last_ms: u64,
     /// How often, one after the other.
     pub times: u32,
     /// What happened.

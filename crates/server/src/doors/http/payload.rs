@@ -1,16 +1,16 @@
 //! What a payload file was when it was hashed, and whether it still is that. It reads no content.
 
-use std::fs::Metadata;
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
+
+use seeder::Fingerprint;
 
 /// One payload file as it was when it was hashed.
 #[derive(Debug)]
 pub struct PayloadFile {
     path: PathBuf,
-    was: Identity,
+    was: Fingerprint,
     /// The log heard of its trouble; once is enough, however often machines ask.
     told: AtomicBool,
 }
@@ -27,17 +27,14 @@ pub(super) enum Unfit {
 }
 
 impl PayloadFile {
-    /// The file at `path` as it is now, which has to be right after it was hashed.
-    ///
-    /// # Errors
-    /// The file cannot be looked at.
-    pub fn hashed(path: PathBuf) -> io::Result<Self> {
-        let was = Identity::of(&std::fs::metadata(&path)?);
-        Ok(Self {
+    /// The file at `path`, and what it was when it was hashed.
+    #[must_use]
+    pub fn new(path: PathBuf, was: Fingerprint) -> Self {
+        Self {
             path,
             was,
             told: AtomicBool::new(false),
-        })
+        }
     }
 
     /// Where it lies.
@@ -55,7 +52,7 @@ impl PayloadFile {
     /// Whether it still is the file that was hashed and can be opened.
     pub(super) async fn check(&self) -> Result<(), Unfit> {
         let now = tokio::fs::metadata(&self.path).await.map_err(Unfit::from)?;
-        if Identity::of(&now) != self.was {
+        if Fingerprint::of(&now) != self.was {
             return Err(Unfit::Changed);
         }
         tokio::fs::File::open(&self.path).await?;
@@ -75,25 +72,6 @@ impl From<io::Error> for Unfit {
         match error.kind() {
             ErrorKind::NotFound => Self::Gone,
             _ => Self::Unreadable(error),
-        }
-    }
-}
-
-/// What tells a file from the one that was there before, short of hashing it again.
-#[derive(Debug, Eq, PartialEq)]
-struct Identity {
-    size: u64,
-    /// Seconds and nanoseconds since the Unix epoch.
-    modified: (i64, i64),
-    inode: u64,
-}
-
-impl Identity {
-    fn of(metadata: &Metadata) -> Self {
-        Self {
-            size: metadata.len(),
-            modified: (metadata.mtime(), metadata.mtime_nsec()),
-            inode: metadata.ino(),
         }
     }
 }
