@@ -13,34 +13,53 @@ use crate::room::{BOOT, FOREIGN, MIB, SERVER, SOON, bt_server, target, wait_for_
 /// The tracker's port in the original's own example.
 pub(crate) const PORT: u16 = 10001;
 
-/// The original's settings, with every key of its last version.
-pub(crate) fn settings(timeout: i32, default: &str, dhcp: &str) -> String {
-    format!(
-        "boottorrent:
+/// What the tests vary of the original's settings.
+pub(crate) struct Original {
+    pub(crate) timeout: i32,
+    /// A folder's name.
+    pub(crate) default_os: &'static str,
+    pub(crate) enable_dhcp: &'static str,
+    pub(crate) enable_tftp: &'static str,
+    pub(crate) opentracker: &'static str,
+}
+
+impl Original {
+    /// `Boottorrent.yaml` with every key of the original's last version.
+    pub(crate) fn settings(&self) -> String {
+        let Original {
+            timeout,
+            default_os,
+            enable_dhcp,
+            enable_tftp,
+            opentracker,
+        } = self;
+        format!(
+            "boottorrent:
   version: 0
   timeout: {timeout}
-  default_os: {default}
+  default_os: {default_os}
   seed_time: 0
   host_ip: {SERVER}
 
 dnsmasq:
-  enable_dhcp: {dhcp}
-  enable_tftp: True
+  enable_dhcp: {enable_dhcp}
+  enable_tftp: {enable_tftp}
   interface: eth0
   bind_interfaces: False
   dhcp_range: \"10.77.0.50,10.77.0.150,12h\"
   user: nobody
 
 opentracker:
-  enable: True
+  enable: {opentracker}
   port: {PORT}
 
 aria2:
-  bt_enable_lpd: False
+  bt_enable_lpd: True
   enable_peer_exchange: True
   console_log_level: notice
 "
-    )
+        )
+    }
 }
 
 /// Three systems, one of each of its methods. Only the first is started here.
@@ -112,7 +131,14 @@ fn files(machine: &MachineView) -> (Vec<&str>, Vec<Door>) {
 #[ignore = "needs root, QEMU and target/dist/bt-server; cargo xtask test runs it"]
 fn boot_the_originals_environment_by_tftp_alone() {
     let logs = tempfile::tempdir().unwrap();
-    let settings = settings(0, "small", "True");
+    let settings = Original {
+        timeout: 0,
+        default_os: "small",
+        enable_dhcp: "True",
+        enable_tftp: "True",
+        opentracker: "True",
+    }
+    .settings();
     let mut class = open(
         &settings,
         &["--loader", "pxelinux"],
@@ -162,7 +188,8 @@ fn boot_the_originals_environment_by_tftp_alone() {
         _ => None,
     });
     let mut leases: Vec<_> = leases.collect();
-    assert!(leases.len() >= 5, "{leases:?}");
+    // The journal keeps the same step once when it comes again at once.
+    assert!(leases.len() >= 3, "{leases:?}");
     leases.dedup();
     assert_eq!(leases, [told.address.unwrap()]);
     assert!(line.contains(&format!("address {},", leases[0])), "{line}");
@@ -172,7 +199,15 @@ fn boot_the_originals_environment_by_tftp_alone() {
 #[ignore = "needs root, QEMU, dnsmasq and target/dist/bt-server; cargo xtask test runs it"]
 fn boot_beside_a_foreign_dhcp_server() {
     let logs = tempfile::tempdir().unwrap();
-    let settings = settings(-1, "small", "False");
+    // Without a tracker too: the machine knows the server's seed from what it was given.
+    let settings = Original {
+        timeout: -1,
+        default_os: "small",
+        enable_dhcp: "False",
+        enable_tftp: "True",
+        opentracker: "False",
+    }
+    .settings();
     let mut class = open(&settings, &[], logs.path(), three_systems);
     let other = class.room().host(Some((FOREIGN, 24))).unwrap();
     // The two options that the original's documents tell an administrator to set.

@@ -1,0 +1,46 @@
+//! Where the finished programs lie, for tests that run them. Builds nothing: `cargo xtask` does.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+
+/// The finished bt-server in cargo's `target` folder.
+///
+/// # Errors
+/// It was not built.
+pub fn bt_server(target: &Path) -> Result<PathBuf> {
+    present(target.join("dist/bt-server"))
+}
+
+/// The bttui that phase 1 carries: static, so that it runs anywhere.
+///
+/// # Errors
+/// It was not built.
+pub fn bttui(target: &Path) -> Result<PathBuf> {
+    present(target.join("x86_64-unknown-linux-gnu/phase1/bttui"))
+}
+
+/// The busybox that phase 1 is made of.
+///
+/// # Errors
+/// Phase 1 was not built.
+pub fn busybox(target: &Path) -> Result<PathBuf> {
+    let unpacked = target.join("phase1/unpacked");
+    let packages = fs::read_dir(&unpacked)
+        .with_context(|| format!("{}: build it with `cargo xtask dist`", unpacked.display()))?;
+    packages
+        .flatten()
+        .map(|package| package.path().join("bin/busybox"))
+        .find(|path| path.exists())
+        .context("phase 1 has no busybox: build it with `cargo xtask dist`")
+}
+
+fn present(path: PathBuf) -> Result<PathBuf> {
+    ensure!(
+        path.exists(),
+        "{}: build it with `cargo xtask dist`",
+        path.display()
+    );
+    Ok(path)
+}
