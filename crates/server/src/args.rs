@@ -63,6 +63,9 @@ pub struct Serve {
     /// State folder [default: /var/lib/bt-server or the user's own]
     #[arg(long, value_name = "DIR")]
     pub state: Option<PathBuf>,
+    /// Hash every system anew, also those that did not change
+    #[arg(long)]
+    pub rehash: bool,
     /// Use the phase 1 in this folder, not the embedded one
     #[arg(long, value_name = "DIR")]
     pub phase1: Option<PathBuf>,

@@ -13,6 +13,7 @@ use crate::args::{Dhcp, Serve};
 use crate::bind::Ports;
 use crate::check::{self, LoadedSystem, Sources};
 use crate::interface::{self, Interface};
+use crate::prepare::Rehash;
 use crate::shelf::Shelf;
 use crate::user::{self, User};
 
@@ -41,6 +42,8 @@ pub struct Plan {
     pub pxe: pxe::Settings,
     /// The first and last address that may be given away.
     pub range: (Ipv4Addr, Ipv4Addr),
+    /// Which systems are hashed.
+    pub rehash: Rehash,
     /// Where state is kept; set once the folder is ready.
     pub state: PathBuf,
 }
@@ -272,6 +275,11 @@ fn decide(
         shelf,
         pxe,
         range,
+        rehash: if args.rehash {
+            Rehash::Everything
+        } else {
+            Rehash::Changed
+        },
         state: PathBuf::new(),
     }
 }

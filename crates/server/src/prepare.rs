@@ -1,5 +1,6 @@
-//! From folders to what machines fetch: hashes every system, makes its torrent, and packs all of
-//! them with the manifest into `torrents.gz`. Reads the payload, writes nothing, opens no socket.
+//! From folders to what machines fetch: hashes every system that is not as it was, makes its torrent,
+//! and packs all of them with the manifest into `torrents.gz`. Reads the payload, writes nothing but
+//! the hash cache, opens no socket.
 
 use std::collections::HashMap;
 use std::io::IsTerminal;
@@ -12,6 +13,7 @@ use catalog::manifest::{Entry, Manifest};
 use indicatif::{ProgressBar, ProgressStyle};
 use initrd::Archive;
 use metainfo::Torrent;
+use seeder::{Cache, Hashed};
 
 use crate::check::LoadedSystem;
 use crate::doors::http::PayloadFile;
@@ -19,19 +21,31 @@ use crate::doors::http::PayloadFile;
 /// The compression level of `torrents.gz`: hashes don't compress, so a higher one only takes time.
 const GZIP_LEVEL: u32 = 6;
 
+/// Which systems are hashed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Rehash {
+    /// Those that are not as they were when they were hashed before.
+    Changed,
+    /// All of them.
+    Everything,
+}
+
 /// What all systems became.
 #[derive(Debug)]
 pub struct Prepared {
-    /// Each system's torrent and the folder its payload lies in.
-    pub torrents: Vec<(Torrent, PathBuf)>,
+    /// Each system's torrent, and the files it was made of.
+    pub systems: Vec<Hashed>,
     /// Payload files by `NAME/path`, for the web seed.
     pub payload: HashMap<String, PayloadFile>,
     /// The initrd that carries torrents and manifest to the machines.
     pub torrents_gz: Vec<u8>,
+    /// Bytes that were read and hashed for it now.
+    pub hashed: u64,
 }
 
-/// Hashes `systems` with all cores and packs what came of it. `manifest` has all but the systems,
-/// which are put in here; `announce` is the tracker's URL, where there is one.
+/// Hashes what `cache` does not know of `systems`, with all cores, and packs what came of it.
+/// `manifest` has all but the systems, which are put in here; `announce` is the tracker's URL, where
+/// there is one.
 ///
 /// # Errors
 /// A file cannot be read or changes while it is being hashed; the message names it.
@@ -39,72 +53,109 @@ pub fn prepare(
     systems: &[LoadedSystem],
     mut manifest: Manifest,
     announce: Option<&str>,
+    cache: &Cache,
+    rehash: Rehash,
 ) -> anyhow::Result<Prepared> {
-    let mut torrents = Vec::with_capacity(systems.len());
+    let (mut all, hashed) = hash(systems, cache, rehash)?;
     let mut payload = HashMap::new();
-    let bar = progress_bar(systems);
-    let begun = Instant::now();
-    for one in systems {
-        let name = &one.system.name;
-        bar.set_message(name.clone());
-        let hashed = seeder::hash_folder(&one.root, name, &one.files, threads(), &|bytes| {
-            bar.inc(bytes);
-        })
-        .with_context(|| format!("cannot hash system {name}"))?;
-        let torrent = match announce {
-            Some(url) => hashed.with_announce(url),
-            None => hashed,
-        };
-        for (index, file) in torrent.info().files.iter().enumerate() {
-            let path = one.root.join(file.path.iter().collect::<PathBuf>());
-            let key = torrent
-                .info()
-                .relative_path(index)
-                .to_string_lossy()
-                .into_owned();
-            let hashed = PayloadFile::hashed(path)
-                .with_context(|| format!("{key} went while it was hashed"))?;
-            anyhow::ensure!(
-                hashed.size() == file.length,
-                "{key} changed while it was hashed; start again when nobody writes there"
-            );
-            payload.insert(key, hashed);
+    for (one, system) in all.iter_mut().zip(systems) {
+        if let Some(url) = announce {
+            one.torrent = one.torrent.clone().with_announce(url);
         }
-        manifest.systems.push(Entry {
-            name: name.clone(),
-            dispname: one.system.dispname.clone(),
-            method: one.system.method.clone(),
-            torrent: format!("{name}.torrent"),
-            size: torrent.info().total_length(),
-            info_hash: torrent.info_hash().to_string(),
-        });
-        torrents.push((torrent, one.root.clone()));
+        payload.extend(payload_files(one));
+        manifest.systems.push(entry(&one.torrent, system));
     }
-    bar.finish_and_clear();
-    tracing::debug!(
-        "hashed {} in {:.2} s",
-        report::bytes(bar.position()),
-        begun.elapsed().as_secs_f64()
-    );
-    let torrents_gz = pack(&manifest, &torrents)?;
+    let torrents_gz = pack(&manifest, &all)?;
     Ok(Prepared {
-        torrents,
+        systems: all,
         payload,
         torrents_gz,
+        hashed,
     })
 }
 
+/// All systems in their order, and how many bytes were read for it. What is hashed is remembered at
+/// once: whoever kills the server finds what was done by then.
+fn hash(
+    systems: &[LoadedSystem],
+    cache: &Cache,
+    rehash: Rehash,
+) -> anyhow::Result<(Vec<Hashed>, u64)> {
+    let begun = Instant::now();
+    let known = |one: &LoadedSystem| match rehash {
+        Rehash::Changed => cache.find(&one.root, &one.system.name, &one.files),
+        Rehash::Everything => None,
+    };
+    let known: Vec<_> = systems.iter().map(known).collect();
+    let before = known.iter().flatten().count();
+    let new = systems
+        .iter()
+        .zip(&known)
+        .filter(|(_, known)| known.is_none());
+    let bar = progress_bar(new.map(|(one, _)| one.size()).sum());
+    let hash = |(one, known): (&LoadedSystem, Option<Hashed>)| {
+        if let Some(known) = known {
+            return Ok(known);
+        }
+        let name = &one.system.name;
+        bar.set_message(name.clone());
+        cache
+            .hash(&one.root, name, &one.files, threads(), &|bytes| {
+                bar.inc(bytes);
+            })
+            .with_context(|| format!("cannot hash system {name}"))
+    };
+    let all = systems
+        .iter()
+        .zip(known)
+        .map(hash)
+        .collect::<Result<_, _>>()?;
+    bar.finish_and_clear();
+    tracing::info!(
+        "hashed {} in {:.2} s; {before} of {} systems are as they were hashed before",
+        report::bytes(bar.position()),
+        begun.elapsed().as_secs_f64(),
+        systems.len()
+    );
+    cache.tidy();
+    Ok((all, bar.position()))
+}
+
+/// A system's files as HTTP serves them, by `NAME/path`.
+fn payload_files(one: &Hashed) -> impl Iterator<Item = (String, PayloadFile)> {
+    let info = one.torrent.info();
+    let files = info.files.iter().zip(&one.files).enumerate();
+    files.map(|(index, (file, was))| {
+        let path = one.root.join(file.path.iter().collect::<PathBuf>());
+        let key = info.relative_path(index).to_string_lossy().into_owned();
+        (key, PayloadFile::new(path, *was))
+    })
+}
+
+/// What the manifest says of a system.
+fn entry(torrent: &Torrent, one: &LoadedSystem) -> Entry {
+    let name = &one.system.name;
+    Entry {
+        name: name.clone(),
+        dispname: one.system.dispname.clone(),
+        method: one.system.method.clone(),
+        torrent: format!("{name}.torrent"),
+        size: torrent.info().total_length(),
+        info_hash: torrent.info_hash().to_string(),
+    }
+}
+
 /// `torrents.gz` as the design describes it; the kernel unpacks it over phase 1's root.
-fn pack(manifest: &Manifest, torrents: &[(Torrent, PathBuf)]) -> anyhow::Result<Vec<u8>> {
+fn pack(manifest: &Manifest, systems: &[Hashed]) -> anyhow::Result<Vec<u8>> {
     let (boottorrent, configs) = manifest.to_files();
     let mut archive = Archive::new();
     archive.dir("torrents", 0o755);
     archive.file("torrents/Boottorrent.yaml", boottorrent.as_bytes(), 0o644);
     archive.file("torrents/configs.yaml", configs.as_bytes(), 0o644);
-    for (entry, (torrent, _)) in manifest.systems.iter().zip(torrents) {
+    for (entry, one) in manifest.systems.iter().zip(systems) {
         archive.file(
             &format!("torrents/{}", entry.torrent),
-            &torrent.to_bytes(),
+            &one.torrent.to_bytes(),
             0o644,
         );
     }
@@ -118,19 +169,10 @@ fn threads() -> usize {
     std::thread::available_parallelism().map_or(1, NonZero::get)
 }
 
-/// A bar over all bytes to hash; it draws itself only on a terminal.
-fn progress_bar(systems: &[LoadedSystem]) -> ProgressBar {
-    let total: u64 = systems
-        .iter()
-        .flat_map(|s| &s.files)
-        .map(|f| f.length)
-        .sum();
-    if !std::io::stderr().is_terminal() {
-        tracing::info!(
-            "hashing {} ({} to boot)",
-            report::bytes(total),
-            systems.len()
-        );
+/// A bar over the bytes to hash; it draws itself only on a terminal.
+fn progress_bar(total: u64) -> ProgressBar {
+    if total > 0 && !std::io::stderr().is_terminal() {
+        tracing::info!("hashing {}", report::bytes(total));
     }
     let style = ProgressStyle::with_template(
         "hashing {msg} {bar:30} {bytes}/{total_bytes} {bytes_per_sec} {eta}",

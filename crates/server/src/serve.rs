@@ -94,7 +94,7 @@ async fn open(
     };
     let (prepared, sockets) = tokio::try_join!(hashing, looking)?;
     let (seeder, tracker) = seed(&plan, &prepared).await?;
-    let torrents = prepared.torrents.iter().map(|(torrent, _)| torrent);
+    let torrents = prepared.systems.iter().map(|hashed| &hashed.torrent);
     let systems = torrents
         .map(|torrent| (torrent.info().name.clone(), torrent.info_hash()))
         .collect();
