@@ -58,8 +58,10 @@ impl Moment {
     }
 
     fn to_wall(self, run: Duration) -> i64 {
-        let ahead = whole(run.saturating_sub(self.run)).min(FOR_EVER);
-        self.wall.saturating_add(ahead)
+        let ahead = run.saturating_sub(self.run);
+        // A lease must not end a second early because of what writing it took.
+        let seconds = whole(ahead).saturating_add(i64::from(ahead.subsec_nanos() > 0));
+        self.wall.saturating_add(seconds.min(FOR_EVER))
     }
 }
 

@@ -12,8 +12,8 @@
 //!    from configuration, command line and interface together;
 //! 3. [`start`] check, [`bind`], drop root, start the runtime: what `main` calls;
 //! 4. [`prepare`] torrents and the initrd that carries them; [`shelf`] the files loaders ask for;
-//! 5. [`serve`] runs the [`doors`] until the first signal; [`journal`] hears of every step;
-//!    [`screen`] prints what a person should know at the start and at the end.
+//! 5. [`serve`] runs the [`doors`] until the first signal; [`leases`] outlive it; [`journal`] hears
+//!    of every step; [`screen`] prints what a person should know at the start and at the end.
 
 #![forbid(unsafe_code)]
 
@@ -23,6 +23,7 @@ pub mod check;
 pub mod doors;
 pub mod interface;
 pub mod journal;
+pub mod leases;
 pub mod plan;
 pub mod prepare;
 pub mod screen;

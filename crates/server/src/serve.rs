@@ -117,7 +117,8 @@ async fn open(
         doors.spawn(tftp::run(socket, shelf, journal.clone(), stop.clone()));
     }
     if let Some(socket) = sockets {
-        doors.spawn(dhcp::run(socket, plan.pxe.clone(), journal, stop));
+        let (settings, state) = (plan.pxe.clone(), plan.state.clone());
+        doors.spawn(dhcp::run(socket, settings, state, journal, stop));
     }
     screen::ready(&plan);
     Ok((doors, seeder))

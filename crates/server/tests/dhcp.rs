@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use bt_server::doors::{dhcp, probe};
 use bt_server::{interface, journal};
 use lab::{Host, Room, Stop, until};
@@ -24,7 +24,7 @@ fn udhcpc_gets_renews_and_releases_a_lease() -> Result<()> {
     let mut room = Room::new(&Stop::never())?;
     let server = room.host(Some((SERVER, 24)))?;
     let machine = room.host(None)?;
-    with_server(&server, settings(SERVER), || {
+    with_server(&server, room.scratch(), settings(SERVER), || {
         let client = Udhcpc::start(&room, &machine, "first", &[])?;
         let bound = client.wait_for("bound")?;
         assert_eq!(
@@ -59,7 +59,7 @@ fn an_address_that_answers_is_not_given_away() -> Result<()> {
         range: Some((fixed, free)),
         ..settings(SERVER)
     };
-    with_server(&server, settings, || {
+    with_server(&server, room.scratch(), settings, || {
         let client = Udhcpc::start(&room, &machine, "wants", &["-r", &fixed.to_string()])?;
         assert_eq!(client.wait_for("bound")?[0], free.to_string());
         Ok(())
@@ -82,9 +82,74 @@ fn the_address_of_a_machine_that_is_gone_is_given_away() -> Result<()> {
         range: Some((only, only)),
         ..settings(SERVER)
     };
-    with_server(&server, settings, || {
+    with_server(&server, room.scratch(), settings, || {
         let client = Udhcpc::start(&room, &machine, "heir", &[])?;
         assert_eq!(client.wait_for("bound")?[0], only.to_string());
+        Ok(())
+    })
+}
+
+/// A server with three addresses is killed while it writes. The next one knows what was written.
+#[test]
+#[ignore = "needs root and network namespaces; cargo xtask test runs it"]
+fn leases_outlive_the_server() -> Result<()> {
+    let mut room = Room::new(&Stop::never())?;
+    let server = room.host(Some((SERVER, 24)))?;
+    let mut machine = || room.host(None);
+    let (owner, leaver, unlucky) = (machine()?, machine()?, machine()?);
+    let (newcomer, heir, late) = (machine()?, machine()?, machine()?);
+    let pool: Vec<_> = (10..13)
+        .map(|last| Ipv4Addr::new(10, 77, 0, last))
+        .collect();
+    let settings = || pxe::Settings {
+        range: Some((pool[0], pool[2])),
+        ..settings(SERVER)
+    };
+    let by_hash = without_memory(settings(), mac_of(&owner)?)?;
+    let mut others = pool.iter().filter(|address| **address != by_hash);
+    let (kept, given_back) = others.next().zip(others.next()).context("two others")?;
+    let leases = room.scratch().join("leases/10.77.0.0_24");
+
+    with_server(&server, room.scratch(), settings(), || {
+        let client = Udhcpc::start(&room, &owner, "owner", &["-r", &kept.to_string()])?;
+        assert_eq!(client.wait_for("bound")?[0], kept.to_string());
+        // Written before it was told, so it is there now.
+        let line = format!("\n{} {kept} ", mac_of(&owner)?);
+        assert!(fs::read_to_string(&leases)?.contains(&line));
+
+        let leaver = Udhcpc::start(&room, &leaver, "leaver", &["-r", &given_back.to_string()])?;
+        assert_eq!(leaver.wait_for("bound")?[0], given_back.to_string());
+        leaver.signal("USR2")?;
+        until("the end of the lease", PATIENCE, &Stop::never(), || {
+            let text = fs::read_to_string(&leases)?;
+            let ended = text.lines().filter_map(|line| {
+                let mut times = line.split(' ').skip(2);
+                (times.next()? == times.next()?).then_some(())
+            });
+            Ok(ended.last())
+        })?;
+        let client = Udhcpc::start(&room, &unlucky, "unlucky", &[])?;
+        assert_eq!(client.wait_for("bound")?[0], by_hash.to_string());
+        Ok(())
+    })?;
+    // None of them answers any more: what keeps their addresses is what is written.
+    for gone in [&owner, &leaver, &unlucky] {
+        gone.namespace().ip("address flush dev eth0")?;
+    }
+    let text = fs::read(&leases)?;
+    fs::write(&leases, &text[..text.len() - 3])?;
+
+    with_server(&server, room.scratch(), settings(), || {
+        let wish = ["-r", &kept.to_string()];
+        let client = Udhcpc::start(&room, &newcomer, "newcomer", &wish)?;
+        assert_eq!(client.wait_for("bound")?[0], by_hash.to_string());
+        let client = Udhcpc::start(&room, &heir, "heir", &wish)?;
+        assert_eq!(client.wait_for("bound")?[0], given_back.to_string());
+        let once = ["-n", "-t", "3", "-r", &kept.to_string()];
+        let client = Udhcpc::start(&room, &late, "late", &once)?;
+        client.wait_for("leasefail")?;
+        let client = Udhcpc::start(&room, &owner, "again", &[])?;
+        assert_eq!(client.wait_for("bound")?[0], kept.to_string());
         Ok(())
     })
 }
@@ -116,7 +181,8 @@ fn another_server_is_noticed_and_a_silent_wire_is_not_mistaken_for_one() -> Resu
     let ours = room.host(Some((SERVER, 24)))?;
     let stranger = room.host(Some((Ipv4Addr::new(10, 77, 0, 2), 24)))?;
     assert_eq!(look(&ours, Duration::from_secs(1))?, None);
-    with_server(&stranger, settings(Ipv4Addr::new(10, 77, 0, 2)), || {
+    let other = settings(Ipv4Addr::new(10, 77, 0, 2));
+    with_server(&stranger, room.scratch(), other, || {
         let foreign = look(&ours, PATIENCE)?.context("nobody was heard")?;
         assert_eq!(foreign.known_as(), Ipv4Addr::new(10, 77, 0, 2));
         assert_eq!(foreign.address, foreign.known_as());
@@ -153,9 +219,26 @@ fn settings(server: Ipv4Addr) -> pxe::Settings {
     }
 }
 
-/// Runs `work` while the door is open on `host`.
+/// The address that a server which remembers nobody would give.
+fn without_memory(settings: pxe::Settings, mac: Mac) -> Result<Ipv4Addr> {
+    let discover = pxe::probe::discover(7, mac);
+    match pxe::Responder::new(settings)?.handle(&discover, Duration::ZERO) {
+        pxe::Action::ProbeAddress(question) => Ok(question.address),
+        other => bail!("not offered: {other:?}"),
+    }
+}
+
+fn mac_of(machine: &Host) -> Result<Mac> {
+    let file = format!("/sys/class/net/{}/address", machine.interface());
+    let said = machine.command("cat").arg(file).output()?;
+    let text = String::from_utf8(said.stdout)?;
+    text.trim().parse().context("no hardware address")
+}
+
+/// Runs `work` while the door is open on `host`, in a runtime of its own.
 fn with_server(
     host: &Host,
+    state: &Path,
     settings: pxe::Settings,
     work: impl FnOnce() -> Result<()>,
 ) -> Result<()> {
@@ -164,7 +247,8 @@ fn with_server(
         host.namespace().enter(|| {
             let (journal, _recorder, _snapshots) = journal::journal();
             let socket = dhcp::bind_server(host.interface())?;
-            on_this_thread(dhcp::run(socket, settings, journal, stop.clone()))?
+            let state = state.to_owned();
+            on_this_thread(dhcp::run(socket, settings, state, journal, stop.clone()))?
         })
     };
     std::thread::scope(|scope| {

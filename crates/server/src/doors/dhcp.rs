@@ -2,12 +2,13 @@
 //!
 //! What is answered is [`pxe::Responder`]'s decision. This task receives, sends, finds out through
 //! [`super::neighbour`] whether an address is free, and tells the journal; it goes on serving
-//! everybody else meanwhile.
+//! everybody else meanwhile. A lease is written down before its machine is told.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::time::{Duration, Instant};
+use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::Context;
 use pxe::{Action, Responder, Settings};
@@ -17,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::neighbour::Neighbours;
 use crate::journal::{Journal, Who};
+use crate::leases::{Clock, Keeper};
 
 const DOOR: &str = "dhcp";
 const SERVER_PORT: u16 = 67;
@@ -62,43 +64,46 @@ fn bind(interface: &str, port: u16, share: bool) -> io::Result<UdpSocket> {
     Ok(socket.into())
 }
 
-/// Serves DHCP on `socket`, from [`bind_server`], until `stop`.
+/// Serves DHCP on `socket`, from [`bind_server`], until `stop`, with the leases that an earlier run
+/// left in the folder `state`.
 ///
 /// # Errors
 /// The settings don't fit together, or the socket is not bound to an interface.
 pub async fn run(
     socket: UdpSocket,
     settings: Settings,
+    state: PathBuf,
     journal: Journal,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
     let device = device(&socket)?;
     let server = settings.server;
-    let mut responder = Responder::new(settings)?;
+    let clock = Clock::begin();
+    let responder = Responder::new(settings)?;
+    let (leases, mut responder) = Keeper::open(state, responder, clock.moment()).await?;
     let mut neighbours = Neighbours::new(server, device)
         .with_context(|| format!("cannot send from {server}, the server's own address"))?;
     let socket = tokio::net::UdpSocket::from_std(socket)?;
-    let begun = Instant::now();
     let mut buffer = [0; DATAGRAM];
     let (mut in_use_log, mut failure_log) = (Sparingly::default(), Sparingly::default());
     loop {
         let action = tokio::select! {
             () = stop.cancelled() => return Ok(()),
             (question, in_use) = neighbours.settled() => {
-                if in_use && in_use_log.may_log(begun.elapsed()) {
+                if in_use && in_use_log.may_log(clock.run()) {
                     let address = question.address;
                     tracing::info!("{address} is used by somebody we did not give it to: left alone");
                 } else if in_use {
                     journal.dropped(DOOR, "an address is used by somebody we did not give it to");
                 }
-                guarded(&journal, || responder.probed(question, in_use, begun.elapsed()))
+                guarded(&journal, || responder.probed(question, in_use, clock.run()))
             }
             received = socket.recv_from(&mut buffer) => match received {
                 Ok((length, _)) => {
-                    guarded(&journal, || responder.handle(&buffer[..length], begun.elapsed()))
+                    guarded(&journal, || responder.handle(&buffer[..length], clock.run()))
                 }
                 Err(error) => {
-                    if failure_log.may_log(begun.elapsed()) {
+                    if failure_log.may_log(clock.run()) {
                         tracing::warn!("cannot receive DHCP requests: {error}");
                     } else {
                         journal.dropped(DOOR, "receiving failed");
@@ -108,6 +113,9 @@ pub async fn run(
                 }
             },
         };
+        if !responder.changes().is_empty() {
+            leases.write(responder.changes(), clock.moment()).await;
+        }
         if let Some(action) = action {
             act(action, &socket, &mut neighbours, &journal).await;
         }

@@ -1,0 +1,253 @@
+//! One subnet's file: lines are appended to it, and it is written anew at the start and when it has
+//! grown. It never fails: where the disk is full or the folder gone, the leases are in memory
+//! alone, which is said once, and tried again.
+
+use std::fmt::Write as _;
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::net::Ipv4Addr;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use pxe::{Change, Moment, Records, Responder};
+
+/// The folder's name in the state folder.
+const FOLDER: &str = "leases";
+/// The most that is read, from the file's end; more than we ever let it grow to.
+pub(super) const MOST_BYTES: u64 = 8 << 20;
+/// Lines a file may have beyond two for each record, before it is written anew.
+pub(super) const SPARE_LINES: usize = 1024;
+/// How long a file that cannot be written is left alone.
+pub(super) const RETRY: Duration = Duration::from_secs(30);
+/// Seconds the two clocks may drift apart before we say that one was set.
+const DRIFT: u64 = 60;
+
+/// The file, and what stands in it.
+#[derive(Debug)]
+pub(super) struct LeaseFile {
+    path: PathBuf,
+    /// What is written, or will be as soon as it can be.
+    records: Records,
+    /// `None`: the leases are in memory alone.
+    open: Option<Open>,
+    /// Since when the computer's clock was not set.
+    clock: Moment,
+    /// Not written anew before this, on the clock of the run.
+    not_before: Duration,
+    /// It was said that the file cannot be written.
+    failing: bool,
+}
+
+#[derive(Debug)]
+struct Open {
+    file: File,
+    /// Device and inode: who takes the file away takes the leases of the next run with it.
+    identity: (u64, u64),
+    lines: usize,
+}
+
+impl LeaseFile {
+    /// Reads the file of `responder`'s subnet in `state`, and gives `responder` the leases back.
+    pub(super) fn open(state: &Path, responder: &mut Responder, at: Moment) -> Self {
+        let pool = responder.leases().pool();
+        let settings = responder.settings();
+        let network = Ipv4Addr::from(u32::from(settings.server) & u32::from(pool.mask()));
+        let name = format!("{network}_{}", settings.prefix);
+        let path = state.join(FOLDER).join(name);
+        let mut file = Self {
+            path,
+            records: Records::default(),
+            open: None,
+            clock: at,
+            not_before: at.run,
+            failing: false,
+        };
+        match read(&file.path) {
+            Ok((text, unread)) => {
+                let (records, foreign) = Records::read(&text, pool, at.wall);
+                file.tell_damage(foreign, unread);
+                file.records = records;
+            }
+            Err(error) => {
+                tracing::warn!(
+                    "leases cannot be read from {}: {error}; it is left as it is, and the server goes on with its \
+                     memory alone\n    remedy: remove it, or make it readable, and start again",
+                    file.path.display()
+                );
+                file.not_before = Duration::MAX;
+            }
+        }
+        file.restore(responder, at);
+        file.write_anew(at);
+        file
+    }
+
+    fn tell_damage(&self, foreign: usize, unread: u64) {
+        let mut damage = Vec::new();
+        if foreign > 0 {
+            let (lines, are) = if foreign == 1 {
+                ("line", "is no lease")
+            } else {
+                ("lines", "are no leases")
+            };
+            damage.push(format!("{foreign} {lines} {are} of this subnet"));
+        }
+        if unread > 0 {
+            damage.push(format!(
+                "{} before its end are too much",
+                report::bytes(unread)
+            ));
+        }
+        if !damage.is_empty() {
+            tracing::warn!(
+                "{}: {}; left out, the others count",
+                self.path.display(),
+                damage.join(", ")
+            );
+        }
+    }
+
+    fn restore(&self, responder: &mut Responder, at: Moment) {
+        let remembered = self
+            .records
+            .changes(at)
+            .filter(|change| responder.restore(*change) && matches!(change, Change::Lease(_)))
+            .count();
+        if remembered > 0 {
+            let leases = if remembered == 1 { "lease" } else { "leases" };
+            tracing::info!(
+                "{remembered} {leases} remembered from {}",
+                self.path.display()
+            );
+        }
+    }
+
+    /// Writes `changes` down, if it can be done.
+    pub(super) fn write(&mut self, changes: &[Change], at: Moment) {
+        let set = at.was_set_since(self.clock);
+        let was_set = set.unsigned_abs() > DRIFT;
+        if was_set {
+            self.records.shift(set);
+            self.clock = at;
+        }
+        let mut lines = String::new();
+        for change in changes {
+            if let Some(record) = self.records.note(*change, at) {
+                let _ = writeln!(lines, "{record}");
+            }
+        }
+        let nothing_new = lines.is_empty() && !was_set;
+        if nothing_new || (!was_set && self.append(&lines) && !self.has_grown()) {
+            return;
+        }
+        self.write_anew(at);
+    }
+
+    /// Adds whole lines at the end; says whether they are in the file that the next run will read.
+    fn append(&mut self, lines: &str) -> bool {
+        let Some(open) = &mut self.open else {
+            return false;
+        };
+        let there = fs::metadata(&self.path).is_ok_and(|found| identity(&found) == open.identity);
+        let written = there && open.file.write_all(lines.as_bytes()).is_ok();
+        if written {
+            open.lines += lines.lines().count();
+        } else {
+            self.open = None;
+        }
+        written
+    }
+
+    fn has_grown(&self) -> bool {
+        let most = 2 * self.records.len() + SPARE_LINES;
+        self.open.as_ref().is_some_and(|open| open.lines > most)
+    }
+
+    fn write_anew(&mut self, at: Moment) {
+        if at.run < self.not_before {
+            return;
+        }
+        let path = self.path.display();
+        match replace(&self.path, &self.records) {
+            Ok(open) => {
+                self.open = Some(open);
+                if std::mem::take(&mut self.failing) {
+                    tracing::info!("leases are written to {path} again");
+                }
+            }
+            Err(error) => {
+                self.open = None;
+                self.not_before = at.run + RETRY;
+                if !std::mem::replace(&mut self.failing, true) {
+                    tracing::warn!(
+                        "leases cannot be written to {path}: {error}; the server goes on with its memory alone and \
+                         tries again"
+                    );
+                }
+            }
+        }
+    }
+}
+
+/// The end of the file, in whole lines but for the last, and how many bytes before it were too many.
+fn read(path: &Path) -> io::Result<(Vec<u8>, u64)> {
+    use io::ErrorKind::{NotADirectory, NotFound};
+    let found = match fs::metadata(path) {
+        Err(error) if matches!(error.kind(), NotFound | NotADirectory) => {
+            return Ok((Vec::new(), 0));
+        }
+        found => found?,
+    };
+    // Opening a pipe would wait for somebody to write.
+    if !found.is_file() {
+        return Err(io::Error::other("it is no file"));
+    }
+    let mut file = File::open(path)?;
+    let unread = found.len().saturating_sub(MOST_BYTES);
+    file.seek(SeekFrom::Start(unread))?;
+    let mut text = Vec::new();
+    file.take(MOST_BYTES).read_to_end(&mut text)?;
+    if unread > 0 {
+        let torn = text.iter().position(|byte| *byte == b'\n');
+        text.drain(..torn.map_or(text.len(), |end| end + 1));
+    }
+    Ok((text, unread))
+}
+
+/// Puts a file with `records` in the place of the old one, at once and whole: whenever we are
+/// killed, or the power fails, one of the two is there.
+fn replace(path: &Path, records: &Records) -> io::Result<Open> {
+    let folder = path.parent().unwrap_or(path);
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)?;
+    let mut new = path.as_os_str().to_owned();
+    new.push(".new");
+    // Left by a run that was killed right here.
+    let _ = fs::remove_file(&new);
+    let mut file = OpenOptions::new()
+        .append(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&new)?;
+    let text = records.to_string();
+    let replaced = file
+        .write_all(text.as_bytes())
+        .and_then(|()| file.sync_all())
+        .and_then(|()| fs::rename(&new, path))
+        .and_then(|()| file.metadata());
+    if replaced.is_err() {
+        let _ = fs::remove_file(&new);
+    }
+    Ok(Open {
+        identity: identity(&replaced?),
+        lines: text.lines().count(),
+        file,
+    })
+}
+
+fn identity(found: &fs::Metadata) -> (u64, u64) {
+    (found.dev(), found.ino())
+}
