@@ -39,6 +39,7 @@ pub enum Who {
 enum Event {
     Step(Instant, Who, Step),
     Dropped(&'static str, &'static str),
+    Owners(Vec<(Ipv4Addr, Mac)>),
 }
 
 /// The doors' end of the journal. Cheap to clone; no call of it ever waits.
@@ -95,6 +96,12 @@ impl Journal {
         self.epoch.elapsed()
     }
 
+    /// Whose leases an earlier run left, so that machines which are in the middle of their boot are
+    /// known by their addresses. That is no step of theirs.
+    pub fn owners(&self, owners: Vec<(Ipv4Addr, Mac)>) {
+        self.tell(Event::Owners(owners));
+    }
+
     fn tell(&self, event: Event) {
         if let Err(mpsc::error::TrySendError::Full(_)) = self.events.try_send(event) {
             self.lost.fetch_add(1, Ordering::Relaxed);
@@ -145,5 +152,6 @@ fn take_in(event: Event, epoch: Instant, book: &mut book::Book, log: &mut log::L
             book.push(now, who, step);
         }
         Event::Dropped(door, reason) => book.count_dropped(door, reason),
+        Event::Owners(owners) => book.remember(owners),
     }
 }

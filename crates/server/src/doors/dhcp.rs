@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use pxe::{Action, Responder, Settings};
-use report::Step;
+use report::{Mac, Step};
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio_util::sync::CancellationToken;
 
@@ -81,6 +81,7 @@ pub async fn run(
     let clock = Clock::begin();
     let responder = Responder::new(settings)?;
     let (leases, mut responder) = Keeper::open(state, responder, clock.moment()).await?;
+    journal.owners(owners(&responder, clock.run()));
     let mut neighbours = Neighbours::new(server, device)
         .with_context(|| format!("cannot send from {server}, the server's own address"))?;
     let socket = tokio::net::UdpSocket::from_std(socket)?;
@@ -120,6 +121,12 @@ pub async fn run(
             act(action, &socket, &mut neighbours, &journal).await;
         }
     }
+}
+
+/// Whose leases last, of those an earlier run left.
+fn owners(responder: &Responder, now: Duration) -> Vec<(Ipv4Addr, Mac)> {
+    let leases = responder.leases().iter().filter(|lease| lease.until > now);
+    leases.map(|lease| (lease.address, lease.mac)).collect()
 }
 
 /// The decision, or nothing if it panicked: one packet must not end the door for the whole room.

@@ -24,7 +24,8 @@ const LINES: Allowance = Allowance::new(60.0, 0.2);
 #[derive(Default)]
 pub(super) struct Book {
     machines: HashMap<Who, Kept>,
-    /// Whose address is whose, from leases and from what machines say of themselves. One each.
+    /// Whose address is whose, from leases, those of an earlier run included, and from what machines
+    /// say of themselves. One each.
     owners: HashMap<Ipv4Addr, Mac>,
     dropped: BTreeMap<(&'static str, &'static str), u64>,
     arrivals: u64,
@@ -42,6 +43,13 @@ struct Kept {
     told: Option<Arc<[Told]>>,
 }
 
+impl Kept {
+    /// Told in this run, or else remembered from an earlier one.
+    fn address(&self) -> Option<Ipv4Addr> {
+        self.timeline.address().or(self.owns)
+    }
+}
+
 impl Book {
     /// The machine behind an address, where a lease or a report named it.
     pub(super) fn resolve(&self, who: Who) -> Who {
@@ -53,9 +61,12 @@ impl Book {
 
     /// The machine's address, where it has one.
     pub(super) fn address(&self, who: Who) -> Option<Ipv4Addr> {
-        self.machines
-            .get(&who)
-            .and_then(|kept| kept.timeline.address())
+        self.machines.get(&who).and_then(Kept::address)
+    }
+
+    /// Takes in whose leases an earlier run left. Machines we hear nothing of are not told of.
+    pub(super) fn remember(&mut self, owners: Vec<(Ipv4Addr, Mac)>) {
+        self.owners.extend(owners);
     }
 
     /// Whether another log line of this machine may be written.
@@ -163,10 +174,12 @@ impl Book {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(free) => {
                 *arrivals += 1;
+                let mut owners = self.owners.iter();
+                let own = owners.find(|(_, mac)| who == Who::Mac(**mac));
                 free.insert(Kept {
                     timeline: Timeline::default(),
                     arrival: *arrivals,
-                    owns: None,
+                    owns: own.map(|(address, _)| *address),
                     lines: LINES,
                     told: None,
                 })
@@ -195,7 +208,7 @@ impl Book {
 fn machine(who: Who, kept: &mut Kept, now: Duration) -> Machine {
     let timeline = &kept.timeline;
     let (mac, address) = match who {
-        Who::Mac(mac) => (Some(mac), timeline.address()),
+        Who::Mac(mac) => (Some(mac), kept.address()),
         Who::Address(address) => (None, Some(address)),
     };
     let steps = kept.told.get_or_insert_with(|| {
@@ -261,6 +274,31 @@ mod tests {
             (all[0].mac, all[0].address, all[0].steps.len()),
             (Some(MAC), Some(ADDRESS), 3)
         );
+    }
+
+    /// A machine that outlived a server is known to the next one, but only once it is heard of.
+    #[test]
+    fn leases_of_an_earlier_run_name_machines() {
+        let mut book = Book::default();
+        let other = Mac([2, 0, 0, 0, 0, 2]);
+        let next = Ipv4Addr::new(10, 77, 0, 102);
+        book.remember(vec![(ADDRESS, MAC), (next, other)]);
+        assert_eq!(book.snapshot(SERVER, Duration::ZERO).machines.len(), 0);
+        push(&mut book, 1, Who::Mac(MAC), Step::Shell);
+        push(&mut book, 2, Who::Address(next), file("initrd"));
+        let all = book.snapshot(SERVER, Duration::from_secs(3)).machines;
+        let known: Vec<_> = all
+            .iter()
+            .map(|machine| (machine.mac, machine.address))
+            .collect();
+        assert_eq!(
+            known,
+            [(Some(MAC), Some(ADDRESS)), (Some(other), Some(next))]
+        );
+        let moved = Ipv4Addr::new(10, 77, 0, 103);
+        push(&mut book, 4, Who::Mac(MAC), Step::Lease { address: moved });
+        assert_eq!(book.address(Who::Mac(MAC)), Some(moved));
+        assert_eq!(book.resolve(Who::Address(ADDRESS)), Who::Address(ADDRESS));
     }
 
     /// Beside a foreign DHCP server the loader's requests come first, the machine's name later.
