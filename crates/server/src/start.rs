@@ -74,12 +74,16 @@ pub fn start(args: &Serve) -> Result<(), Refused> {
         eprintln!("{warning}");
     }
     raise_open_files();
-    plan.state = state::folder(args.state.as_deref(), plan.user.as_ref())?;
+    let places = state::places(args.state.as_deref(), plan.user.as_ref())?;
     if let Some(user) = &plan.user {
         user::become_user(user)?;
     }
     user::give_up_capabilities()?;
-    run(bound, plan).map_err(Refused::from)
+    let state = places.take()?;
+    plan.state = state.folder().to_owned();
+    let outcome = run(bound, plan);
+    state.give_back();
+    outcome.map_err(Refused::from)
 }
 
 /// Every connection of a machine is a descriptor, and the usual limit of 1024 is less than a room
@@ -100,9 +104,7 @@ fn run(bound: bind::Bound, plan: Plan) -> anyhow::Result<()> {
         .thread_name("bt-server")
         .build()
         .context("cannot start the runtime")?;
-    let state = plan.state.clone();
     let outcome = runtime.block_on(serve::serve(bound, plan));
     runtime.shutdown_timeout(THREADS_END);
-    state::forget_volatile(&state);
     outcome
 }

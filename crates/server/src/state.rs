@@ -1,12 +1,20 @@
-//! Where state lives between two runs. Chosen and, where it has to be, made before root is dropped;
-//! holds nothing itself.
+//! Where state lives between two runs, and that only one server at a time has it.
+//!
+//! Done in two steps. What only root can make is made before root is dropped ([`places`]); all else is
+//! done by the user the server becomes ([`Places::take`]), so that nothing planted in a folder of
+//! theirs makes root write elsewhere. Holds no state itself.
 
-use std::fs;
+mod lock;
+#[cfg(test)]
+mod tests;
+
+use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, lchown};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, fchown};
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
+use nix::fcntl::OFlag;
 
 use crate::user::User;
 
@@ -15,55 +23,138 @@ const SYSTEM: &str = "/var/lib/bt-server";
 /// Where a folder for this run only is made, in memory.
 const VOLATILE: &str = "/dev/shm";
 
-/// Makes the state folder ready for `user` (`None`: the process keeps what it is): `wanted`, else
-/// the system's, else the user's XDG state folder, else one in memory that lasts for this run, with
-/// a warning. Mode 0700.
+/// Folders that state may be kept in.
+#[derive(Debug)]
+pub struct Places {
+    /// The one that must be it (`--state`).
+    wanted: Option<PathBuf>,
+    /// Those that are tried else, the best first.
+    usual: Vec<PathBuf>,
+    /// Why others are not tried.
+    refused: Vec<String>,
+}
+
+/// The state folder, which no other server uses as long as this one runs.
+#[derive(Debug)]
+pub struct State {
+    folder: PathBuf,
+    volatile: bool,
+    lock: File,
+}
+
+/// Where state may be kept by `user` (`None`: the process keeps what it is): in `wanted`, else in the
+/// system's folder, else in the user's XDG state folder. Makes what takes root to make, with mode 0700.
 ///
 /// # Errors
-/// `wanted` cannot be used, or not even memory can.
-pub fn folder(wanted: Option<&Path>, user: Option<&User>) -> anyhow::Result<PathBuf> {
+/// `wanted` cannot be made, or is somebody else's.
+pub fn places(wanted: Option<&Path>, user: Option<&User>) -> anyhow::Result<Places> {
+    let mut places = Places {
+        wanted: wanted.map(Path::to_owned),
+        usual: Vec::new(),
+        refused: Vec::new(),
+    };
     if let Some(dir) = wanted {
-        let remedy = || {
-            format!(
-                "--state {}: cannot be used; name a folder that can be written",
-                dir.display()
-            )
-        };
-        make(dir, user).with_context(remedy)?;
-        return Ok(dir.to_owned());
+        if let Some(user) = user {
+            make_for(user, dir).with_context(|| unusable(dir))?;
+        }
+        return Ok(places);
     }
-    let mut refused = Vec::new();
-    let system = user.is_some().then(|| PathBuf::from(SYSTEM));
-    for dir in system.into_iter().chain(xdg(user)) {
-        match make(&dir, user) {
-            Ok(()) => return Ok(dir),
-            Err(e) => refused.push(format!("{}: {e}", dir.display())),
+    if let Some(user) = user {
+        match make_for(user, Path::new(SYSTEM)) {
+            Ok(()) => places.usual.push(SYSTEM.into()),
+            Err(e) => places.refused.push(format!("{SYSTEM}: {e}")),
         }
     }
-    let dir = volatile();
-    make(&dir, user).with_context(|| {
-        format!(
-            "no state folder ({}); name one with --state",
-            refused.join("; ")
-        )
-    })?;
-    eprintln!(
-        "warning: state is kept in memory and forgotten at the end ({})\n    remedy: name a folder with --state",
-        refused.join("; ")
-    );
-    Ok(dir)
+    places.usual.extend(xdg(user));
+    Ok(places)
 }
 
-/// This run's folder in memory.
-fn volatile() -> PathBuf {
-    Path::new(VOLATILE).join(format!("bt-server-{}", std::process::id()))
+impl Places {
+    /// Takes the first folder that can be written and that no other server uses; where none of the usual
+    /// ones is left, one in memory that lasts for this run, with a warning.
+    ///
+    /// # Errors
+    /// The wanted folder cannot be used, or not even memory can.
+    pub fn take(mut self) -> anyhow::Result<State> {
+        if let Some(dir) = self.wanted {
+            return State::take(dir.clone()).map_err(|refusal| wanted_error(&dir, refusal));
+        }
+        for dir in self.usual {
+            match State::take(dir.clone()) {
+                Ok(state) => {
+                    if !self.refused.is_empty() {
+                        let (dir, refused) = (dir.display(), self.refused.join("; "));
+                        tracing::info!("state is kept in {dir} ({refused})");
+                    }
+                    return Ok(state);
+                }
+                Err(refusal) => self.refused.push(format!("{}: {refusal}", dir.display())),
+            }
+        }
+        let refused = self.refused.join("; ");
+        let state = State::in_memory()
+            .map_err(|e| anyhow!("no state folder ({refused}; {e}); name one with --state"))?;
+        eprintln!(
+            "warning: state is kept in memory and forgotten at the end ({refused})\n    remedy: name a folder with --state"
+        );
+        Ok(state)
+    }
 }
 
-/// Removes a folder that was made for this run only. Any other stays as it is.
-pub fn forget_volatile(dir: &Path) {
-    if dir == volatile() {
-        // Nothing depends on it any more; what cannot be removed goes with the next boot.
-        let _ = fs::remove_dir_all(dir);
+impl State {
+    /// Where it is.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Gives the folder free for the next server, and removes one that was made for this run only.
+    pub fn give_back(self) {
+        if self.volatile {
+            // Nothing depends on it any more; what cannot be removed goes with the next boot.
+            let _ = fs::remove_dir_all(&self.folder);
+        }
+        // Closing it comes to the same, unless something holds a copy of the descriptor.
+        let _ = self.lock.unlock();
+    }
+
+    fn take(folder: PathBuf) -> Result<Self, lock::Refusal> {
+        make(&folder)?;
+        Self::lock(folder, false)
+    }
+
+    /// A folder in memory, where everybody may make one: it must be our own.
+    fn in_memory() -> Result<Self, lock::Refusal> {
+        let folder = Path::new(VOLATILE).join(format!("bt-server-{}", std::process::id()));
+        make(&folder)?;
+        owned(&folder, nix::unistd::geteuid().as_raw(), None)?;
+        Self::lock(folder, true)
+    }
+
+    fn lock(folder: PathBuf, volatile: bool) -> Result<Self, lock::Refusal> {
+        let lock = lock::take(&folder)?;
+        Ok(Self {
+            folder,
+            volatile,
+            lock,
+        })
+    }
+}
+
+fn unusable(dir: &Path) -> String {
+    format!(
+        "--state {}: cannot be used; name a folder that can be written",
+        dir.display()
+    )
+}
+
+fn wanted_error(dir: &Path, refusal: lock::Refusal) -> anyhow::Error {
+    match refusal {
+        lock::Refusal::Held(_) => anyhow!(
+            "--state {}: {refusal}\n    remedy: end that one, or name another folder with --state",
+            dir.display()
+        ),
+        lock::Refusal::Failed(error) => anyhow::Error::new(error).context(unusable(dir)),
     }
 }
 
@@ -82,91 +173,51 @@ fn xdg(user: Option<&User>) -> Option<PathBuf> {
     Some(base.join("bt-server"))
 }
 
-/// Makes `dir`, private to the user. A folder that is there already is somebody's: its owner and
+/// Makes `dir`, private to who makes it, with what is missing on the way.
+fn make(dir: &Path) -> io::Result<()> {
+    let parent = dir.parent().unwrap_or(dir);
+    fs::create_dir_all(parent)?;
+    match fs::DirBuilder::new().mode(0o700).create(dir) {
+        Err(e) if e.kind() == io::ErrorKind::AlreadyExists && dir.is_dir() => Ok(()),
+        made => made,
+    }
+}
+
+/// Makes `dir` as root, private to `user`. A folder that is there already is somebody's: its owner and
 /// mode are left as they are, and it must be the user's own. Root never makes folders inside another
 /// one's: what is missing on the way must be made by a person.
-fn make(dir: &Path, user: Option<&User>) -> io::Result<()> {
-    let Some(user) = user else {
-        let parent = dir.parent().unwrap_or(dir);
-        fs::create_dir_all(parent)?;
-        return match fs::DirBuilder::new().mode(0o700).create(dir) {
-            Err(e) if e.kind() == io::ErrorKind::AlreadyExists && dir.is_dir() => Ok(()),
-            made => made,
-        };
-    };
+fn make_for(user: &User, dir: &Path) -> io::Result<()> {
     match fs::DirBuilder::new().mode(0o700).create(dir) {
-        Ok(()) => lchown(dir, Some(user.uid), Some(user.gid)),
-        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => owned(dir, user),
+        // Given away by its descriptor: whoever owns the folder around it may have put a link there by now.
+        Ok(()) => {
+            let flags = OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW;
+            let made = File::options()
+                .read(true)
+                .custom_flags(flags.bits())
+                .open(dir)?;
+            fchown(made, Some(user.uid), Some(user.gid))
+        }
+        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
+            owned(dir, user.uid, Some(&user.name))
+        }
         Err(e) => Err(e),
     }
 }
 
-fn owned(dir: &Path, user: &User) -> io::Result<()> {
+/// Whether `dir` is a folder of `uid`'s own. With a `name` the remedy is told too.
+fn owned(dir: &Path, uid: u32, name: Option<&str>) -> io::Result<()> {
     let found = fs::symlink_metadata(dir)?;
     if !found.is_dir() {
         return Err(io::Error::other("it is not a folder"));
     }
-    if found.uid() == user.uid {
+    if found.uid() == uid {
         return Ok(());
     }
+    let remedy = name.map_or(String::new(), |name| {
+        format!("; give it to {name} (chown -R {name} {})", dir.display())
+    });
     Err(io::Error::other(format!(
-        "it belongs to uid {}; give it to {1} (chown -R {1} {2})",
-        found.uid(),
-        user.name,
-        dir.display()
+        "it belongs to uid {}{remedy}",
+        found.uid()
     )))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::os::unix::fs::PermissionsExt;
-
-    #[test]
-    fn wanted_folder_is_made_private() {
-        let base = tempfile::tempdir().expect("a folder");
-        let dir = base.path().join("a/b");
-        assert_eq!(folder(Some(&dir), None).expect("made"), dir);
-        let mode = fs::metadata(&dir).expect("there").permissions().mode();
-        assert_eq!(mode & 0o777, 0o700);
-    }
-
-    #[test]
-    fn a_file_in_the_way_is_named() {
-        let base = tempfile::tempdir().expect("a folder");
-        let file = base.path().join("state");
-        fs::write(&file, "").expect("written");
-        let text = format!(
-            "{:#}",
-            folder(Some(&file.join("x")), None).expect_err("a file is in the way")
-        );
-        assert!(text.contains("--state"), "{text}");
-    }
-
-    /// Root goes on as this user, so a folder of somebody else is of no use.
-    #[test]
-    fn somebody_elses_folder_is_refused_with_the_remedy() {
-        let base = tempfile::tempdir().expect("a folder");
-        let uid = fs::metadata(base.path()).expect("there").uid();
-        let user = |uid| User {
-            name: "ann".into(),
-            uid,
-            gid: 0,
-            home: base.path().display().to_string(),
-        };
-        assert!(owned(base.path(), &user(uid)).is_ok());
-        let text = owned(base.path(), &user(uid + 1))
-            .expect_err("not hers")
-            .to_string();
-        assert!(text.contains("chown -R ann"), "{text}");
-        assert_eq!(
-            xdg(Some(&user(uid))),
-            Some(base.path().join(".local/state/bt-server"))
-        );
-        let homeless = User {
-            home: "/nonexistent".into(),
-            ..user(uid)
-        };
-        assert_eq!(xdg(Some(&homeless)), None);
-    }
 }
