@@ -7,7 +7,7 @@
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::time::Duration;
 
-use catalog::manifest::{Entry, Manifest};
+use catalog::manifest::{Entry, Manifest, Seeding};
 use report::{ChosenBy, Facts, Progress, Step};
 
 pub use crate::event::{Action, Event};
@@ -15,6 +15,7 @@ use crate::keys::Key;
 use crate::lease::Lease;
 use crate::menu;
 pub use crate::screen::{During, Failure, Screen};
+use crate::sharing::Sharing;
 
 /// How often the server hears of a download's progress.
 const REPORT_EVERY: Duration = Duration::from_secs(1);
@@ -73,6 +74,11 @@ impl App {
                 self.news(progress, trouble, now, &mut actions);
             }
             Event::Fetched { progress } => self.fetched(progress, now, &mut actions),
+            Event::Waiting { machines } => {
+                if let Screen::Sharing { sharing, .. } = &mut self.screen {
+                    sharing.answered(machines, now);
+                }
+            }
             Event::Broken { what } => self.broken(what, now, &mut actions),
         }
         self.due(now, &mut actions);
@@ -129,10 +135,7 @@ impl App {
     fn offers(&mut self, manifest: Manifest, now: Duration, actions: &mut Vec<Action>) {
         let Screen::Reading = self.screen else { return };
         self.failures = 0;
-        actions.push(Action::Report(Step::Menu {
-            systems: u32::try_from(manifest.systems.len()).unwrap_or(u32::MAX),
-            timeout_s: manifest.timeout,
-        }));
+        actions.push(Action::Report(menu::shown(&manifest, manifest.timeout)));
         let default = menu::default(&manifest);
         self.screen = Screen::Menu {
             selected: default.unwrap_or(0),
@@ -175,20 +178,16 @@ impl App {
             progress: progress.clone(),
             millis,
         }));
-        match self
-            .manifest
-            .as_ref()
-            .map_or(Duration::ZERO, menu::minimum_seeding)
-        {
-            Duration::ZERO => self.start(system, actions),
-            minimum => {
-                self.screen = Screen::Sharing {
-                    system,
-                    until: now + minimum,
-                    progress,
-                }
-            }
+        let seeding = self.manifest.as_ref().map(Manifest::seeding);
+        let sharing = Sharing::begin(seeding.unwrap_or(Seeding::AtLeast(Duration::ZERO)), now);
+        if sharing.asks(now) {
+            actions.push(Action::AskWhoWaits(system));
         }
+        self.screen = Screen::Sharing {
+            system,
+            sharing,
+            progress,
+        };
     }
 
     fn broken(&mut self, what: String, now: Duration, actions: &mut Vec<Action>) {
@@ -263,6 +262,10 @@ impl App {
                     }
                 }
             },
+            Screen::Sharing { system, .. } if key == Key::Enter => {
+                let system = *system;
+                self.start(system, actions);
+            }
             Screen::Fetching { .. } | Screen::Sharing { .. } if key == Key::Escape => {
                 self.leave(actions);
             }
@@ -297,6 +300,10 @@ impl App {
             selected,
             deadline: None,
         };
+        // The server must not go on counting this machine among those that are fetching.
+        if let Some(manifest) = &self.manifest {
+            actions.push(Action::Report(menu::shown(manifest, -1)));
+        }
         actions.push(Action::Abandon);
     }
 
@@ -360,8 +367,8 @@ impl App {
 
     /// What is to happen by itself at this time.
     fn due(&mut self, now: Duration, actions: &mut Vec<Action>) {
-        match self.screen {
-            Screen::Menu {
+        match &self.screen {
+            &Screen::Menu {
                 selected: system,
                 deadline: Some(deadline),
             } if now >= deadline => {
@@ -372,10 +379,12 @@ impl App {
                 };
                 self.choose(Choice { system, by }, now, actions);
             }
-            Screen::Sharing { system, until, .. } if now >= until => self.start(system, actions),
+            Screen::Sharing {
+                system, sharing, ..
+            } if sharing.is_over(now) => self.start(*system, actions),
             Screen::Failed(Failure {
                 retry_at: Some(at), ..
-            }) if now >= at => self.retry(now, actions),
+            }) if now >= *at => self.retry(now, actions),
             _ => {}
         }
     }

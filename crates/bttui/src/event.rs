@@ -1,5 +1,7 @@
 //! The model's language: what it is told and what it answers.
 
+use std::net::Ipv4Addr;
+
 use catalog::manifest::Manifest;
 use report::{Facts, Progress, Step};
 
@@ -44,6 +46,11 @@ pub enum Event {
         /// The final figures.
         progress: Progress,
     },
+    /// The server said which other machines are still fetching the system that is complete here.
+    Waiting {
+        /// Their addresses.
+        machines: Vec<Ipv4Addr>,
+    },
     /// What was being done failed.
     Broken {
         /// The reason.
@@ -58,6 +65,8 @@ pub enum Action {
     ReadOffers,
     /// Start downloading this system.
     Fetch(usize),
+    /// Ask the server every second who is still fetching this system, until its download ends.
+    AskWhoWaits(usize),
     /// Leave the swarm and forget the download.
     Abandon,
     /// Start this system, which is complete.

@@ -22,7 +22,7 @@ use crate::lease::{self, Lease};
 use crate::news::{News, Voice};
 use crate::phase1::{DOWNLOADS, OFFERS, Phase1};
 use crate::reports::{Reporter, stamped};
-use crate::{download, facts, offers, tty};
+use crate::{download, facts, offers, tty, waiting};
 
 /// How often the screen's times move on.
 const TICK: Duration = Duration::from_millis(250);
@@ -117,6 +117,7 @@ impl Machine {
             Action::Shell(console) => self.consoles.shell(console),
             Action::ReadOffers => return Some(self.read_offers(app)),
             Action::Fetch(system) => self.fetch(system, app),
+            Action::AskWhoWaits(system) => self.ask_who_waits(system, app),
             Action::Start(system) => self.start(system, app),
             Action::Abandon => {
                 self.number += 1;
@@ -176,6 +177,8 @@ impl Machine {
                 job.end().await;
             }
             let ended = download::run(Path::new(OFFERS), options, &entry, &stopped, &voice).await;
+            // Whoever asks on behalf of this download has nothing to ask any more.
+            stopped.cancel();
             if let Err(error) = ended {
                 voice
                     .tell(Event::Broken {
@@ -185,6 +188,17 @@ impl Machine {
             }
         });
         self.job = Some(Job { stop, task });
+    }
+
+    fn ask_who_waits(&self, system: usize, app: &App) {
+        let (Some(entry), Some(manifest), Some(job)) =
+            (app.systems().get(system), &app.manifest, &self.job)
+        else {
+            return;
+        };
+        let (server, name) = (manifest.server.clone(), entry.name.clone());
+        let (stop, voice) = (job.stop.clone(), self.voice.of_job(self.number));
+        tokio::spawn(async move { waiting::ask(&server, &name, &stop, &voice).await });
     }
 
     fn start(&mut self, system: usize, app: &App) {

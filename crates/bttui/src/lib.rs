@@ -1,10 +1,10 @@
 //! The machine's side: what a computer runs between its firmware and its operating system.
 //!
 //! In reading order: [`app`] is the model of the [`screen`]s, with its [`event`]s, [`menu`]'s rules
-//! and [`keys`];
+//! and [`keys`], and [`sharing`] says when a machine that has everything starts;
 //! [`ui`] draws it; [`console`] and [`tty`] bring it to every screen and serial line. [`flow`] is
 //! phase 1 from waking up to the jump: [`lease`], [`facts`] and [`offers`] read what phase 1 left for
-//! it, [`download`] fetches, [`reports`] tells the server, [`kexec`] starts, and [`phase1`] guards all
+//! it, [`download`] fetches, [`reports`] tells the server and [`waiting`] asks it, [`kexec`] starts, and [`phase1`] guards all
 //! that acts on the machine. [`fetch`] is the download alone, for any Linux.
 //!
 //! It holds no protocol (that is `swarm`) and no server code. Names are never resolved: a static
@@ -28,6 +28,8 @@ pub mod offers;
 pub mod phase1;
 pub mod reports;
 pub mod screen;
+pub mod sharing;
 pub mod sys;
 pub mod tty;
 pub mod ui;
+pub mod waiting;

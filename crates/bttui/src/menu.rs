@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use catalog::Method;
 use catalog::manifest::Manifest;
+use report::Step;
 
 use crate::keys::Key;
 
@@ -29,12 +30,12 @@ pub fn countdown(manifest: &Manifest) -> Option<Duration> {
         .map(Duration::from_secs)
 }
 
-/// How long a complete machine seeds at least before its system starts.
-pub fn minimum_seeding(manifest: &Manifest) -> Duration {
-    let seconds = manifest
-        .seed_time
-        .and_then(|seconds| u64::try_from(seconds).ok());
-    Duration::from_secs(seconds.unwrap_or(0))
+/// The report that the menu is shown; a negative `timeout` means that it waits for a person.
+pub(crate) fn shown(manifest: &Manifest, timeout: i64) -> Step {
+    Step::Menu {
+        systems: u32::try_from(manifest.systems.len()).unwrap_or(u32::MAX),
+        timeout_s: timeout,
+    }
 }
 
 /// What the menu calls a method.

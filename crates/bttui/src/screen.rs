@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use report::Progress;
 
+use crate::sharing::Sharing;
+
 /// One screen and what only it knows.
 #[derive(Clone, Debug)]
 pub enum Screen {
@@ -34,12 +36,12 @@ pub enum Screen {
         /// What hinders it, if anything does.
         trouble: Option<String>,
     },
-    /// Complete, and seeding for the time the configuration asks for.
+    /// Complete, and seeding as the configuration asks for.
     Sharing {
         /// Index into the manifest's systems.
         system: usize,
-        /// When the system starts.
-        until: Duration,
+        /// What it waits for, and for whom.
+        sharing: Sharing,
         /// The last figures.
         progress: Progress,
     },

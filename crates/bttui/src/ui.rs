@@ -15,6 +15,7 @@ mod fetching;
 mod menu;
 mod notice;
 mod panel;
+mod sharing;
 pub mod text;
 
 /// What a console can show.
@@ -67,7 +68,7 @@ pub fn draw(screen: &mut Buffer, app: &App, now: Duration, look: Look) {
         }
         Screen::Sharing {
             system,
-            until,
+            sharing,
             progress,
         } => {
             let view = fetching::View {
@@ -75,14 +76,7 @@ pub fn draw(screen: &mut Buffer, app: &App, now: Duration, look: Look) {
                 progress,
                 trouble: None,
             };
-            fetching::sharing(
-                screen,
-                rows.main,
-                app,
-                &view,
-                until.saturating_sub(now),
-                look,
-            )
+            sharing::draw(screen, rows.main, app, &view, sharing, now, look)
         }
         Screen::Starting { system } => notice::starting(screen, rows.main, app, *system, look),
         Screen::Failed(failure) => failed::draw(screen, rows.main, app, failure, now, look),

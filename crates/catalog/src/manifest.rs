@@ -4,6 +4,7 @@
 //! which is YAML too. Reading it needs no YAML and never trusts a path that leaves the folder.
 
 use std::net::SocketAddrV4;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -11,6 +12,9 @@ use crate::Method;
 
 /// The version of the manifest this crate writes and reads.
 pub const VERSION: u32 = 0;
+/// `seed_max` where the configuration does not set it, in seconds: longer than the rest of a room
+/// needs once one machine is done, short enough that nobody gives up waiting.
+pub const SEED_MAX: u64 = 60;
 
 /// Everything a machine needs to show its menu and to fetch what was chosen.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,13 +27,14 @@ pub struct Manifest {
     /// Folder name of the system that starts by itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub default: Option<String>,
-    /// Seconds a machine seeds at least before it starts the system; 0 or negative: at once.
+    /// Seconds a machine seeds at least before it starts the system; 0 or negative: at once. See
+    /// [`Manifest::seeding`] for what this and the next two come to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seed_time: Option<i64>,
-    /// What ends seeding where `seed_time` is not set.
+    /// What ends seeding; set where `seed_time` is not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seed_until: Option<SeedUntil>,
-    /// Upper bound in seconds for `seed_until`.
+    /// Upper bound in seconds for `seed_until`; set where `seed_time` is not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seed_max: Option<u64>,
     /// The server's HTTP address without a final slash, e.g. `http://10.77.0.1:6969`.
@@ -48,6 +53,19 @@ pub struct Manifest {
 pub enum SeedUntil {
     /// Nobody in the room is still fetching this system.
     Room,
+}
+
+/// When a machine that has every byte of its system starts it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Seeding {
+    /// When it has seeded for so long (`seed_time`).
+    AtLeast(Duration),
+    /// When no other machine in the room is still fetching the system (`seed_until: room`), or after
+    /// so long (`seed_max`).
+    WhileOthersFetch {
+        /// The upper bound.
+        at_most: Duration,
+    },
 }
 
 /// One system of the menu.
@@ -121,6 +139,17 @@ impl Manifest {
             entry.check_paths()?;
         }
         Ok(manifest)
+    }
+
+    /// When machines start their systems. A `seed_time` holds whatever else is said; without one,
+    /// `seed_until: room` does, which is also what a manifest means that says nothing.
+    pub fn seeding(&self) -> Seeding {
+        match self.seed_time {
+            Some(seconds) => Seeding::AtLeast(Duration::from_secs(seconds.max(0).unsigned_abs())),
+            None => Seeding::WhileOthersFetch {
+                at_most: Duration::from_secs(self.seed_max.unwrap_or(SEED_MAX)),
+            },
+        }
     }
 }
 
@@ -235,6 +264,38 @@ mod tests {
                 let refused = Manifest::parse(&boottorrent, &configs);
                 assert!(matches!(refused, Err(Error::Unsafe { .. })), "{path:?}");
             }
+        }
+    }
+
+    #[test]
+    fn seed_time_holds_before_seed_until() {
+        let seconds = Duration::from_secs;
+        let room = |most| Seeding::WhileOthersFetch {
+            at_most: seconds(most),
+        };
+        for (seed_time, seed_until, seed_max, expected) in [
+            (None, None, None, room(60)),
+            (None, Some(SeedUntil::Room), None, room(60)),
+            (None, Some(SeedUntil::Room), Some(0), room(0)),
+            (None, None, Some(600), room(600)),
+            (Some(30), None, None, Seeding::AtLeast(seconds(30))),
+            (
+                Some(30),
+                Some(SeedUntil::Room),
+                Some(600),
+                Seeding::AtLeast(seconds(30)),
+            ),
+            (Some(0), None, Some(600), Seeding::AtLeast(Duration::ZERO)),
+            (Some(-5), None, None, Seeding::AtLeast(Duration::ZERO)),
+            (Some(i64::MIN), None, None, Seeding::AtLeast(Duration::ZERO)),
+        ] {
+            let told = Manifest {
+                seed_time,
+                seed_until,
+                seed_max,
+                ..manifest(vec![])
+            };
+            assert_eq!(told.seeding(), expected, "{told:?}");
         }
     }
 

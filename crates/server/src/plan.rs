@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use catalog::manifest::{self, Manifest};
+use catalog::manifest::{self, Manifest, SeedUntil};
 use catalog::{Problem, Settings};
 use pxe::script;
 
@@ -291,13 +291,20 @@ fn manifest(
     peer: u16,
 ) -> Manifest {
     let named: Vec<catalog::System> = systems.iter().map(|one| one.system.clone()).collect();
+    let seed_time = settings.seed_time.as_ref().map(|seconds| seconds.value);
+    // What machines are told is decided: where `seed_time` is set nothing else holds, and where it is
+    // not, `seed_until: room` does, whether the file says so or not.
+    let room = seed_time.is_none();
     Manifest {
         version: manifest::VERSION,
         timeout: catalog::menu_timeout(settings, &named),
         default: catalog::default_system(settings, &named).map(|system| system.name.clone()),
-        seed_time: settings.seed_time.as_ref().map(|seconds| seconds.value),
-        seed_until: settings.seed_until.as_ref().map(|until| until.value),
-        seed_max: settings.seed_max.as_ref().map(|seconds| seconds.value),
+        seed_time,
+        seed_until: room.then_some(SeedUntil::Room),
+        seed_max: room.then(|| {
+            let set = settings.seed_max.as_ref();
+            set.map_or(manifest::SEED_MAX, |seconds| seconds.value)
+        }),
         server: format!("http://{http}"),
         seed: Some(SocketAddrV4::new(*http.ip(), peer)),
         systems: Vec::new(),

@@ -51,37 +51,13 @@ pub(super) fn draw(
     )
 }
 
-pub(super) fn sharing(
-    screen: &mut Buffer,
-    area: Rect,
-    app: &App,
-    view: &View<'_>,
-    left: Duration,
-    look: Look,
-) -> (String, Vec<(&'static str, &'static str)>) {
-    let name = name(app, view.system);
-    let inner = panel::frame(
-        screen,
-        area,
-        &format!("{name} is complete, sharing it with other machines"),
-        look,
-    );
-    bar(screen, inner, 1, view.progress, look);
-    figures(screen, inner, 3, app, view.progress);
-    let status = format!("{name} starts in {} s.", text::countdown(left));
-    (
-        status,
-        vec![("Esc", "back to the menu"), ("Ctrl+S", "shell")],
-    )
-}
-
-fn name(app: &App, system: usize) -> &str {
+pub(super) fn name(app: &App, system: usize) -> &str {
     app.systems()
         .get(system)
         .map_or("", |entry| &entry.dispname)
 }
 
-fn bar(screen: &mut Buffer, area: Rect, y: u16, progress: &Progress, look: Look) {
+pub(super) fn bar(screen: &mut Buffer, area: Rect, y: u16, progress: &Progress, look: Look) {
     let percent = format!("{:>4} %", text::percent(progress.have, progress.total));
     let width = area.width.saturating_sub(12);
     let full = (u128::from(width) * u128::from(progress.have) / u128::from(progress.total.max(1)))
@@ -97,7 +73,13 @@ fn bar(screen: &mut Buffer, area: Rect, y: u16, progress: &Progress, look: Look)
 }
 
 /// The table of figures; returns the row after it.
-fn figures(screen: &mut Buffer, area: Rect, y: u16, app: &App, progress: &Progress) -> u16 {
+pub(super) fn figures(
+    screen: &mut Buffer,
+    area: Rect,
+    y: u16,
+    app: &App,
+    progress: &Progress,
+) -> u16 {
     let (from_machines, received) =
         progress.from_others(app.server().unwrap_or(Ipv4Addr::UNSPECIFIED));
     let from_server = received.saturating_sub(from_machines);

@@ -48,6 +48,15 @@ pub(crate) fn all() -> Vec<Scene> {
             33,
         ),
         scene("sharing", sharing(), 50),
+        scene("sharing-room", sharing_with(&[22, 23]), 53),
+        scene("sharing-one", sharing_with(&[22]), 53),
+        scene(
+            "sharing-many",
+            sharing_with(&(30..60).collect::<Vec<u8>>()),
+            53,
+        ),
+        scene("sharing-asked", complete(three()), 41),
+        scene("sharing-unheard", sharing_with(&[22, 23]), 55),
         scene("starting", starting(), 50),
         scene("failed-kexec", failed(), 52),
         scene(
@@ -206,27 +215,45 @@ fn fetching(trouble: Option<&str>) -> App {
     app
 }
 
+/// Chosen by a person at second 20, every byte is there at second 41.
+pub(crate) fn complete(manifest: Manifest) -> App {
+    let mut app = after(menu(manifest), [Key::Enter], 20);
+    app.handle(fetched(), seconds(41));
+    app
+}
+
+pub(crate) fn fetched() -> Event {
+    Event::Fetched {
+        progress: progress(851_443_712),
+    }
+}
+
+/// The server's answer, with the last numbers of the addresses.
+pub(crate) fn waiting_for(machines: &[u8]) -> Event {
+    let address = |last: &u8| Ipv4Addr::new(10, 77, 0, *last);
+    Event::Waiting {
+        machines: machines.iter().map(address).collect(),
+    }
+}
+
 fn sharing() -> App {
     let mut patient = three();
     patient.seed_time = Some(60);
-    let mut app = after(menu(patient), [Key::Enter], 20);
-    app.handle(
-        Event::Fetched {
-            progress: progress(851_443_712),
-        },
-        seconds(41),
-    );
+    complete(patient)
+}
+
+/// The server has just said who waits.
+fn sharing_with(machines: &[u8]) -> App {
+    let mut app = complete(three());
+    for second in 41..=52 {
+        app.handle(waiting_for(machines), seconds(second));
+    }
     app
 }
 
 fn starting() -> App {
-    let mut app = after(menu(three()), [Key::Enter], 20);
-    app.handle(
-        Event::Fetched {
-            progress: progress(851_443_712),
-        },
-        seconds(41),
-    );
+    let mut app = complete(three());
+    app.handle(waiting_for(&[]), seconds(41));
     app
 }
 
@@ -234,12 +261,8 @@ fn starting() -> App {
 fn failed() -> App {
     let mut app = menu(three());
     app.handle(Event::Tick, seconds(36));
-    app.handle(
-        Event::Fetched {
-            progress: progress(851_443_712),
-        },
-        seconds(50),
-    );
+    app.handle(fetched(), seconds(50));
+    app.handle(waiting_for(&[]), seconds(50));
     let what = "The new kernel could not be loaded: there is not enough memory: the kernel has 8.3 MB, the initrd 843.1 MB; 943.7 MB of memory are free, and about 5 times the initrd is needed. [Cannot allocate memory (os error 12)]";
     app.handle(
         Event::Broken {
