@@ -19,7 +19,8 @@ use super::{Progress, http};
 
 /// What an announce may take; a tracker in the same room answers in milliseconds.
 const ANSWER: Duration = Duration::from_secs(5);
-/// What the farewell may take: nobody waits for it.
+/// What may be left of an announce, and then the farewell may take: nobody waits for them.
+const LAST_WORD: Duration = Duration::from_millis(150);
 const FAREWELL: Duration = Duration::from_millis(800);
 /// The largest answer read, in bytes: 200 peers in the long form are 20 KB.
 const LARGEST: usize = 1 << 20;
@@ -49,9 +50,16 @@ impl Announcer {
         let mut retry = RETRIES.0;
         loop {
             let url = self.url(&tracker, event);
+            let given_up = async {
+                stop.cancelled().await;
+                // A word that counts is said to its end where there is somebody to hear it.
+                if event == Some("completed") {
+                    sleep(LAST_WORD).await;
+                }
+            };
             let answer = tokio::select! {
                 answer = ask(&url) => answer,
-                () = stop.cancelled() => break,
+                () = given_up => break,
             };
             let wait = match answer {
                 Ok(answer) => {
@@ -78,7 +86,18 @@ impl Announcer {
                 }
             }
         }
-        let _ = timeout(FAREWELL, ask(&self.url(&tracker, Some("stopped")))).await;
+        let complete = self.progress.borrow().complete;
+        let owes_completion = complete && (!complete_told || event == Some("completed"));
+        let _ = timeout(FAREWELL, self.farewell(&tracker, owes_completion)).await;
+    }
+
+    /// The last words. Whoever leaves at the moment of its last byte has not said yet that it
+    /// completed, and a tracker counts that word alone (BEP 3).
+    async fn farewell(&self, tracker: &str, owes_completion: bool) {
+        if owes_completion {
+            let _ = ask(&self.url(tracker, Some("completed"))).await;
+        }
+        let _ = ask(&self.url(tracker, Some("stopped"))).await;
     }
 
     fn url(&self, tracker: &str, event: Option<&str>) -> String {
@@ -188,41 +207,83 @@ mod tests {
         assert!(peers(b"de").is_empty());
     }
 
+    /// A tracker, and an announcer of a torrent without content that talks to it.
+    struct Talk {
+        tracker: TcpListener,
+        engine: watch::Sender<Progress>,
+        announcer: Announcer,
+        _reports: mpsc::Receiver<Event>,
+    }
+
+    impl Talk {
+        async fn new() -> Self {
+            let tracker = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+            let address = tracker.local_addr().expect("it is bound");
+            let info = metainfo::Info {
+                name: "nothing".into(),
+                piece_length: 65536,
+                pieces: Vec::new(),
+                files: Vec::new(),
+                private: false,
+                single_file: false,
+            };
+            let torrent = Torrent::new(info).with_announce(format!("http://{address}/announce"));
+            let (engine, progress) = watch::channel(Progress::default());
+            let (events, _reports) = mpsc::channel(8);
+            let announcer = Announcer {
+                torrent: Arc::new(torrent),
+                peer_id: [7; 20],
+                port: 6881,
+                progress,
+                events,
+            };
+            Self {
+                tracker,
+                engine,
+                announcer,
+                _reports,
+            }
+        }
+    }
+
+    /// Expects an announce of this event and answers it.
+    async fn hear(tracker: &TcpListener, event: &str) {
+        loop {
+            let (mut stream, _) = tracker.accept().await.expect("an announce");
+            let mut request = vec![0; 4096];
+            let length = stream.read(&mut request).await.expect("a request");
+            // One that was given up before it was sent.
+            if length == 0 {
+                continue;
+            }
+            let request = String::from_utf8_lossy(&request[..length]).into_owned();
+            assert!(request.contains(&format!("&event={event} ")), "{request}");
+            let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nde";
+            return stream.write_all(answer).await.expect("it listens");
+        }
+    }
+
     /// An engine that fails has completed nothing.
     #[tokio::test]
     async fn when_the_engine_is_gone_farewell_is_said_and_not_completion() {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        let address = listener.local_addr().expect("it is bound");
-        let info = metainfo::Info {
-            name: "nothing".into(),
-            piece_length: 65536,
-            pieces: Vec::new(),
-            files: Vec::new(),
-            private: false,
-            single_file: false,
-        };
-        let torrent = Torrent::new(info).with_announce(format!("http://{address}/announce"));
-        let (engine, progress) = watch::channel(Progress::default());
-        let (events, _reports) = mpsc::channel(8);
-        let announcer = Announcer {
-            torrent: Arc::new(torrent),
-            peer_id: [7; 20],
-            port: 6881,
-            progress,
-            events,
-        };
-        let ended = tokio::spawn(announcer.run(CancellationToken::new()));
-        let mut engine = Some(engine);
-        for event in ["started", "stopped"] {
-            let (mut stream, _) = listener.accept().await.expect("an announce");
-            let mut request = vec![0; 4096];
-            let length = stream.read(&mut request).await.expect("a request");
-            let request = String::from_utf8_lossy(&request[..length]).into_owned();
-            assert!(request.contains(&format!("&event={event} ")), "{request}");
-            drop(engine.take());
-            let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nde";
-            stream.write_all(answer).await.expect("it listens");
-        }
+        let talk = Talk::new().await;
+        let ended = tokio::spawn(talk.announcer.run(CancellationToken::new()));
+        hear(&talk.tracker, "started").await;
+        drop(talk.engine);
+        hear(&talk.tracker, "stopped").await;
+        ended.await.expect("it ends by itself");
+    }
+
+    #[tokio::test]
+    async fn who_leaves_with_the_last_byte_still_says_that_it_completed() {
+        let talk = Talk::new().await;
+        let stop = CancellationToken::new();
+        let ended = tokio::spawn(talk.announcer.run(stop.clone()));
+        hear(&talk.tracker, "started").await;
+        talk.engine.send_modify(|progress| progress.complete = true);
+        stop.cancel();
+        hear(&talk.tracker, "completed").await;
+        hear(&talk.tracker, "stopped").await;
         ended.await.expect("it ends by itself");
     }
 
