@@ -2,7 +2,8 @@
 //! that tells a machine what it may start.
 //!
 //! Text goes in, types and a list of [`Problem`]s come out; every problem names its file, line,
-//! value and remedy, and one pass finds all of them. This crate never opens a file, never talks to
+//! value and remedy, and one pass finds all of them. What a file lacks is missing at the line of the section that
+//! lacks it. This crate never opens a file, never talks to
 //! a network and knows nothing of torrents but their names.
 //!
 //! With the feature `yaml` off only [`Method`] and [`manifest`] remain: that is the client's half,
@@ -34,5 +35,6 @@ pub use {
     range::{DhcpRange, LeaseTime},
     settings::{LogLevel, SeedUntil, Settings, settings},
     system::{PayloadFile, System, system},
-    together::{default_system, menu_timeout, on_interface, together},
+    together::{default_system, display_oss, menu_timeout, offered, on_interface, together},
+    yaml::text::{LONGEST_FILE, decode},
 };

@@ -31,7 +31,8 @@ pub struct Problem {
     pub severity: Severity,
     /// The file or folder it is about, as the person named it.
     pub file: String,
-    /// Line in that file, from 1; `None` where the problem is an absence or a whole file.
+    /// Line in that file, from 1; `None` where it is about no text: a folder, or a file that is not there or
+    /// cannot be read.
     pub line: Option<u64>,
     /// What was found there.
     pub value: Option<String>,

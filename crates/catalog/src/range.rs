@@ -2,7 +2,7 @@
 
 use std::{net::Ipv4Addr, time::Duration};
 
-/// `start,end[,netmask][,lease]`.
+/// `start,end[,netmask[,broadcast]][,lease]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DhcpRange {
     /// First address.
@@ -39,6 +39,8 @@ pub(crate) enum RangeError {
     Netmask(Ipv4Addr),
     #[error("spans two subnets: {0} and {1} do not share the netmask {2}")]
     Subnets(Ipv4Addr, Ipv4Addr, Ipv4Addr),
+    #[error("holds the broadcast address {0}, but the netmask says {1}")]
+    Broadcast(Ipv4Addr, Ipv4Addr),
     #[error("holds {0}, which is not a lease time such as 12h, 45m, 3600 or infinite")]
     Lease(String),
 }
@@ -55,11 +57,19 @@ impl DhcpRange {
         if let Some(mode) = mode {
             return Err(RangeError::Mode((*mode).to_owned()));
         }
-        let (start, end, netmask, lease) = match parts[..] {
-            [start, end] => (start, end, None, None),
-            [start, end, last] if last.contains('.') => (start, end, Some(last), None),
-            [start, end, lease] => (start, end, None, Some(lease)),
-            [start, end, netmask, lease] => (start, end, Some(netmask), Some(lease)),
+        let [start, end, rest @ ..] = &parts[..] else {
+            return Err(RangeError::Shape);
+        };
+        let is_address = |part: &str| part.contains('.');
+        let (netmask, broadcast, lease) = match rest {
+            [] => (None, None, None),
+            [netmask] if is_address(netmask) => (Some(*netmask), None, None),
+            [lease] => (None, None, Some(*lease)),
+            [netmask, broadcast] if is_address(broadcast) => {
+                (Some(*netmask), Some(*broadcast), None)
+            }
+            [netmask, lease] => (Some(*netmask), None, Some(*lease)),
+            [netmask, broadcast, lease] => (Some(*netmask), Some(*broadcast), Some(*lease)),
             _ => return Err(RangeError::Shape),
         };
         let (start, end) = (address(start)?, address(end)?);
@@ -71,6 +81,11 @@ impl DhcpRange {
             let prefix = prefix_of(mask).ok_or(RangeError::Netmask(mask))?;
             if network(start, prefix) != network(end, prefix) {
                 return Err(RangeError::Subnets(start, end, mask));
+            }
+            let expected = Ipv4Addr::from(u32::from(start) | !u32::from(mask));
+            let written = broadcast.map(address).transpose()?;
+            if let Some(written) = written.filter(|written| *written != expected) {
+                return Err(RangeError::Broadcast(written, expected));
             }
         }
         let lease = match lease {
@@ -104,11 +119,12 @@ impl LeaseTime {
             return Ok(LeaseTime::Infinite);
         }
         let wrong = || RangeError::Lease(text.to_owned());
-        let (number, unit) = match text.strip_suffix(['s', 'm', 'h', 'd', 'w']) {
+        let units = ['s', 'm', 'h', 'd', 'w', 'S', 'M', 'H', 'D', 'W'];
+        let (number, unit) = match text.strip_suffix(units) {
             Some(number) => (number, &text[number.len()..]),
             None => (text, "s"),
         };
-        let seconds: u64 = match unit {
+        let seconds: u64 = match unit.to_ascii_lowercase().as_str() {
             "m" => 60,
             "h" => 60 * 60,
             "d" => 24 * 60 * 60,
@@ -141,6 +157,11 @@ pub(crate) fn hosts(address: Ipv4Addr, prefix: u8) -> (Ipv4Addr, Ipv4Addr) {
 fn network(address: Ipv4Addr, prefix: u8) -> u32 {
     let host_bits = u32::MAX.checked_shr(u32::from(prefix)).unwrap_or(0);
     u32::from(address) & !host_bits
+}
+
+/// The mask whose ones are this many.
+pub(crate) fn netmask(prefix: u8) -> Ipv4Addr {
+    (!u32::MAX.checked_shr(u32::from(prefix)).unwrap_or(0)).into()
 }
 
 /// The length of a mask whose ones are all in front.
@@ -183,6 +204,18 @@ mod tests {
                 Some("255.255.0.0"),
                 hours(24),
             ),
+            (
+                "10.0.0.5,10.0.0.9,255.255.255.0,10.0.0.255,12H",
+                5,
+                Some("255.255.255.0"),
+                hours(12),
+            ),
+            (
+                "10.0.0.5,10.0.0.9,255.255.255.0,10.0.0.255",
+                5,
+                Some("255.255.255.0"),
+                hours(1),
+            ),
             ("10.0.0.5,10.0.0.9,7200", 5, None, hours(2)),
             ("10.0.0.5,10.0.0.9,7200s", 5, None, hours(2)),
             ("10.0.0.5,10.0.0.9,120m", 5, None, hours(2)),
@@ -211,9 +244,14 @@ mod tests {
             ("10.0.0.5", "must be \"start,end,lease\""),
             ("10.0.0.5,", "must be \"start,end,lease\""),
             (
-                "10.0.0.5,10.0.0.9,255.0.0.0,12h,9",
+                "10.0.0.5,10.0.0.9,255.0.0.0,10.255.255.255,12h,9",
                 "must be \"start,end,lease\"",
             ),
+            (
+                "10.0.0.5,10.0.0.9,255.255.255.0,10.0.0.9,12h",
+                "broadcast address 10.0.0.9, but the netmask says 10.0.0.255",
+            ),
+            ("10.0.0.5,10.0.0.9,255.0.0.0,12h,9", "12h, which is not"),
             ("10.0.0.5,proxy", "mode or tag of dnsmasq"),
             ("set:red,10.0.0.5,10.0.0.9", "mode or tag of dnsmasq"),
             ("10.0.0.5,10.0.0.256,12h", "10.0.0.256, which is not"),

@@ -5,6 +5,7 @@ use std::net::Ipv4Addr;
 pub use crate::manifest::SeedUntil;
 use crate::{DhcpRange, Placed};
 
+mod network;
 mod read;
 
 pub use read::settings;
@@ -17,10 +18,10 @@ pub use read::settings;
 /// names of the programs the original project started, although none of them runs here.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// `boottorrent.timeout`: seconds the menu waits for a person; 0 starts the default at once,
-    /// negative waits for ever. See [`crate::menu_timeout`] for what the menu is told.
+    /// `boottorrent.timeout`: seconds the menu waits for a person, at most a year; 0 starts the default at
+    /// once, negative waits for ever. See [`crate::menu_timeout`] for what the menu is told.
     pub timeout: Placed<i64>,
-    /// `boottorrent.default_os`: dispname or folder name of the system that starts by itself. See
+    /// `boottorrent.default_os`: folder name or dispname of the system that starts by itself. See
     /// [`crate::default_system`].
     pub default_os: Option<Placed<String>>,
     /// `boottorrent.seed_time`: seconds a machine seeds **at least** before it starts the system; 0
@@ -33,6 +34,9 @@ pub struct Settings {
     /// `boottorrent.host_ip`: this server's address as the machines see it; without it, the
     /// interface's own.
     pub host_ip: Option<Placed<Ipv4Addr>>,
+    /// `boottorrent.display_oss`, a key of the original's first versions: names of the folders in oss that are
+    /// offered; empty where the file names none, and then all of them are. See [`crate::offered`].
+    pub display_oss: Vec<Placed<String>>,
     /// `dnsmasq.enable_dhcp`: true looks at the wire and decides, false never answers DHCP.
     pub enable_dhcp: Option<Placed<bool>>,
     /// `dnsmasq.enable_tftp`.
@@ -40,15 +44,16 @@ pub struct Settings {
     /// `dnsmasq.interface`: names of the interfaces to serve, in the file's order; empty where
     /// the file names none.
     pub interface: Vec<Placed<String>>,
-    /// `dnsmasq.bind_interfaces`: bind to the interfaces' addresses only.
+    /// `dnsmasq.bind_interfaces`: bind to the interfaces' addresses only. This server always does; dnsmasq
+    /// answers only on the chosen interfaces in either case.
     pub bind_interfaces: bool,
     /// `dnsmasq.dhcp_range`: the addresses to hand out; without it, the interface's subnet.
     pub dhcp_range: Option<Placed<DhcpRange>>,
     /// `dnsmasq.user`: the user the server drops to.
     pub user: Option<Placed<String>>,
-    /// `opentracker.enable`: the tracker only, never the HTTP port.
+    /// `opentracker.enable` (in earlier versions `hefur.enable`): the tracker only, never the HTTP port.
     pub tracker: bool,
-    /// `opentracker.port`: the one HTTP port. See [`Settings::http_port`].
+    /// `opentracker.port` (`hefur.port`): the one HTTP port. See [`Settings::http_port`].
     pub port: Option<Placed<u16>>,
     /// `aria2.bt_enable_lpd`: local peer discovery on the machines.
     pub bt_enable_lpd: bool,
@@ -106,6 +111,7 @@ impl Default for Settings {
             seed_until: None,
             seed_max: None,
             host_ip: None,
+            display_oss: Vec::new(),
             enable_dhcp: None,
             enable_tftp: true,
             interface: Vec::new(),

@@ -24,10 +24,10 @@ pub struct System {
     pub name: String,
     /// What the menu shows; the folder name where the file says nothing.
     pub dispname: String,
-    /// Line of `dispname` in the system's file.
+    /// Line of `dispname` in the system's file, or where it could stand; `None` without such a file.
     pub dispname_line: Option<u64>,
     /// How it starts.
     pub method: Method,
-    /// Line of `method` in the system's file.
+    /// Line of `method`, likewise.
     pub method_line: Option<u64>,
 }

@@ -2,10 +2,14 @@
 
 use std::net::Ipv4Addr;
 
-use crate::{Method, Problem, Settings, System, nearest::nearest, range::hosts};
+use crate::{
+    Method, Placed, Problem, Settings, System,
+    nearest::nearest,
+    range::{hosts, netmask},
+};
 
-/// The system that starts by itself: the one `default_os` names by dispname or folder name, or the
-/// only one.
+/// The system that starts by itself: the one `default_os` names by folder name, as the original's files do, or by
+/// dispname; or the only one.
 pub fn default_system<'a>(settings: &Settings, systems: &'a [System]) -> Option<&'a System> {
     default_of(settings, &systems.iter().collect::<Vec<_>>())
 }
@@ -17,8 +21,8 @@ fn default_of<'a>(settings: &Settings, systems: &[&'a System]) -> Option<&'a Sys
                 let mut systems = systems.iter();
                 systems.find(|system| name(system) == named.value.trim())
             };
-            by(|system| &system.dispname)
-                .or_else(|| by(|system| &system.name))
+            by(|system| &system.name)
+                .or_else(|| by(|system| &system.dispname))
                 .copied()
         }
         (None, [only]) => Some(only),
@@ -32,6 +36,41 @@ pub fn menu_timeout(settings: &Settings, systems: &[System]) -> i64 {
         Some(_) => settings.timeout.value,
         None => -1,
     }
+}
+
+/// Whether a folder of oss is offered: `display_oss` names it, or does not say which are.
+pub fn offered(settings: &Settings, folder: &str) -> bool {
+    let mut names = settings.display_oss.iter();
+    settings.display_oss.is_empty() || names.any(|name| name.value == folder)
+}
+
+/// What `display_oss` names that is not in oss, and what of oss it leaves out. `folders` are the names of all
+/// folders there.
+pub fn display_oss(settings: &Settings, settings_file: &str, folders: &[&str]) -> Vec<Problem> {
+    let unknown = |name: &&Placed<String>| !folders.contains(&name.value.as_str());
+    let mut problems: Vec<Problem> = settings
+        .display_oss
+        .iter()
+        .filter(unknown)
+        .map(|name| {
+            let remedy = match nearest(&name.value, folders.iter().copied()) {
+                Some(near) => format!("write {near}"),
+                None => format!("write the name of a folder: {}", folders.join(", ")),
+            };
+            let what = "boottorrent.display_oss names a folder that is not in oss";
+            let problem = Problem::error(settings_file, what, remedy);
+            problem.at(name.line).found(&name.value)
+        })
+        .collect();
+    let left_out = folders.iter().filter(|name| !offered(settings, name));
+    let left_out: Vec<&str> = left_out.copied().collect();
+    if let (Some(first), false) = (settings.display_oss.first(), left_out.is_empty()) {
+        let what = "boottorrent.display_oss leaves out folders of oss, which are not offered";
+        let remedy = "add their names, or remove display_oss to offer every folder";
+        let problem = Problem::warning(settings_file, what, remedy);
+        problems.push(problem.at(first.line).found(left_out.join(", ")));
+    }
+    problems
 }
 
 /// Everything wrong between the settings and the systems, each system with the file its problems
@@ -75,11 +114,14 @@ fn no_default(settings: &Settings, file: &str, systems: &[&System]) -> Option<Pr
         let remedy = match near {
             Some(near) => format!("write default_os: {near}"),
             None => format!(
-                "write the dispname or the folder's name of one of: {}",
+                "write the folder's name or the dispname of one of: {}",
                 names().collect::<Vec<_>>().join(", ")
             ),
         };
-        let what = "boottorrent.default_os names no system";
+        let what = match settings.display_oss.is_empty() {
+            true => "boottorrent.default_os names no system",
+            false => "boottorrent.default_os names no system that display_oss offers",
+        };
         let problem = Problem::error(file, what, remedy);
         return Some(problem.at(named.line).found(&named.value));
     }
@@ -149,6 +191,18 @@ pub fn on_interface(
             let found = format!("{} to {}", range.value.start, range.value.end);
             let problem = Problem::error(settings_file, what, remedy);
             problems.push(problem.at(range.line).found(found));
+        }
+        let own = addresses.iter().map(|&(_, prefix)| netmask(prefix));
+        if let Some(mask) = range.value.netmask
+            && own.clone().all(|own| own != mask)
+        {
+            let what = format!(
+                "dnsmasq.dhcp_range has another netmask than {interface}, whose netmask machines get"
+            );
+            let own = own.map(|own| own.to_string()).collect::<Vec<_>>();
+            let remedy = format!("write {}, or leave the netmask out", own.join(" or "));
+            let problem = Problem::warning(settings_file, what, remedy);
+            problems.push(problem.at(range.line).found(mask.to_string()));
         }
     }
     problems

@@ -132,14 +132,14 @@ fn each_mistake_has_line_value_and_remedy() {
         ),
         (
             "boottorrent",
-            "timeout: '30'",
-            "must be a whole number (found: \"30\")",
-            "write timeout: 30 without quotes",
+            "timeout: '30 s'",
+            "must be a whole number (found: 30 s)",
+            "timeout: 30",
         ),
         (
             "boottorrent",
-            "timeout: 3.5",
-            "(found: 3.5, a number with a fraction)",
+            "timeout: .inf",
+            "(found: .inf, a number with a fraction)",
             "timeout: 30",
         ),
         (
@@ -200,7 +200,19 @@ fn each_mistake_has_line_value_and_remedy() {
             "boottorrent",
             "seed_max: -1",
             "seed_max must be between 0 and",
-            "seed_max: 600",
+            "seed_max: 60",
+        ),
+        (
+            "boottorrent",
+            "display_oss: []",
+            "display_oss offers no system (found: an empty list)",
+            "remove the line to offer all",
+        ),
+        (
+            "boottorrent",
+            "display_oss: [[debian]]",
+            "display_oss must be text (found: a list)",
+            "display_oss: [debian]",
         ),
         (
             "boottorrent",
@@ -231,6 +243,12 @@ fn each_mistake_has_line_value_and_remedy() {
             "enable_dhcp: 1",
             "(found: 1, a whole number)",
             "enable_dhcp: True",
+        ),
+        (
+            "dnsmasq",
+            "bind_interfaces: maybe",
+            "bind_interfaces must be True or False (found: maybe)",
+            "bind_interfaces: True",
         ),
         (
             "dnsmasq",
@@ -311,15 +329,16 @@ fn old_sections_are_forgiven_what_they_do_not_know() {
 hefur: {enable: True, port: 10001}
 transmission:
   rpc_port: 9091
-boottorrent:
-  display_oss: [testos]
+opentracker: {enable: False}
 dnsmasq:
-  port: 0
+  port: 53
+  dhcp_boot: x
 aria2:
-  enable_dht: False
+  enable_dht: True
+  check_integrity: False
 ",
     );
-    assert_eq!(problems.len(), 5, "{}", said(&problems));
+    assert_eq!(problems.len(), 6, "{}", said(&problems));
     assert!(
         problems.iter().all(|problem| !problem.is_error()),
         "{}",
@@ -336,7 +355,7 @@ boottorent:
   timeout: 5
 boottorrent:
   version: 1
-  timeout: \"30\"
+  timeout: \"30 s\"
   default-os: tiny
   seed_time: 10
   seed_until: room
@@ -354,4 +373,55 @@ aria2:
 ",
     );
     insta::assert_snapshot!(said(&problems));
+}
+
+/// Numbers as Python's `int()` takes them from what PyYAML read, and their meaning.
+#[test]
+fn numbers_are_read_as_the_original_did() {
+    for (written, seconds) in [
+        ("30", 30),
+        ("\"30\"", 30),
+        ("' 30 '", 30),
+        ("\"010\"", 10),
+        ("010", 8),
+        ("08", 8),
+        ("1_000", 1000),
+        ("12:30", 750),
+        ("0x1E", 30),
+        ("30.0", 30),
+        ("-1", -1),
+        ("\"-1\"", -1),
+        ("99999999999", 31_536_000),
+        ("-99999999999", -31_536_000),
+    ] {
+        let (settings, problems) = read(&format!("boottorrent: {{timeout: {written}}}"));
+        assert_eq!(said(&problems), "", "{written}");
+        assert_eq!(settings.timeout.value, seconds, "{written}");
+        let (settings, problems) = read(&format!("boottorrent: {{seed_time: {written}}}"));
+        assert_eq!(said(&problems), "", "{written}");
+        let read = settings.seed_time.map(|time| time.value);
+        assert_eq!(read, Some(seconds), "{written}");
+    }
+    let (settings, problems) = read("opentracker: {port: \"10001\"}");
+    assert_eq!(
+        (settings.http_port(), said(&problems)),
+        (10_001, String::new())
+    );
+    let (settings, problems) = read("boottorrent:\n  timeout: 5.9\n");
+    assert_eq!(settings.timeout.value, 5);
+    assert_eq!(
+        said(&problems),
+        "Boottorrent.yaml:2: warning: boottorrent.timeout is a whole number: 5 is taken\n    remedy: write timeout: 5\n"
+    );
+}
+
+#[test]
+fn a_file_that_is_no_yaml_says_nothing() {
+    let checked = settings(FILE, "boottorrent:\n\ttimeout: 5\n");
+    assert!(checked.value.is_none());
+    assert!(
+        said(&checked.problems).contains("Boottorrent.yaml:2: error: is not valid YAML: tabs"),
+        "{}",
+        said(&checked.problems)
+    );
 }

@@ -78,6 +78,16 @@ fn every_method_is_read() {
             },
         ),
         ("method: local", Method::Local),
+        (
+            "method: qemu-iso\nisofile: /odin.img",
+            Method::Qemu {
+                args: "-cdrom odin.img".into(),
+            },
+        ),
+        (
+            "method: kexec\nkernel: //vmlinuz\ninitrd: ./sub//b.gz",
+            kexec("vmlinuz", &["sub/b.gz"], ""),
+        ),
     ];
     for (config, method) in table {
         let checked = read(&folder, config);
@@ -93,8 +103,9 @@ fn the_menus_name_is_the_dispname_or_the_folder() {
         ("method: kexec\ndispname: Tiny Core\n", "Tiny Core", Some(2)),
         ("dispname: 12.10", "12.10", Some(1)),
         ("dispname: \" Система \"", "Система", Some(1)),
-        ("dispname:", "tiny", None),
-        ("", "tiny", None),
+        ("dispname:", "tiny", Some(1)),
+        ("# the folder's name\n\ncmdline: quiet", "tiny", Some(3)),
+        ("", "tiny", Some(1)),
     ] {
         let checked = read(&folder, config);
         assert_eq!(said(&checked.problems), "", "{config}");
@@ -104,7 +115,12 @@ fn the_menus_name_is_the_dispname_or_the_folder() {
             (dispname, line)
         );
         assert_eq!(system.name, "tiny");
-        assert_eq!(system.method, kexec("vmlinuz", &["initrd"], ""));
+        let cmdline = if config.contains("quiet") {
+            "quiet"
+        } else {
+            ""
+        };
+        assert_eq!(system.method, kexec("vmlinuz", &["initrd"], cmdline));
     }
 }
 
@@ -215,9 +231,21 @@ fn each_mistake_has_line_value_and_remedy() {
         ),
         (
             "method: qemu-iso\nisofile: x.iso",
+            2,
+            "isofile names a file that is not in this folder",
+            "name one of",
+        ),
+        (
+            "method: qemu-iso",
             1,
-            "method must be one of",
-            "-cdrom",
+            "isofile is missing",
+            "write isofile:",
+        ),
+        (
+            "\n# a disc\nisofile: hello",
+            3,
+            "method is missing",
+            "write method: qemu-iso",
         ),
         (
             "method: magic\nkernel: nothing\nargs: x",
@@ -225,20 +253,13 @@ fn each_mistake_has_line_value_and_remedy() {
             "(found: magic)",
             "write method: kexec to start a Linux kernel",
         ),
-        ("method: bin", 0, "bin is missing", "write bin:"),
-        ("bin: hello", 0, "method is missing", "write method: bin"),
+        ("method: bin", 1, "bin is missing", "write bin:"),
+        ("\nbin: hello", 2, "method is missing", "write method: bin"),
         (
             "args: -fda x",
-            0,
+            1,
             "method is missing",
             "write method: bin-qemu-x86_64",
-        ),
-        ("method: bin-qemu-x86_64", 0, "args is missing", "-cdrom"),
-        (
-            "method: local\nkernel: vmlinuz-lts",
-            2,
-            "unknown key kernel (found: vmlinuz-lts)",
-            "write method: kexec, to which this key belongs",
         ),
         (
             "kernell: vmlinuz-lts",
@@ -289,14 +310,48 @@ fn each_mistake_has_line_value_and_remedy() {
             panic!("{config}: {}", said(&checked.problems));
         };
         assert_eq!(problem.file, FILE);
-        assert_eq!(
-            problem.line,
-            Some(line).filter(|&line| line > 0),
-            "{config}: {problem}"
-        );
+        assert_eq!(problem.line, Some(line), "{config}: {problem}");
         assert!(problem.to_string().contains(what), "{config}: {problem}");
         assert!(problem.remedy.contains(remedy), "{config}: {problem}");
         assert!(problem.is_error(), "{config}: {problem}");
+    }
+}
+
+/// What the original let pass and passed over.
+#[test]
+fn what_has_no_effect_is_only_mentioned() {
+    let mut folder = files(&["vmlinuz", "initrd", "none"]);
+    folder[2].size = 0;
+    let table = [
+        (
+            "method: local\nkernel: vmlinuz",
+            ":2: warning: kernel has no effect with method local",
+            Method::Local,
+        ),
+        (
+            "method: kexec\nargs: -m 64",
+            ":2: warning: args has no effect with method kexec",
+            kexec("vmlinuz", &["initrd"], ""),
+        ),
+        (
+            "method: bin-qemu-x86_64",
+            ":1: warning: args is missing",
+            Method::Qemu {
+                args: String::new(),
+            },
+        ),
+        (
+            "method: kexec\nkernel: vmlinuz\ninitrd: none",
+            ":3: warning: initrd names none, a file of 0 bytes, and is left out",
+            kexec("vmlinuz", &[], ""),
+        ),
+    ];
+    for (config, what, method) in table {
+        let checked = system("tiny", &folder, Some((FILE, config)));
+        let message = said(&checked.problems);
+        assert!(message.contains(what), "{config}: {message}");
+        assert_eq!(checked.problems.len(), 1, "{config}: {message}");
+        assert_eq!(checked.value.expect(config).method, method, "{config}");
     }
 }
 

@@ -3,8 +3,8 @@
 #![cfg(feature = "yaml")]
 
 use catalog::{
-    PayloadFile, Problem, Settings, System, default_system, menu_timeout, on_interface, settings,
-    system, together,
+    PayloadFile, Problem, Settings, System, default_system, display_oss, menu_timeout, offered,
+    on_interface, settings, system, together,
 };
 
 const FILE: &str = "Boottorrent.yaml";
@@ -66,13 +66,13 @@ fn the_default_is_named_by_dispname_or_folder_or_is_the_only_one() {
 }
 
 #[test]
-fn a_dispname_wins_over_a_folder_of_the_same_name() {
+fn a_folder_wins_over_a_dispname_of_the_same_name() {
     let systems = [
         named("deb", "dispname: tiny").0,
         named("tiny", "dispname: other").0,
     ];
     let settings = written("boottorrent: {default_os: tiny}");
-    assert_eq!(default_system(&settings, &systems), Some(&systems[0]));
+    assert_eq!(default_system(&settings, &systems), Some(&systems[1]));
 }
 
 #[test]
@@ -86,7 +86,7 @@ fn a_default_that_nobody_can_tell_is_refused_or_waited_for() {
         (
             "boottorrent:\n  default_os: BeOS\n",
             "names no system (found: BeOS)",
-            "the dispname or the folder's name of one of: Tiny Core, Debian, alp",
+            "the folder's name or the dispname of one of: Tiny Core, Debian, alp",
         ),
         (
             "boottorrent:\n  timeout: 0\n",
@@ -147,7 +147,7 @@ fn two_systems_of_one_dispname_are_refused() {
         "{message}"
     );
     assert!(
-        message.contains("oss/Same/config.yaml: error: dispname is the same"),
+        message.contains("oss/Same/config.yaml:1: error: dispname is the same"),
         "{message}"
     );
 }
@@ -188,6 +188,10 @@ fn the_interface_must_be_able_to_give_what_is_asked() {
             "is not inside the subnet",
         ),
         (
+            "dnsmasq:\n  dhcp_range: \"10.77.0.50,10.77.0.99,255.255.0.0,12h\"\n",
+            "Boottorrent.yaml:2: warning: dnsmasq.dhcp_range has another netmask than eth0, whose netmask machines get (found: 255.255.0.0)\n    remedy: write 255.255.255.0 or 255.255.255.128, or leave the netmask out",
+        ),
+        (
             "boottorrent:\n  host_ip: 10.77.0.2\n",
             "Boottorrent.yaml:2: error: boottorrent.host_ip is not an address of eth0 (found: 10.77.0.2)\n    remedy: write host_ip: 10.77.0.1",
         ),
@@ -197,4 +201,39 @@ fn the_interface_must_be_able_to_give_what_is_asked() {
         assert!(message.contains(expected), "{text}: {message}");
         assert_eq!(message.is_empty(), expected.is_empty(), "{text}: {message}");
     }
+}
+
+#[test]
+fn display_oss_says_which_folders_are_offered() {
+    let settings = written("boottorrent:\n  display_oss:\n    - deb\n    - tiny\n");
+    let folders = ["alp", "deb", "tiny"];
+    let offers: Vec<&str> = folders
+        .into_iter()
+        .filter(|name| offered(&settings, name))
+        .collect();
+    assert_eq!(offers, ["deb", "tiny"]);
+    assert_eq!(
+        said(&display_oss(&settings, FILE, &folders)),
+        "Boottorrent.yaml:3: warning: boottorrent.display_oss leaves out folders of oss, which are not offered (found: alp)\n    \
+         remedy: add their names, or remove display_oss to offer every folder\n"
+    );
+    assert_eq!(said(&display_oss(&settings, FILE, &folders[1..])), "");
+
+    let settings = written("boottorrent:\n  display_oss: [deb, alpine, beos]\n");
+    let message = said(&display_oss(&settings, FILE, &["alp", "deb"]));
+    for expected in [
+        "Boottorrent.yaml:2: error: boottorrent.display_oss names a folder that is not in oss (found: alpine)\n    remedy: write alp\n",
+        "(found: beos)\n    remedy: write the name of a folder: alp, deb\n",
+    ] {
+        assert!(message.contains(expected), "{message}");
+    }
+
+    let all = Settings::default();
+    assert!(offered(&all, "alp") && display_oss(&all, FILE, &folders).is_empty());
+    let settings = written("boottorrent: {default_os: alp, display_oss: [deb]}");
+    let message = said(&together(&settings, FILE, &three()[1..2]));
+    assert!(
+        message.contains("default_os names no system that display_oss offers (found: alp)"),
+        "{message}"
+    );
 }

@@ -1,47 +1,48 @@
 //! Reading `Boottorrent.yaml` section by section.
 
-use std::net::Ipv4Addr;
-
-use super::{LogLevel, SeedUntil, Settings};
+use super::{LogLevel, SeedUntil, Settings, network};
 use crate::{
-    Checked, DhcpRange, Placed, Problem, Severity,
+    Checked, Placed, Problem, Severity,
     nearest::nearest,
     yaml::{
+        scalar::Plain,
         section::Section,
         tree::{self, Node},
     },
 };
 
-/// Most seconds any waiting time may be set to: a year.
+/// Most seconds any waiting time lasts: a year. Whoever writes more means for ever, and that is near enough.
 const YEAR: i64 = 365 * 24 * 60 * 60;
 
 /// Reads `Boottorrent.yaml`.
 ///
 /// `file` is the name to show in problems, `text` its content. The settings are there even when
-/// problems are: every key that could not be read has its default.
+/// problems are: every key that could not be read has its default. They are `None` only where nothing at
+/// all could be read.
 pub fn settings(file: &str, text: &str) -> Checked<Settings> {
-    let mut settings = Settings::default();
-    let problems = match tree::parse(file, text) {
-        Ok(root) => read(file, root, &mut settings),
-        Err(problem) => vec![problem],
-    };
-    Checked {
-        value: Some(settings),
-        problems,
+    match tree::parse(file, text) {
+        Ok(root) => {
+            let mut settings = Settings::default();
+            let problems = read(file, root, &mut settings);
+            Checked {
+                value: Some(settings),
+                problems,
+            }
+        }
+        Err(problem) => Checked {
+            value: None,
+            problems: vec![problem],
+        },
     }
 }
 
 fn read(file: &str, root: Node, settings: &mut Settings) -> Vec<Problem> {
-    let mut top = Section::open(file, "", root);
+    let mut top = Section::top(file, root);
     let mut problems = boottorrent(top.section("boottorrent"), settings);
-    problems.extend(dnsmasq(top.section("dnsmasq"), settings));
-    problems.extend(opentracker(top.section("opentracker"), settings));
+    problems.extend(network::dnsmasq(top.section("dnsmasq"), settings));
+    problems.extend(tracker(&mut top, settings));
     problems.extend(aria2(top.section("aria2"), settings));
-    // Sections of earlier versions of the original.
-    top.retired(
-        "hefur",
-        "remove the section; the tracker's settings are in the section opentracker",
-    );
+    // A section of earlier versions of the original.
     top.retired(
         "transmission",
         "remove the section; this server seeds by itself",
@@ -56,7 +57,7 @@ fn read(file: &str, root: Node, settings: &mut Settings) -> Vec<Problem> {
 fn section_of(key: &str) -> Option<String> {
     let section = match key {
         "version" | "timeout" | "default_os" | "seed_time" | "seed_until" | "seed_max"
-        | "host_ip" => "boottorrent",
+        | "host_ip" | "display_oss" => "boottorrent",
         "enable_dhcp" | "enable_tftp" | "interface" | "bind_interfaces" | "dhcp_range" | "user" => {
             "dnsmasq"
         }
@@ -69,27 +70,21 @@ fn section_of(key: &str) -> Option<String> {
 
 fn boottorrent(mut section: Section<'_>, settings: &mut Settings) -> Vec<Problem> {
     let version = section.integer("version", i64::MIN..=i64::MAX, "0");
-    if let Some(Placed { value, line }) = version.filter(|version| version.value != 0) {
+    if let Some(version) = version.filter(|version| version.value != 0) {
         let what = "is not known to this server";
-        section.refuse(
-            "version",
-            line,
-            &value.to_string(),
-            what,
-            "write version: 0",
-        );
+        section.refuse("version", &version, what, "write version: 0");
     }
-    if let Some(timeout) = section.integer("timeout", -YEAR..=YEAR, "30") {
+    if let Some(timeout) = section.seconds("timeout", -YEAR..=YEAR, "30") {
         settings.timeout = timeout;
     }
     settings.default_os = section.text("default_os", "Debian");
-    settings.seed_time = section.integer("seed_time", -YEAR..=YEAR, "30");
+    settings.seed_time = section.seconds("seed_time", -YEAR..=YEAR, "30");
     settings.seed_until = seed_until(&mut section);
     settings.seed_max = section
-        .integer("seed_max", 0..=YEAR, "600")
+        .integer("seed_max", 0..=YEAR, "60")
         .map(|seconds| seconds.map(i64::unsigned_abs));
-    settings.host_ip = host_ip(&mut section);
-    section.retired("display_oss", "remove it; every folder in oss is offered");
+    settings.host_ip = network::host_ip(&mut section);
+    settings.display_oss = display_oss(&mut section);
     if let (Some(until), Some(_)) = (settings.seed_until, settings.seed_time) {
         let what = "has no effect beside seed_time";
         section.warn("seed_until", until.line, what, "remove one of the two");
@@ -104,99 +99,44 @@ fn seed_until(section: &mut Section<'_>) -> Option<Placed<SeedUntil>> {
     }
     let what = "must be room";
     let remedy = "write seed_until: room, or remove the line";
-    section.refuse("seed_until", until.line, &until.value, what, remedy);
+    section.refuse("seed_until", &until, what, remedy);
     None
 }
 
-fn host_ip(section: &mut Section<'_>) -> Option<Placed<Ipv4Addr>> {
-    let Placed { value, line } = section.text("host_ip", "192.168.1.1")?;
-    let address: Option<Ipv4Addr> = value.trim().parse().ok();
-    let usable = address.filter(|address| {
-        !(address.is_unspecified()
-            || address.is_loopback()
-            || address.is_multicast()
-            || address.is_broadcast())
-    });
-    if usable.is_none() {
-        let what = "must be an IPv4 address the machines can reach";
-        let remedy =
-            "write this server's address, for example host_ip: 192.168.1.1, or remove the line";
-        section.refuse("host_ip", line, &value, what, remedy);
-    }
-    Some(Placed {
-        value: usable?,
-        line,
-    })
-}
-
-fn dnsmasq(mut section: Section<'_>, settings: &mut Settings) -> Vec<Problem> {
-    settings.enable_dhcp = section.boolean("enable_dhcp");
-    set(&mut settings.enable_tftp, section.boolean("enable_tftp"));
-    set(
-        &mut settings.bind_interfaces,
-        section.boolean("bind_interfaces"),
-    );
-    settings.interface = interfaces(&mut section);
-    settings.dhcp_range = dhcp_range(&mut section);
-    settings.user = user(&mut section);
-    section.finish(Severity::Warning, |_| None)
-}
-
-/// One name, a list, or names with commas between them as dnsmasq takes them.
-fn interfaces(section: &mut Section<'_>) -> Vec<Placed<String>> {
-    let mut names: Vec<Placed<String>> = Vec::new();
-    let written = section.texts("interface", "eth0").unwrap_or_default();
-    for Placed { value, line } in written {
-        for name in value.split(',').map(str::trim) {
-            if is_interface_name(name) {
-                if names.iter().all(|known| known.value != name) {
-                    let value = name.to_owned();
-                    names.push(Placed { value, line });
-                }
-            } else {
-                let what = "must be the name of a network interface";
-                let remedy = "write for example interface: eth0 (`ip link` lists them)";
-                section.refuse("interface", line, name, what, remedy);
-            }
-        }
+/// Folder names; an empty list would offer nothing.
+fn display_oss(section: &mut Section<'_>) -> Vec<Placed<String>> {
+    let Some(Placed { value, line }) = section.texts("display_oss", "[debian]") else {
+        return Vec::new();
+    };
+    let names: Vec<Placed<String>> = value
+        .into_iter()
+        .map(|name| name.map(|name| name.trim().to_owned()))
+        .collect();
+    if names.is_empty() {
+        let list = Placed {
+            value: "an empty list",
+            line,
+        };
+        let remedy = "list the names of folders in oss, or remove the line to offer all of them";
+        section.refuse("display_oss", &list, "offers no system", remedy);
     }
     names
 }
 
-/// What Linux takes for a name: 1 to 15 bytes, no slash, colon or white space.
-fn is_interface_name(name: &str) -> bool {
-    let fits = (1..=15).contains(&name.len()) && !matches!(name, "." | "..");
-    fits && !name.contains(|c: char| c.is_whitespace() || c.is_control() || "/:*".contains(c))
-}
-
-fn dhcp_range(section: &mut Section<'_>) -> Option<Placed<DhcpRange>> {
-    let example = "\"192.168.1.50,192.168.1.150,12h\"";
-    let Placed { value, line } = section.text("dhcp_range", example)?;
-    match DhcpRange::parse(&value) {
-        Ok(value) => Some(Placed { value, line }),
-        Err(wrong) => {
-            let what = wrong.to_string();
-            let remedy = format!("write for example dhcp_range: {example}");
-            section.refuse("dhcp_range", line, &value, &what, remedy);
-            None
-        }
-    }
-}
-
-fn user(section: &mut Section<'_>) -> Option<Placed<String>> {
-    let user = section.text("user", "nobody")?;
-    let fits = |c: char| !(c.is_whitespace() || c.is_control() || ":/".contains(c));
-    if !user.value.is_empty() && user.value.len() <= 32 && user.value.chars().all(fits) {
-        return Some(user);
-    }
-    let what = "must be the name of a user";
-    let remedy = "write for example user: nobody, or remove the line";
-    section.refuse("user", user.line, &user.value, what, remedy);
-    None
-}
-
-fn opentracker(mut section: Section<'_>, settings: &mut Settings) -> Vec<Problem> {
-    set(&mut settings.tracker, section.boolean("enable"));
+/// The tracker's section, or what the original's earlier versions had in its place.
+fn tracker(top: &mut Section<'_>, settings: &mut Settings) -> Vec<Problem> {
+    let old = top.has("hefur") && !top.has("opentracker");
+    // Taken in any case, so that the name is known.
+    let mut section = top.section("opentracker");
+    let enable = if old {
+        section = top.section("hefur");
+        section.truth("enable")
+    } else {
+        let remedy = "remove the section; the tracker's settings are in the section opentracker";
+        top.retired("hefur", remedy);
+        section.boolean("enable")
+    };
+    set(&mut settings.tracker, enable);
     let port = section.integer("port", 1..=65535, "6969");
     settings.port = port.and_then(|port| {
         let value = u16::try_from(port.value).ok()?;
@@ -214,22 +154,29 @@ fn aria2(mut section: Section<'_>, settings: &mut Settings) -> Vec<Problem> {
         &mut settings.enable_peer_exchange,
         section.boolean("enable_peer_exchange"),
     );
-    if let Some(Placed { value, line }) = section.text("console_log_level", "notice") {
-        match LogLevel::named(&value) {
+    if let Some(named) = section.text("console_log_level", "notice") {
+        match LogLevel::named(&named.value) {
             Some(level) => settings.console_log_level = level,
             None => {
                 let what = format!("must be one of {}", LogLevel::NAMES.join(", "));
-                let near = nearest(&value, LogLevel::NAMES).unwrap_or("notice");
+                let near = nearest(&named.value, LogLevel::NAMES).unwrap_or("notice");
                 let remedy = format!("write console_log_level: {near}");
-                section.refuse("console_log_level", line, &value, &what, remedy);
+                section.refuse("console_log_level", &named, &what, remedy);
             }
         }
     }
+    // Keys of earlier versions of the original.
+    for key in ["enable_dht", "enable_dht6"] {
+        let remedy = "remove the line; machines find each other through this server";
+        section.retired_unless(key, Plain::Bool(false), remedy);
+    }
+    let remedy = "remove the line; every piece is verified";
+    section.retired_unless("check_integrity", Plain::Bool(true), remedy);
     section.finish(Severity::Warning, |_| None)
 }
 
 /// Keeps the default where the file says nothing.
-fn set(setting: &mut bool, written: Option<Placed<bool>>) {
+pub(super) fn set(setting: &mut bool, written: Option<Placed<bool>>) {
     if let Some(written) = written {
         *setting = written.value;
     }

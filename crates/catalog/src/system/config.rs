@@ -26,35 +26,35 @@ pub(super) fn configured(
     problems: &mut Vec<Problem>,
 ) -> System {
     let mut config = Config {
-        section: Section::open(file, "", root),
+        section: Section::top(file, root),
         files,
     };
+    let top = config.section.line();
     let dispname = config.dispname();
     let (method, method_line) = config.method();
-    let mut found = config.section.finish(Severity::Error, method_of);
+    config.keys_of_other_methods(&method);
+    let mut found = config.section.finish(Severity::Error, |_| None);
     found.sort_by_key(|problem| problem.line);
     problems.extend(found);
     System {
         name: folder.to_owned(),
-        dispname_line: dispname.as_ref().and_then(|dispname| dispname.line),
+        dispname_line: dispname.as_ref().map_or(top, |dispname| dispname.line),
         dispname: dispname.map_or_else(|| folder.to_owned(), |dispname| dispname.value),
         method,
-        method_line,
+        method_line: method_line.or(top),
     }
 }
 
-/// What to do with a key that belongs to another method than the one chosen.
-fn method_of(key: &str) -> Option<String> {
-    let method = match key {
-        "kernel" | "initrd" | "cmdline" => "kexec",
-        "bin" | "binargs" => "bin",
-        "args" => "bin-qemu-x86_64",
-        _ => return None,
-    };
-    Some(format!(
-        "remove the line, or write method: {method}, to which this key belongs"
-    ))
-}
+/// Every method's keys, with the name of the method they belong to.
+const KEYS: [(&str, &str); 7] = [
+    ("kernel", "kexec"),
+    ("initrd", "kexec"),
+    ("cmdline", "kexec"),
+    ("bin", "bin"),
+    ("binargs", "bin"),
+    ("args", "bin-qemu-x86_64"),
+    ("isofile", "qemu-iso"),
+];
 
 /// A `config.yaml` while it is being read, with the files it may name.
 struct Config<'a> {
@@ -64,8 +64,8 @@ struct Config<'a> {
 
 impl Config<'_> {
     fn dispname(&mut self) -> Option<Placed<String>> {
-        let Placed { value, line } = self.section.text("dispname", "Debian 12")?;
-        let name = value.trim();
+        let written = self.section.text("dispname", "Debian 12")?;
+        let name = written.value.trim();
         let what = if name.is_empty() {
             "must not be empty"
         } else if name.chars().any(char::is_control) {
@@ -73,33 +73,32 @@ impl Config<'_> {
         } else if name.chars().count() > LONGEST_DISPNAME {
             "must not be longer than 200 characters"
         } else {
-            let value = name.to_owned();
-            return Some(Placed { value, line });
+            let name = name.to_owned();
+            return Some(written.map(|_| name));
         };
         let remedy = "write for example dispname: Debian 12";
-        self.section.refuse("dispname", line, &value, what, remedy);
+        self.section.refuse("dispname", &written, what, remedy);
         None
     }
 
     fn method(&mut self) -> (Method, Option<u64>) {
-        let Some(Placed { value, line }) = self.section.text("method", "kexec") else {
+        let Some(written) = self.section.text("method", "kexec") else {
             return (self.method_unsaid(), None);
         };
-        let method = match value.as_str() {
+        let line = written.line;
+        let method = match written.value.as_str() {
             "kexec" => self.kexec(),
             "bin" => self.bin(),
             "bin-qemu-x86_64" => self.qemu(),
+            "qemu-iso" => self.qemu_iso(),
             "local" => Method::Local,
-            _ => {
+            name => {
                 let what = format!("must be one of {}", Method::NAMES.join(", "));
-                let remedy = match (value.as_str(), nearest(&value, Method::NAMES)) {
-                    ("qemu-iso", _) => {
-                        "write method: bin-qemu-x86_64 with args: \"-cdrom FILE.iso\"".to_owned()
-                    }
-                    (_, Some(near)) => format!("write method: {near}"),
-                    (_, None) => "write method: kexec to start a Linux kernel".to_owned(),
+                let remedy = match nearest(name, Method::NAMES) {
+                    Some(near) => format!("write method: {near}"),
+                    None => "write method: kexec to start a Linux kernel".to_owned(),
                 };
-                self.section.refuse("method", line, &value, &what, remedy);
+                self.section.refuse("method", &written, &what, remedy);
                 self.method_unknown()
             }
         };
@@ -108,30 +107,37 @@ impl Config<'_> {
 
     /// No method written: a program or a guest must be asked for, everything else is a kernel.
     fn method_unsaid(&mut self) -> Method {
-        let (key, method) = if self.section.has("bin") {
-            ("bin", "bin")
-        } else if self.section.has("args") {
-            ("args", "bin-qemu-x86_64")
-        } else {
+        let asked = ["bin", "args", "isofile"].into_iter();
+        let asked = asked.filter(|key| self.section.has(key));
+        let found = KEYS
+            .iter()
+            .find(|(key, _)| asked.clone().any(|asked| asked == *key));
+        let Some((key, method)) = found else {
             return self.kexec();
         };
         let remedy = format!("write method: {method}, to which the key {key} belongs");
-        self.section
-            .refuse("method", None, "", "is missing", remedy);
+        self.section.lacks("method", "", remedy);
         self.method_unknown()
     }
 
-    /// Reads the keys of every method, so that only the method itself is complained about.
+    /// Takes the keys of every method, so that only the method itself is complained about.
     fn method_unknown(&mut self) -> Method {
-        for key in [
-            "kernel", "initrd", "cmdline", "bin", "binargs", "args", "isofile",
-        ] {
+        for (key, _) in KEYS {
             self.section.skip(key);
         }
         Method::Kexec {
             kernel: String::new(),
             initrd: Vec::new(),
             cmdline: String::new(),
+        }
+    }
+
+    /// The original ignored keys of other methods than the one chosen, and its users' files may have them.
+    fn keys_of_other_methods(&mut self, chosen: &Method) {
+        for (key, method) in KEYS {
+            let remedy = format!("remove the line, or write method: {method}, to which it belongs");
+            let what = format!("has no effect with method {}", chosen.name());
+            self.section.without_effect(key, &what, &remedy);
         }
     }
 
@@ -142,8 +148,8 @@ impl Config<'_> {
         };
         let initrd = match self.section.texts("initrd", "initrd.gz") {
             Some(paths) => {
-                let paths = paths.iter();
-                paths.map(|path| self.payload("initrd", path)).collect()
+                let paths = paths.value.iter();
+                paths.filter_map(|path| self.initrd(path)).collect()
             }
             None => {
                 Vec::from_iter(Some(self.guessed(Role::Initrd)).filter(|path| !path.is_empty()))
@@ -162,7 +168,7 @@ impl Config<'_> {
             Some(bin) => self.payload("bin", &bin),
             None => {
                 let remedy = "write bin: and the name of the program in this folder";
-                self.section.refuse("bin", None, "", "is missing", remedy);
+                self.section.lacks("bin", "", remedy);
                 String::new()
             }
         };
@@ -174,34 +180,69 @@ impl Config<'_> {
         let args = self.cmdline("args", "\"-fda disk.img\"", usize::MAX);
         if args.is_empty() {
             let remedy = "write for example args: \"-cdrom disc.iso\" with a file of this folder";
-            self.section.refuse("args", None, "", "is missing", remedy);
+            let what = "is missing: QEMU is started with nothing to start from";
+            self.section.warn("args", None, what, remedy);
         }
+        Method::Qemu { args }
+    }
+
+    /// A method of an earlier version of the original: QEMU with a disc.
+    fn qemu_iso(&mut self) -> Method {
+        let disc = match self.section.text("isofile", "disc.iso") {
+            Some(written) => {
+                let path = self.payload("isofile", &written);
+                if path.contains(char::is_whitespace) {
+                    let what = "has white space in its name, which separates arguments";
+                    self.section
+                        .refuse("isofile", &written, what, "rename the file");
+                }
+                path
+            }
+            None => {
+                let remedy = "write isofile: and the name of the disc's image in this folder";
+                self.section.lacks("isofile", "", remedy);
+                String::new()
+            }
+        };
+        let args = format!("-cdrom {disc}");
         Method::Qemu { args }
     }
 
     /// Words separated by white space; line breaks of a folded or literal block become spaces.
     fn cmdline(&mut self, key: &'static str, example: &str, longest: usize) -> String {
-        let Some(Placed { value, line }) = self.section.text(key, example) else {
+        let Some(written) = self.section.text(key, example) else {
             return String::new();
         };
-        let value = value.trim().replace(['\n', '\r', '\t'], " ");
-        if value.chars().any(char::is_control) {
+        let words = written.map(|text| text.trim().replace(['\n', '\r', '\t'], " "));
+        if words.value.chars().any(char::is_control) {
             let what = "holds a control character";
-            let remedy = "remove the control character";
-            self.section.refuse(key, line, &value, what, remedy);
-        } else if value.len() > longest {
+            self.section
+                .refuse(key, &words, what, "remove the control character");
+        } else if words.value.len() > longest {
             let what = format!("is longer than {longest} bytes, which a kernel refuses");
-            self.section.refuse(key, line, &value, &what, "shorten it");
+            self.section.refuse(key, &words, &what, "shorten it");
         }
-        value
+        words.value
+    }
+
+    /// An initrd of the payload. One of no bytes stands for none: the original wanted one named in any case.
+    fn initrd(&mut self, written: &Placed<String>) -> Option<String> {
+        let path = self.inside(&written.value);
+        let named = self.files.iter().find(|file| file.path == path);
+        if named.is_some_and(|file| file.size == 0) {
+            let what = format!("names {path}, a file of 0 bytes, and is left out");
+            let remedy = "write initrd: [] for a kernel that needs none";
+            self.section.warn("initrd", written.line, &what, remedy);
+            return None;
+        }
+        Some(self.payload("initrd", written))
     }
 
     /// A file of the payload, by its path in the folder.
     fn payload(&mut self, key: &'static str, written: &Placed<String>) -> String {
-        let path = written.value.trim();
-        let path = path.strip_prefix("./").unwrap_or(path);
+        let path = self.inside(&written.value);
         let (what, remedy) = match self.files.iter().find(|file| file.path == path) {
-            Some(file) if file.size > 0 => return path.to_owned(),
+            Some(file) if file.size > 0 => return path,
             Some(_) => {
                 let what = "names a file of 0 bytes".to_owned();
                 (what, "copy the file again".to_owned())
@@ -213,7 +254,7 @@ impl Config<'_> {
                     format!("write {key}: and another file of this folder"),
                 )
             }
-            None if !is_inside(path) => {
+            None if !is_inside(&path) => {
                 let what = "must be a file inside this folder".to_owned();
                 let remedy =
                     format!("copy the file into the folder and write its name after {key}:");
@@ -221,12 +262,24 @@ impl Config<'_> {
             }
             None => (
                 "names a file that is not in this folder".to_owned(),
-                self.instead(key, path),
+                self.instead(key, &path),
             ),
         };
-        self.section
-            .refuse(key, written.line, &written.value, &what, remedy);
-        path.to_owned()
+        self.section.refuse(key, written, &what, remedy);
+        path
+    }
+
+    /// A path as the payload spells it. The original put what is written behind the folder's path, so a slash
+    /// in front, two slashes or a dot lead to the same file.
+    fn inside(&self, written: &str) -> String {
+        let written = written.trim();
+        let parts = written.split('/').filter(|part| !matches!(*part, "" | "."));
+        let path = parts.collect::<Vec<_>>().join("/");
+        let is_known = self.files.iter().any(|file| file.path == path);
+        match is_known || !written.starts_with('/') {
+            true => path,
+            false => written.to_owned(),
+        }
     }
 
     /// What to write instead of a path that is not there.
@@ -259,15 +312,14 @@ impl Config<'_> {
             Guess::One(path) => return path.to_owned(),
             Guess::Nothing if role == Role::Initrd => {}
             Guess::Nothing => {
-                let what = format!("is missing and no file looks like it ({})", role.patterns());
+                let what = format!(" and no file looks like it ({})", role.patterns());
                 let remedy = format!("write {key}: and the name of the file in this folder");
-                self.section.refuse(key, None, "", &what, remedy);
+                self.section.lacks(key, &what, remedy);
             }
             Guess::Several(paths) => {
                 let remedy = format!("write {key}: and the right one");
-                let what = "is missing and several files look like it";
-                let found = paths.join(", ");
-                self.section.refuse(key, None, &found, what, remedy);
+                let what = format!(" and several files look like it ({})", paths.join(", "));
+                self.section.lacks(key, &what, remedy);
             }
         }
         String::new()

@@ -12,17 +12,15 @@ use serde_yaml::{DuplicateKeyPolicy, Location, NonFiniteFloatPolicy, Spanned, Ta
 use super::{
     scalar::{self, Plain},
     syntax::syntax,
+    text,
 };
 use crate::Problem;
-
-/// Largest document read, in bytes.
-const MAX_BYTES: usize = 256 * 1024;
 
 /// A value and where it starts.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Node {
     /// Line of its first character, from 1.
-    pub(crate) line: Option<u64>,
+    pub(crate) line: u64,
     /// What it is.
     pub(crate) value: Value,
 }
@@ -61,13 +59,8 @@ impl Node {
 
 /// Reads one document; an empty one is a null.
 pub(crate) fn parse(file: &str, text: &str) -> Result<Node, Problem> {
-    if text.len() > MAX_BYTES {
-        let what = format!("is larger than {} KiB", MAX_BYTES / 1024);
-        return Err(Problem::error(
-            file,
-            what,
-            "keep only the keys that belong into it",
-        ));
+    if let Some(problem) = text::unreadable(file, text) {
+        return Err(problem);
     }
     // An editor's byte order mark is not part of the first key.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
@@ -77,7 +70,7 @@ pub(crate) fn parse(file: &str, text: &str) -> Result<Node, Problem> {
             text: String::new(),
             meaning,
         };
-        return Ok(Node { line: None, value });
+        return Ok(Node { line: 1, value });
     }
     let options = serde_yaml::options! {
         budget: serde_yaml::budget! {
@@ -97,8 +90,8 @@ pub(crate) fn parse(file: &str, text: &str) -> Result<Node, Problem> {
         with_snippet: false,
     };
     match serde_yaml::from_str_with_options::<Raw>(text, options) {
-        Ok(raw) => Ok(raw.settle(text)),
-        Err(error) => Err(syntax(file, &error)),
+        Ok(raw) => Ok(raw.settle(text, text::lines(text), 1)),
+        Err(error) => Err(syntax(file, text, &error)),
     }
 }
 
@@ -122,20 +115,25 @@ enum Shape {
 }
 
 impl Raw {
-    /// Looks the words up in the text they came from.
-    fn settle(self, text: &str) -> Node {
+    /// Looks the words up in the text they came from, which has `last` lines. What has no place of its own has
+    /// its parent's line, and what is empty at the end the last one.
+    fn settle(self, text: &str, last: u64, parent: u64) -> Node {
         let Tagged(Spanned { value, defined, .. }, tag) = self.0;
-        let line = Some(defined.line()).filter(|&line| line > 0);
+        let line = match defined.line() {
+            0 => parent,
+            line => line.min(last),
+        };
+        let inner = |raw: Raw| raw.settle(text, last, line);
         let value = match value {
-            Shape::List(items) => {
-                Value::List(items.into_iter().map(|item| item.settle(text)).collect())
+            Shape::List(items) => Value::List(items.into_iter().map(inner).collect()),
+            Shape::Map(entries) => {
+                let entries = entries.into_iter();
+                Value::Map(
+                    entries
+                        .map(|(key, value)| (inner(key), inner(value)))
+                        .collect(),
+                )
             }
-            Shape::Map(entries) => Value::Map(
-                entries
-                    .into_iter()
-                    .map(|(key, value)| (key.settle(text), value.settle(text)))
-                    .collect(),
-            ),
             Shape::Text(word) => word_of(Some(word), Written::at(text, &defined), tag.as_deref()),
             Shape::Other => word_of(None, Written::at(text, &defined), tag.as_deref()),
         };
@@ -278,7 +276,7 @@ mod tests {
     }
 
     /// The values of a mapping, with their keys' lines.
-    fn values(text: &str) -> Vec<(Option<u64>, Value)> {
+    fn values(text: &str) -> Vec<(u64, Value)> {
         match parse("f", text).expect(text).value {
             Value::Map(entries) => entries
                 .into_iter()
@@ -321,7 +319,7 @@ mod tests {
             .iter()
             .map(|(line, _)| *line)
             .collect();
-        assert_eq!(lines, [Some(1), Some(2), Some(3)]);
+        assert_eq!(lines, [1, 2, 3]);
     }
 
     #[test]
