@@ -72,11 +72,11 @@ impl Namespace {
 
     /// Runs `ip` inside with the words of `arguments`; fails with what it said.
     pub fn ip(&self, arguments: &str) -> Result<()> {
-        self.network_tool("ip", arguments)
+        self.network_tool("ip", arguments).map(drop)
     }
 
-    /// Runs one of iproute2's tools (`ip`, `tc`, `bridge`) inside.
-    pub(crate) fn network_tool(&self, tool: &str, arguments: &str) -> Result<()> {
+    /// Runs one of iproute2's tools (`ip`, `tc`, `bridge`) inside; hands back what it printed.
+    pub(crate) fn network_tool(&self, tool: &str, arguments: &str) -> Result<String> {
         let output = Command::new("nsenter")
             .arg(format!("--net={}", self.path()))
             .args(["--", tool])
@@ -88,7 +88,7 @@ impl Namespace {
             let said = String::from_utf8_lossy(&output.stderr);
             bail!("{tool} {arguments}: {}", said.trim());
         }
-        Ok(())
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     }
 }
 

@@ -34,10 +34,15 @@ pub struct Room {
 impl Room {
     /// An empty room. Waits of everything in it end early when `stop` is requested.
     pub fn new(stop: &Stop) -> Result<Room> {
+        Room::new_in(&std::env::temp_dir(), stop)
+    }
+
+    /// As [`Room::new`], with [`Room::scratch`] below `folder`: for rooms with much in their files.
+    pub fn new_in(folder: &Path, stop: &Stop) -> Result<Room> {
         need_root()?;
         let scratch = tempfile::Builder::new()
             .prefix("bt-lab-")
-            .tempdir()
+            .tempdir_in(folder)
             .context("cannot make a directory for the room")?;
         // A server that drops root must still reach its files in here.
         fs::set_permissions(scratch.path(), fs::Permissions::from_mode(0o755))?;
@@ -100,6 +105,7 @@ impl Room {
         Ok(Host {
             namespace,
             address: address.map(|(address, _)| address),
+            port,
         })
     }
 
@@ -133,6 +139,8 @@ impl Room {
 pub struct Host {
     namespace: Namespace,
     address: Option<Ipv4Addr>,
+    /// The switch's end of its cable.
+    port: String,
 }
 
 impl Host {
@@ -156,18 +164,8 @@ impl Host {
         self.namespace.command(program)
     }
 
-    /// Limits what it sends to `megabits` per second, as its network card would.
-    ///
-    /// The burst stays below one 64 KiB segment, otherwise the limit is not seen by short
-    /// transfers, and the queue holds 50 ms, otherwise small messages wait behind bulk data.
-    pub fn limit_sending(&self, megabits: u32) -> Result<()> {
-        let queue = u64::from(megabits) * 1_000_000 / 8 / 20;
-        self.namespace.network_tool(
-            "tc",
-            &format!(
-                "qdisc replace dev {HOST_INTERFACE} root tbf rate {megabits}mbit burst 32kb limit {}",
-                queue.max(65_536)
-            ),
-        )
+    /// The name of the switch's port it is plugged into.
+    pub(crate) fn port(&self) -> &str {
+        &self.port
     }
 }
