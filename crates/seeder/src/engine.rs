@@ -12,7 +12,7 @@ use librqbit::storage::StorageFactoryExt;
 use librqbit::{
     AddTorrent, AddTorrentOptions, AddTorrentResponse, ConnectionOptions, ListenerMode,
     ListenerOptions, ManagedTorrent, PeerConnectionOptions, Session, SessionOptions,
-    SessionPersistenceConfig,
+    SessionPersistenceConfig, generate_peer_id,
 };
 use metainfo::{InfoHash, Torrent};
 use tokio::net::TcpSocket;
@@ -20,6 +20,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::Error;
 use crate::storage::{ReadOnlyFactory, Source};
+
+/// How our name begins (BEP 20). The machines' engine knows its own house by the first two letters and keeps
+/// shorter queues there than at a stranger's.
+const NAME: &[u8] = b"-BS0001-";
 
 /// Connections per torrent; more are dropped. Ten times the largest room we are asked to serve.
 const PEERS: usize = 3000;
@@ -58,6 +62,7 @@ impl Engine {
             .and_then(|()| wall.local_addr())
             .map_err(|e| Error::Engine(format!("no loopback address: {e}")))?;
         let options = SessionOptions {
+            peer_id: Some(generate_peer_id(NAME)),
             dht: None,
             disable_local_service_discovery: true,
             disable_trackers: true,

@@ -5,9 +5,10 @@
 //!    shell for it with an [`Action`]. Both sides greet each other ([`wire::Handshake`]), say what
 //!    they have, and unchoke each other at once: in a room everybody serves everybody.
 //! 2. A machine that lacks a piece which a peer has is interested and keeps a window of requests
-//!    open at that peer, as many as the peer answers within a fraction of a second. The picker
-//!    chooses the rarest piece, at random among equals, so that machines have different pieces to
-//!    trade. No block is asked for twice, except the last few of all (end game).
+//!    open at that peer, as many as the peer answers within a fraction of a second (one that is
+//!    not ours: within one and a half). The picker chooses the rarest piece, at random among
+//!    equals, so that machines have different pieces to trade. No block is asked for twice, except
+//!    the last few of all (end game).
 //! 3. A block that arrives goes to the file at once ([`Action::Store`]). When the last one of a
 //!    piece is there, the shell checks the hash ([`Action::Check`]) and reports the verdict.
 //! 4. Only a verified piece counts: everybody is told of it at once, and it is served to whoever
@@ -37,4 +38,5 @@ pub mod wire;
 pub use action::{Action, ConnId, Reason};
 pub use bitfield::Bitfield;
 pub use layout::{BLOCK, Block, Layout};
+pub(crate) use peer::HOUSE;
 pub use swarm::{Settings, Status, Swarm};

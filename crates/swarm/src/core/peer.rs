@@ -19,9 +19,14 @@ const OUR_SILENCE: Duration = Duration::from_secs(20);
 const ANY_SILENCE: Duration = Duration::from_secs(150);
 
 /// How long a request may wait at the peer behind others of ours: at a seed that serves everybody
-/// a little longer than at a machine that serves few.
+/// a little longer than at a machine that serves few. Other people's programs serve in beats
+/// (transmission's is half a second), so that waiting there is no sign of a queue.
 const SEED_DEPTH: Duration = Duration::from_millis(300);
 const PEER_DEPTH: Duration = Duration::from_millis(200);
+const FOREIGN_DEPTH: Duration = Duration::from_millis(1500);
+
+/// How the names (BEP 20) of our programs begin, the server's seed among them.
+pub(crate) const HOUSE: [u8; 3] = *b"-BS";
 
 /// How far the conversation is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,10 +105,24 @@ impl Peer {
         self.stage == Stage::Live
     }
 
+    /// It told its name.
+    pub(crate) fn is_called(&mut self, id: [u8; 20]) {
+        self.id = id;
+        if !self.of_our_house() {
+            self.requests.set_depth(FOREIGN_DEPTH);
+        }
+    }
+
     /// It told that it has everything.
     pub(crate) fn becomes_seed(&mut self) {
         self.seed = true;
-        self.requests.set_depth(SEED_DEPTH);
+        if self.of_our_house() {
+            self.requests.set_depth(SEED_DEPTH);
+        }
+    }
+
+    fn of_our_house(&self) -> bool {
+        self.id.starts_with(&HOUSE)
     }
 
     /// It has something for us and would answer.

@@ -17,7 +17,7 @@ use super::announcer::Announcer;
 use super::engine::Engine;
 use super::event::EVENTS;
 use super::storage::Storage;
-use crate::core::{Bitfield, Layout, Settings, Swarm};
+use crate::core::{Bitfield, HOUSE, Layout, Settings, Swarm};
 
 /// How long leaving the swarm may take.
 const LEAVE: Duration = Duration::from_secs(1);
@@ -279,7 +279,8 @@ async fn listen(address: SocketAddrV4) -> Result<(TcpListener, SocketAddrV4), Er
 
 /// Our name for this run (BEP 20): what we are, and chance.
 fn peer_id() -> [u8; 20] {
-    let mut id = *b"-BS0001-000000000000";
+    let mut id = *b"-??0001-000000000000";
+    id[..HOUSE.len()].copy_from_slice(&HOUSE);
     for byte in &mut id[8..] {
         *byte = b"0123456789abcdefghijklmnopqrstuvwxyz"[rand::random_range(0..36)];
     }

@@ -34,7 +34,7 @@ impl Swarm {
             return Err(Reason::Rule("a second greeting"));
         }
         peer.stage = Stage::Live;
-        peer.id = hello.peer_id;
+        peer.is_called(hello.peer_id);
         if peer.incoming {
             self.say_hello(conn, now);
         }

@@ -28,12 +28,36 @@ fn generous(swarm: &mut Swarm, host: u8) -> ConnId {
 }
 
 fn bring(swarm: &mut Swarm, conn: ConnId, block: Block) {
+    bring_at(swarm, conn, block, NOW);
+}
+
+fn bring_at(swarm: &mut Swarm, conn: ConnId, block: Block, now: Duration) {
     let piece = Message::Piece {
         piece: block.piece,
         begin: block.begin,
         data: Bytes::from(vec![0; block.length as usize]),
     };
-    swarm.received(conn, piece.into(), NOW);
+    swarm.received(conn, piece.into(), now);
+}
+
+/// Each beat it brings all that it was asked before; 160 blocks, at two a beat, would be 80 beats.
+#[test]
+fn a_foreign_program_that_serves_in_beats_is_asked_for_ever_more() {
+    let (mut swarm, mut now) = (empty(), NOW);
+    let conn = generous(&mut swarm, 1);
+    let mut asked = requests(&actions(&mut swarm), conn);
+    let (mut brought, mut beats) = (0, 0);
+    while !asked.is_empty() {
+        now += Duration::from_millis(500);
+        beats += 1;
+        for block in std::mem::take(&mut asked) {
+            brought += 1;
+            bring_at(&mut swarm, conn, block, now);
+            asked.extend(requests(&actions(&mut swarm), conn));
+        }
+    }
+    assert_eq!(brought, 4 * PIECES);
+    assert!(beats <= 8, "{beats} beats");
 }
 
 #[test]
