@@ -54,9 +54,9 @@ pub struct Serve {
     /// Port of tracker, boot files and API [default: 6969]
     #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
     pub http_port: Option<u16>,
-    /// Port of the BitTorrent seed, from 1024 up
-    #[arg(long, value_name = "PORT", default_value_t = 6881, value_parser = clap::value_parser!(u16).range(1024..))]
-    pub peer_port: u16,
+    /// Port of the BitTorrent seed, from 1024 up [default: 6881]
+    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1024..))]
+    pub peer_port: Option<u16>,
     /// User to become [default: the sudo user, else nobody]
     #[arg(long, value_name = "NAME")]
     pub user: Option<String>,

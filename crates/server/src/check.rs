@@ -15,6 +15,7 @@ use catalog::{PayloadFile, Problem, Settings, System};
 mod access;
 mod oss;
 mod places;
+mod torrent;
 mod walk;
 
 use self::{access::Reader, walk::Folder};
@@ -26,7 +27,7 @@ pub struct Sources {
     pub config: Option<PathBuf>,
     /// `--oss`: the folder that holds one folder per system.
     pub oss: Option<PathBuf>,
-    /// User and group the server will drop to; `None` when it stays who it is.
+    /// User and group who will read the payload; `None` when that is who this process is.
     pub as_user: Option<(u32, u32)>,
 }
 
@@ -37,12 +38,23 @@ pub struct Loaded {
     pub settings: Settings,
     /// The file they came from, if there is one.
     pub settings_file: Option<PathBuf>,
+    /// What the file says about all that was not read, because the file could not be.
+    pub understood: Understood,
     /// The folder of the systems.
     pub oss: PathBuf,
     /// The systems without errors, sorted by folder name.
     pub systems: Vec<LoadedSystem>,
     /// All problems, errors and warnings.
     pub problems: Vec<Problem>,
+}
+
+/// Whether the settings are what the file says.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Understood {
+    /// They are, but for keys that a problem names; or there is no file.
+    Yes,
+    /// The file as a whole could not be read: what it would have said is not known.
+    No,
 }
 
 /// One system and its payload.
@@ -82,59 +94,80 @@ impl LoadedSystem {
 
 /// Reads settings and systems.
 pub fn load(sources: &Sources) -> Loaded {
+    let mut loaded = settings(sources);
+    loaded.read_systems(sources.as_user);
+    loaded
+}
+
+/// Reads the settings alone, which may say as whom the systems have to be read.
+pub fn settings(sources: &Sources) -> Loaded {
     let places = places::find(sources);
     let mut loaded = Loaded {
         settings: Settings::default(),
         settings_file: places.settings,
+        understood: Understood::Yes,
         oss: places.oss,
         systems: Vec::new(),
         problems: places.problems,
     };
     if let Some(file) = &loaded.settings_file {
         let shown = file.display().to_string();
-        match read_text(file) {
+        let read = match read_text(file) {
             Ok(text) => {
                 let checked = catalog::settings(&shown, &text);
                 loaded.problems.extend(checked.problems);
-                loaded.settings = checked.value.unwrap_or_default();
+                checked.value
             }
-            Err(problem) => loaded.problems.push(problem),
+            Err(problem) => {
+                loaded.problems.push(problem);
+                None
+            }
+        };
+        match read {
+            Some(settings) => loaded.settings = settings,
+            None => loaded.understood = Understood::No,
         }
     }
-    let reader = sources.as_user.map(|(uid, gid)| Reader { uid, gid });
-    let folders = oss::folders(&loaded.oss, reader, &mut loaded.problems);
-    load_systems(&mut loaded, folders);
     loaded
 }
 
-/// Reads the systems, each by itself, then what shows only between them.
-fn load_systems(loaded: &mut Loaded, folders: Vec<Folder>) {
-    let mut all = Vec::new();
-    let mut settings = loaded.settings.clone();
-    for folder in folders {
-        let (system, problems) = read_system(&folder);
-        match system {
-            Some(system) => {
-                all.push((system.clone(), folder.config_shown()));
-                if !problems.iter().any(Problem::is_error) {
-                    loaded.systems.push(LoadedSystem {
-                        system,
-                        config: folder.config_shown(),
-                        root: folder.root,
-                        files: folder.files,
-                    });
+impl Loaded {
+    /// Reads the systems that the settings offer, as this user will see them.
+    pub fn read_systems(&mut self, as_user: Option<(u32, u32)>) {
+        let reader = as_user.map(|(uid, gid)| Reader { uid, gid });
+        let file = self.settings_name();
+        let found = oss::folders(&self.oss, &self.settings, &file, reader);
+        self.problems.extend(found.problems);
+        let mut all = Vec::new();
+        let mut unread = found.unread;
+        for folder in found.folders {
+            let (system, problems) = read_system(&folder);
+            match system {
+                Some(system) => {
+                    all.push((system.clone(), folder.config_shown()));
+                    if !problems.iter().any(Problem::is_error) {
+                        self.systems.push(LoadedSystem {
+                            system,
+                            config: folder.config_shown(),
+                            root: folder.root,
+                            files: folder.files,
+                        });
+                    }
                 }
+                None => unread.push(folder.name),
             }
-            // It may be the one that default_os names: don't call that one unknown.
-            None => {
-                settings.default_os = None;
-                settings.timeout.value = -1;
-            }
+            self.problems.extend(problems);
         }
-        loaded.problems.extend(problems);
+        let mut settings = self.settings.clone();
+        // What could not be read may be what default_os names, and unread settings may name it: don't complain
+        // that nothing does.
+        if self.understood == Understood::No || !unread.is_empty() {
+            settings.default_os = None;
+            settings.timeout.value = -1;
+        }
+        self.problems
+            .extend(catalog::together(&settings, &file, &all));
     }
-    let between = catalog::together(&settings, &loaded.settings_name(), &all);
-    loaded.problems.extend(between);
 }
 
 fn read_system(folder: &Folder) -> (Option<System>, Vec<Problem>) {
@@ -168,9 +201,6 @@ fn read_system(folder: &Folder) -> (Option<System>, Vec<Problem>) {
     (checked.value, problems)
 }
 
-/// Most bytes of a configuration file that are read at all.
-const LONGEST_TEXT: u64 = 1 << 20;
-
 fn read_text(file: &Path) -> Result<String, Problem> {
     let shown = file.display().to_string();
     let failed = |error: &io::Error| {
@@ -186,15 +216,11 @@ fn read_text(file: &Path) -> Result<String, Problem> {
         return Err(Problem::error(&shown, "is not a file", remedy));
     }
     let mut bytes = Vec::new();
-    let opened =
-        fs::File::open(file).and_then(|file| file.take(LONGEST_TEXT).read_to_end(&mut bytes));
+    // One byte more shows that it is too long, and no file can fill the memory.
+    let most = catalog::LONGEST_FILE as u64 + 1;
+    let opened = fs::File::open(file).and_then(|file| file.take(most).read_to_end(&mut bytes));
     opened.map_err(|error| failed(&error))?;
-    String::from_utf8(bytes).map_err(|error| {
-        let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
-        let line = before.iter().filter(|&&byte| byte == b'\n').count() as u64 + 1;
-        let remedy = "save the file as UTF-8";
-        Problem::error(&shown, "is not UTF-8 text", remedy).at(Some(line))
-    })
+    catalog::decode(&shown, bytes)
 }
 
 #[cfg(test)]

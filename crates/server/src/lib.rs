@@ -7,7 +7,8 @@
 //! another process.
 //!
 //! In reading order:
-//! 1. [`args`] the command line; [`interface`], [`user`] and [`state`] the machine it runs on;
+//! 1. [`args`] the command line; [`host`] the machine it runs on, with [`interface`] and [`user`]; [`state`] the
+//!    folder it keeps;
 //! 2. [`check`] everything that is wrong with the configuration, at once; [`plan`] what follows
 //!    from configuration, command line and interface together;
 //! 3. [`start`] check, [`bind`], drop root, start the runtime: what `main` calls;
@@ -21,6 +22,7 @@ pub mod args;
 pub mod bind;
 pub mod check;
 pub mod doors;
+pub mod host;
 pub mod interface;
 pub mod journal;
 pub mod leases;

@@ -9,13 +9,16 @@ use catalog::manifest::{self, Manifest, SeedUntil};
 use catalog::{Problem, Settings};
 use pxe::script;
 
-use crate::args::{Dhcp, Serve};
+use crate::args::Serve;
 use crate::bind::Ports;
-use crate::check::{self, LoadedSystem, Sources};
-use crate::interface::{self, Interface};
+use crate::check::{self, LoadedSystem, Sources, Understood};
+use crate::host::Host;
+use crate::interface::Interface;
 use crate::prepare::Rehash;
 use crate::shelf::Shelf;
-use crate::user::{self, User};
+use crate::user::{User, Users};
+
+mod agree;
 
 /// The lease where the configuration names none: long enough for a lesson, short enough that the
 /// addresses of yesterday's machines are free again.
@@ -57,27 +60,33 @@ pub struct Checked {
     pub problems: Vec<Problem>,
 }
 
-/// Reads and checks everything a run depends on, and finds all problems in one go.
+/// Reads and checks everything a run on this computer depends on, and finds all problems in one go.
 #[must_use]
 pub fn check(args: &Serve) -> Checked {
-    let (mut loaded, user) = load(args);
+    check_on(args, &Host::look())
+}
+
+/// The same on a computer that was looked at before.
+#[must_use]
+pub fn check_on(args: &Serve, host: &Host) -> Checked {
+    let (mut loaded, user) = load(args, &host.users);
     let mut problems = std::mem::take(&mut loaded.problems);
-    let settings = &loaded.settings;
     let file = loaded.settings_name();
-    let user = user.map_err(|problem| problems.push(problem)).ok();
-    let interface = interface(args, settings, &mut problems);
-    let shelf = shelf(args).map_err(|problem| problems.push(problem)).ok();
-    if let Some(interface) = &interface {
-        let addresses = [(interface.address, interface.prefix)];
-        problems.extend(catalog::on_interface(
-            settings,
-            &file,
-            &interface.name,
-            &addresses,
-        ));
+    let mut settings = std::mem::take(&mut loaded.settings);
+    let ports = agree::ports(args, &settings);
+    if !ports.dhcp {
+        // The original wanted a range in any case; where another server gives addresses it has no meaning.
+        settings.dhcp_range = None;
     }
-    problems.extend(told_twice(args, settings, &file));
-    problems.extend(ports_apart(args, settings));
+    let user = user.map_err(|problem| problems.push(problem)).ok();
+    let interface = match (loaded.understood, &args.iface) {
+        // What the unread file says about it is not known, and is not to be complained about.
+        (Understood::No, None) => None,
+        _ => agree::interface(args, &settings, &file, host, &mut problems),
+    };
+    let shelf = shelf(args).map_err(|problem| problems.push(problem)).ok();
+    problems.extend(agree::told_twice(args, &settings, &file));
+    problems.extend(agree::ports_apart(args, &settings, &file, ports));
 
     let (Some(interface), Some(shelf), Some(user)) = (interface, shelf, user) else {
         return Checked {
@@ -86,12 +95,17 @@ pub fn check(args: &Serve) -> Checked {
         };
     };
     let systems = std::mem::take(&mut loaded.systems);
-    let plan = decide(args, settings, systems, interface, shelf, user);
+    let plan = decide(args, &settings, ports, systems, interface, shelf, user);
     // A range that the checks above found wrong already is not told twice. The plan stays, so that
     // what else is in the way is found too; with an error nobody follows it.
     let pool = pool(&plan.pxe);
-    if let (Err(error), false) = (&pool, problems.iter().any(Problem::is_error)) {
-        problems.push(unusable_range(settings, &file, error));
+    if let (Err(error), true, false) = (&pool, ports.dhcp, problems.iter().any(Problem::is_error)) {
+        problems.push(agree::unusable_range(
+            &settings,
+            &file,
+            &plan.interface,
+            error,
+        ));
     }
     Checked {
         plan: Some(plan),
@@ -118,146 +132,30 @@ fn shelf(args: &Serve) -> Result<Shelf, Problem> {
     })
 }
 
-/// Loads the configuration and checks it as the user the server will become, whom the
-/// configuration itself may name.
-fn load(args: &Serve) -> (check::Loaded, Result<Option<User>, Problem>) {
-    let mut sources = Sources {
+/// Loads the configuration and checks it as the user who will serve, whom the configuration itself may name.
+/// The user is the one to become: none where this process keeps what it is.
+fn load(args: &Serve, users: &Users) -> (check::Loaded, Result<Option<User>, Problem>) {
+    let sources = Sources {
         config: args.config.clone(),
         oss: args.oss.clone(),
         as_user: None,
     };
-    let as_user = |user: &Result<Option<User>, Problem>| {
-        user.as_ref()
-            .ok()
-            .and_then(Option::as_ref)
-            .map(|user| (user.uid, user.gid))
-    };
-    let target = |wanted: Option<&str>| {
-        user::target(wanted).map_err(|e| {
-            Problem::error(
-                "user",
-                format!("{e:#}"),
-                "name an ordinary user with --user",
-            )
-        })
-    };
-    let user = target(args.user.as_deref());
-    sources.as_user = as_user(&user);
-    let loaded = check::load(&sources);
-    let (None, Some(named)) = (&args.user, &loaded.settings.user) else {
-        return (loaded, user);
-    };
-    let user = target(Some(&named.value));
-    sources.as_user = as_user(&user);
-    (check::load(&sources), user)
-}
-
-fn interface(args: &Serve, settings: &Settings, problems: &mut Vec<Problem>) -> Option<Interface> {
-    let host_ip = settings.host_ip.as_ref().map(|ip| ip.value);
-    let named = settings.interface.first().map(|name| name.value.as_str());
-    if settings.interface.len() > 1 && args.iface.is_none() {
-        let what = "dnsmasq.interface names several interfaces, and this version serves one";
-        problems.push(Problem::error(
-            "interface",
-            what,
-            "keep one of them, or name it with --iface",
-        ));
-    }
-    let found = interface::find(args.iface.as_deref().or(named), host_ip);
-    found.map_err(|problem| problems.push(problem)).ok()
-}
-
-/// What the command line says although the file says something else.
-fn told_twice(args: &Serve, settings: &Settings, file: &str) -> Vec<Problem> {
-    let interface = settings.interface.first();
-    let (port, user, enable) = (&settings.port, &settings.user, &settings.enable_dhcp);
-    // Each flag, the key it beats, and where the file says something else.
-    let said = [
-        (
-            "--iface",
-            "dnsmasq.interface",
-            interface
-                .filter(|key| args.iface.as_ref().is_some_and(|flag| *flag != key.value))
-                .map(|key| key.line),
-        ),
-        (
-            "--http-port",
-            "opentracker.port",
-            port.as_ref()
-                .filter(|key| args.http_port.is_some_and(|flag| flag != key.value))
-                .map(|key| key.line),
-        ),
-        (
-            "--user",
-            "dnsmasq.user",
-            user.as_ref()
-                .filter(|key| args.user.as_ref().is_some_and(|flag| *flag != key.value))
-                .map(|key| key.line),
-        ),
-        (
-            "--dhcp",
-            "dnsmasq.enable_dhcp",
-            enable
-                .as_ref()
-                .filter(|key| {
-                    args.dhcp
-                        .is_some_and(|flag| (flag != Dhcp::Off) != key.value)
-                })
-                .map(|key| key.line),
-        ),
-    ];
-    let differing = said
-        .into_iter()
-        .filter_map(|(flag, key, line)| Some((flag, key, line?)));
-    let problem = |(flag, key, line): (&str, &str, Option<u64>)| {
-        let what = format!(
-            "{key} is set here, and {flag} on the command line says otherwise; the command line holds"
-        );
-        Problem::warning(file, what, format!("leave out {flag} or {key}")).at(line)
-    };
-    differing.map(problem).collect()
-}
-
-/// Ports that cannot be had together, found before one of them is said to be in use by ourselves.
-fn ports_apart(args: &Serve, settings: &Settings) -> Option<Problem> {
-    let http = args.http_port.unwrap_or_else(|| settings.http_port());
-    let what = "is the port of HTTP and of the seed alike";
-    (http == args.peer_port).then(|| {
-        Problem::error("ports", what, "choose another --http-port or --peer-port")
-            .found(http.to_string())
-    })
-}
-
-fn unusable_range(settings: &Settings, file: &str, error: &pxe::PoolError) -> Problem {
-    let line = settings.dhcp_range.as_ref().and_then(|range| range.line);
-    Problem::error(
-        file,
-        error.to_string(),
-        "set dnsmasq.dhcp_range to free addresses of that subnet",
-    )
-    .at(line)
+    let mut loaded = check::settings(&sources);
+    let user = agree::user(args, &loaded.settings, &loaded.settings_name(), users);
+    let reader = user.as_ref().ok().and_then(Option::as_ref);
+    loaded.read_systems(reader.map(|user| (user.uid, user.gid)));
+    (loaded, user.map(|user| user.filter(|_| users.root)))
 }
 
 fn decide(
     args: &Serve,
     settings: &Settings,
+    ports: Ports,
     systems: Vec<LoadedSystem>,
     interface: Interface,
     mut shelf: Shelf,
     user: Option<User>,
 ) -> Plan {
-    let ports = Ports {
-        dhcp: match args.dhcp {
-            Some(mode) => mode != Dhcp::Off,
-            None => settings
-                .enable_dhcp
-                .as_ref()
-                .is_none_or(|enable| enable.value),
-        },
-        tftp: settings.enable_tftp,
-        http: args.http_port.unwrap_or_else(|| settings.http_port()),
-        peer: args.peer_port,
-    };
     let http = SocketAddrV4::new(interface.address, ports.http);
     shelf.put(script::IPXE_SCRIPT, script::boot_ipxe(http));
     shelf.put(script::PXELINUX_CONFIG, script::pxelinux_config());

@@ -3,7 +3,7 @@
 //! Static programs have no name service, so `/etc/passwd` is read directly. Dropping acts on the
 //! whole process and must happen before the runtime starts threads.
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use nix::unistd::{Gid, Uid};
 use rustix::thread;
 
@@ -20,22 +20,48 @@ pub struct User {
     pub home: String,
 }
 
-/// The user to drop to: `wanted` (from `--user` or the configuration), else the user who called
-/// sudo, else `nobody`. `None` when the process is not root and keeps what it is.
-///
-/// # Errors
-/// The user does not exist, or is root, or `/etc/passwd` cannot be read.
-pub fn target(wanted: Option<&str>) -> anyhow::Result<Option<User>> {
-    if !nix::unistd::geteuid().is_root() {
-        return Ok(None);
+/// What this machine says of its users, read once.
+#[derive(Clone, Debug)]
+pub struct Users {
+    /// Whether this process is root and will become another.
+    pub root: bool,
+    /// The text of `/etc/passwd`, or why it cannot be read.
+    pub passwd: Result<String, String>,
+    /// Who called sudo.
+    pub caller: Option<User>,
+}
+
+impl Users {
+    /// Asks the kernel, `/etc/passwd` and sudo's variables.
+    #[must_use]
+    pub fn look() -> Users {
+        let passwd = std::fs::read_to_string("/etc/passwd");
+        Users {
+            root: nix::unistd::geteuid().is_root(),
+            passwd: passwd.map_err(|error| error.to_string()),
+            caller: sudo_user(),
+        }
     }
-    let passwd = std::fs::read_to_string("/etc/passwd").context("cannot read /etc/passwd")?;
-    choose(&passwd, wanted, sudo_user().as_ref()).map(Some)
+
+    /// The user who serves: `wanted` (from `--user` or the configuration), else the user who called
+    /// sudo, else `nobody`. `None` where nobody is wanted and the process is not root: it keeps what it is. A
+    /// process that is not root keeps it in any case, but what is wanted must exist all the same.
+    ///
+    /// # Errors
+    /// The user does not exist, or is root, or `/etc/passwd` cannot be read.
+    pub fn target(&self, wanted: Option<&str>) -> anyhow::Result<Option<User>> {
+        if !self.root && wanted.is_none() {
+            return Ok(None);
+        }
+        let passwd = self.passwd.as_deref();
+        let passwd = passwd.map_err(|error| anyhow!("cannot read /etc/passwd: {error}"))?;
+        choose(passwd, wanted, self.caller.as_ref()).map(Some)
+    }
 }
 
 /// Who called sudo, as sudo tells. A user of a directory service is not in `/etc/passwd`, so the
 /// numbers are taken from here.
-fn sudo_user() -> Option<User> {
+pub fn sudo_user() -> Option<User> {
     let told = |name: &str| std::env::var(name).ok();
     let (uid, gid) = (
         told("SUDO_UID")?.parse().ok()?,
@@ -59,15 +85,10 @@ fn choose(passwd: &str, wanted: Option<&str>, sudo_user: Option<&User>) -> anyho
     };
     let name = wanted.unwrap_or("nobody");
     let Some(user) = user else {
-        bail!(
-            "user {name}: there is no such user in /etc/passwd; name one that exists with --user"
-        );
+        bail!("user {name} is not in /etc/passwd");
     };
     if user.uid == 0 {
-        bail!(
-            "user {name}: is root, and the server does not go on as root; \
-             leave --user and `user:` out, or name an ordinary user"
-        );
+        bail!("user {name} is root, and the server does not go on as root");
     }
     Ok(user)
 }
@@ -168,11 +189,24 @@ mod tests {
 
     #[test]
     fn root_and_strangers_are_refused() {
+        let users = |root| Users {
+            root,
+            passwd: Ok(PASSWD.to_owned()),
+            caller: Some(caller("ann")),
+        };
         for who in ["root", "0", "mallory"] {
-            let text = choose(PASSWD, Some(who), None)
-                .expect_err("must be refused")
-                .to_string();
-            assert!(text.contains(who) && text.contains("--user"), "{text}");
+            for root in [true, false] {
+                let refused = users(root).target(Some(who));
+                let text = refused.expect_err("must be refused").to_string();
+                assert!(text.contains(&format!("user {who} is ")), "{text}");
+            }
         }
+        let becomes = |root: bool, wanted| {
+            let user = users(root).target(wanted).expect("exists");
+            user.map(|user| user.name)
+        };
+        assert_eq!(becomes(true, None).as_deref(), Some("ann"));
+        assert_eq!(becomes(false, None), None, "keeps what it is");
+        assert_eq!(becomes(false, Some("nobody")).as_deref(), Some("nobody"));
     }
 }

@@ -47,6 +47,8 @@ fn check_folder_name(name: &str) -> Option<Problem> {
         "is no name for a system's folder"
     } else if name.chars().any(char::is_control) {
         "has a control character in its name"
+    } else if name.contains('\\') {
+        "has a backslash in its name"
     } else if name.starts_with('.') || name.trim() != name {
         "has a name that starts with a dot or starts or ends with white space"
     } else if name.len() > LONGEST_NAME {

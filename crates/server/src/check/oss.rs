@@ -5,61 +5,98 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use catalog::Problem;
+use catalog::{Problem, Settings};
 
 use super::{
     access::{ENTER, LIST, Reader, Rights},
     walk::{self, Folder},
 };
 
-/// All systems' folders, sorted by name. Entries whose names start with a dot are not looked at.
+/// What was found in oss.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    /// The folders of the systems that are offered, sorted by name.
+    pub(super) folders: Vec<Folder>,
+    /// Names of entries that are offered, but cannot be read as folders.
+    pub(super) unread: Vec<String>,
+    /// What is wrong with oss itself.
+    pub(super) problems: Vec<Problem>,
+}
+
+/// Looks at all that is offered. Entries whose names start with a dot are not looked at.
 pub(super) fn folders(
     oss: &Path,
+    settings: &Settings,
+    settings_file: &str,
     reader: Option<Reader>,
-    problems: &mut Vec<Problem>,
-) -> Vec<Folder> {
+) -> Found {
     let shown = oss.display().to_string();
+    let mut found = Found::default();
     let (real, names) = match entries(oss) {
-        Ok(found) => found,
+        Ok(listed) => listed,
         Err(error) => {
-            let what = match error.kind() {
-                io::ErrorKind::NotFound => "does not exist".to_owned(),
-                io::ErrorKind::NotADirectory => "is not a folder".to_owned(),
-                _ => format!("cannot be listed: {error}"),
-            };
-            let remedy =
-                "make the folder with one folder per system in it, or name another with --oss";
-            problems.push(Problem::error(&shown, what, remedy));
-            return Vec::new();
+            found.problems.push(no_oss(&shown, &error));
+            return found;
         }
     };
     if let Some(reader) = reader {
-        problems.extend(closed_folders(&real, reader));
+        found.problems.extend(closed_folders(&real, reader));
     }
-    let mut folders = Vec::new();
-    let mut strays = Vec::new();
-    for name in names {
-        let path = real.join(&name);
-        let Some(name) = name.to_str() else {
-            let found = name.to_string_lossy().into_owned();
-            let problem = Problem::error(&shown, "holds a name that is not UTF-8", "rename it");
-            problems.push(problem.found(found));
-            continue;
-        };
-        if name.starts_with('.') || name == "lost+found" {
+    let names = names
+        .into_iter()
+        .filter_map(|name| match name.into_string() {
+            Ok(name) => Some(name),
+            // A list of what is offered cannot name it.
+            Err(_) if !settings.display_oss.is_empty() => None,
+            Err(name) => {
+                let problem = Problem::error(&shown, "holds a name that is not UTF-8", "rename it");
+                let problem = problem.found(name.to_string_lossy().into_owned());
+                found.problems.push(problem);
+                None
+            }
+        });
+    let names = names.filter(|name| !name.starts_with('.') && name != "lost+found");
+    let seen: Vec<_> = names
+        .map(|name| (walk::resolve(&real.join(&name), &real), name))
+        .collect();
+    let is_file = |entry: &walk::Resolved| matches!(entry, Ok((_, metadata)) if !metadata.is_dir());
+    let (strays, systems): (Vec<_>, Vec<_>) =
+        seen.into_iter().partition(|(entry, _)| is_file(entry));
+    let named: Vec<&str> = systems.iter().map(|(_, name)| name.as_str()).collect();
+    let between = catalog::display_oss(settings, settings_file, &named);
+    found.problems.extend(between);
+    let strays: Vec<&str> = strays.iter().map(|(_, name)| name.as_str()).collect();
+    let strays = stray_files(&shown, &strays, systems.is_empty());
+    for (entry, name) in systems {
+        if !catalog::offered(settings, &name) {
             continue;
         }
         let system_shown = format!("{}/{name}", shown.trim_end_matches('/'));
-        match walk::resolve(&path, &real) {
-            Ok((root, metadata)) if metadata.is_dir() => {
-                folders.push(walk::folder(name, system_shown, root, &real, reader));
+        match entry {
+            Ok((root, _)) => {
+                let folder = walk::folder(&name, system_shown, root, &real, reader);
+                found.folders.push(folder);
             }
-            Ok(_) => strays.push(name.to_owned()),
-            Err((what, remedy)) => problems.push(Problem::error(&system_shown, what, remedy)),
+            Err((what, remedy)) => {
+                found
+                    .problems
+                    .push(Problem::error(&system_shown, what, remedy));
+                found.unread.push(name);
+            }
         }
     }
-    problems.extend(stray_files(&shown, &strays, folders.is_empty()));
-    folders
+    found.problems.extend(strays);
+    found
+}
+
+fn no_oss(shown: &str, error: &io::Error) -> Problem {
+    let what = match error.kind() {
+        io::ErrorKind::NotFound => "does not exist".to_owned(),
+        io::ErrorKind::NotADirectory => "is not a folder".to_owned(),
+        _ => format!("cannot be listed: {error}"),
+    };
+    let remedy = "make the folder with one folder per system in it, or name another with --oss";
+    Problem::error(shown, what, remedy)
 }
 
 fn entries(oss: &Path) -> io::Result<(PathBuf, Vec<std::ffi::OsString>)> {
@@ -99,9 +136,9 @@ fn closed_folders(oss: &Path, reader: Reader) -> Vec<Problem> {
 }
 
 /// Files directly in oss belong to no system; without any system that is why there is none.
-fn stray_files(shown: &str, strays: &[String], no_system: bool) -> Option<Problem> {
+fn stray_files(shown: &str, strays: &[&str], no_system: bool) -> Option<Problem> {
     let expected = |name: &&str| name.starts_with("README") || *name == "Boottorrent.yaml";
-    let names = strays.iter().map(String::as_str);
+    let names = strays.iter().copied();
     let interesting: Vec<&str> = names.filter(|name| !expected(name)).collect();
     let remedy = format!(
         "make a folder for each system, for example {shown}/debian, and put its kernel and initrd there"

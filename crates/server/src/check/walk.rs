@@ -13,7 +13,10 @@ use std::{
 use catalog::Problem;
 use metainfo::{FileEntry, is_payload};
 
-use super::access::{LIST, READ, Reader, Rights};
+use super::{
+    access::{LIST, READ, Reader, Rights},
+    torrent,
+};
 
 /// Most files and folders of one system.
 const MOST_ENTRIES: usize = 100_000;
@@ -22,7 +25,10 @@ const MOST_ENTRIES: usize = 100_000;
 const DEEPEST: usize = 64;
 
 /// What is wrong with an entry, and what to do about it.
-type Refusal = (String, String);
+pub(super) type Refusal = (String, String);
+
+/// The real place of an entry and what is there.
+pub(super) type Resolved = Result<(PathBuf, Metadata), Refusal>;
 
 /// One system's folder with all that is in it.
 #[derive(Debug)]
@@ -75,6 +81,9 @@ pub(super) fn folder(
     walk.files.sort_by_cached_key(|file| file.path.join("/"));
     walk.misnamed_config();
     walk.say_unreadable();
+    if let Some(refusal) = torrent::refusal(name, &walk.files) {
+        walk.refuse(&[], refusal);
+    }
     Folder {
         name: name.to_owned(),
         shown: walk.shown,
@@ -86,7 +95,7 @@ pub(super) fn folder(
 }
 
 /// The real place of an entry of `oss` and what is there.
-pub(super) fn resolve(path: &Path, oss: &Path) -> Result<(PathBuf, Metadata), Refusal> {
+pub(super) fn resolve(path: &Path, oss: &Path) -> Resolved {
     let failed = |error: &io::Error| {
         let remedy = "make it readable, or remove it";
         (format!("cannot be looked at: {error}"), remedy.to_owned())
@@ -206,6 +215,10 @@ impl Walk<'_> {
         if let Err(error) = metainfo::check_path(at) {
             let what = format!("cannot be in a torrent: {error}");
             return self.refuse(at, (what, "shorten the path".to_owned()));
+        }
+        if path.iter().any(|part| part.contains('\\')) {
+            let what = "has a backslash in its name, which other systems take for a folder";
+            return self.refuse(at, (what.to_owned(), "rename it".to_owned()));
         }
         self.judge(&metadata, READ, at);
         if self.reader.is_none()

@@ -1,0 +1,215 @@
+use super::*;
+
+fn room() -> Seen {
+    Seen {
+        name: "eth0".into(),
+        mac: Some([2, 0, 0, 0, 0, 1]),
+        addresses: vec![
+            (Ipv4Addr::new(10, 77, 0, 1), 24),
+            (Ipv4Addr::new(10, 78, 0, 1), 16),
+        ],
+        up: true,
+        kind: Kind::Wired,
+    }
+}
+
+/// Another interface of this kind.
+fn other(name: &str, kind: Kind) -> Seen {
+    Seen {
+        name: name.into(),
+        addresses: vec![(Ipv4Addr::new(192, 168, 1, 5), 24)],
+        kind,
+        ..room()
+    }
+}
+
+fn at(line: u64, value: &str) -> Placed<String> {
+    Placed {
+        value: value.to_owned(),
+        line: Some(line),
+    }
+}
+
+fn asked<'a>(flag: Option<&'a str>, named: &'a [Placed<String>]) -> Asked<'a> {
+    Asked {
+        flag,
+        named,
+        host_ip: None,
+        file: "Boottorrent.yaml",
+    }
+}
+
+fn with_host_ip(asked: Asked<'_>, ip: [u8; 4]) -> Asked<'_> {
+    Asked {
+        host_ip: Some(Placed {
+            value: ip.into(),
+            line: Some(6),
+        }),
+        ..asked
+    }
+}
+
+#[test]
+fn first_address_unless_host_ip_picks() {
+    let named = asked(Some("eth0"), &[]);
+    let first = choose(&[room()], &named).expect("will do");
+    assert_eq!(
+        (first.address, first.prefix),
+        (Ipv4Addr::new(10, 77, 0, 1), 24)
+    );
+    let picked = choose(&[room()], &with_host_ip(named, [10, 78, 0, 1])).expect("will do");
+    assert_eq!(
+        (picked.address, picked.prefix),
+        (Ipv4Addr::new(10, 78, 0, 1), 16)
+    );
+}
+
+#[test]
+fn refusals_name_the_place_the_value_and_the_remedy() {
+    let down = Seen {
+        up: false,
+        ..room()
+    };
+    let bare = Seen {
+        addresses: vec![],
+        ..room()
+    };
+    let lo = Seen {
+        mac: None,
+        ..other("lo", Kind::Loopback)
+    };
+    let narrow = Seen {
+        addresses: vec![(Ipv4Addr::new(10, 0, 0, 1), 32)],
+        ..room()
+    };
+    let table: [(&[Seen], &str, &str, &str); 6] = [
+        (
+            &[room()],
+            "eth9",
+            "names no interface of this machine",
+            "eth0 (10.77.0.1/24)",
+        ),
+        (&[down], "eth0", "is down", "ip link set eth0 up"),
+        (
+            &[bare],
+            "eth0",
+            "has no IPv4 address",
+            "ip address add 10.77.0.1/24 dev eth0",
+        ),
+        (
+            &[lo, room()],
+            "lo",
+            "is the loopback interface",
+            "eth0 (10.77.0.1/24)",
+        ),
+        (&[narrow], "eth0", "has 10.0.0.1/32", "/30 or wider"),
+        (
+            &[Seen {
+                mac: None,
+                ..room()
+            }],
+            "eth0",
+            "has no Ethernet address",
+            "wired",
+        ),
+    ];
+    for (seen, name, what, remedy) in table {
+        let text = choose(seen, &asked(Some(name), &[]))
+            .expect_err(what)
+            .to_string();
+        assert!(text.starts_with("--iface: error: "), "{text}");
+        assert!(text.contains(&format!("(found: {name})")), "{text}");
+        assert!(text.contains(what) && text.contains(remedy), "{text}");
+
+        let named = [at(4, name)];
+        let text = choose(seen, &asked(None, &named))
+            .expect_err(what)
+            .to_string();
+        assert!(
+            text.starts_with("Boottorrent.yaml:4: error: dnsmasq.interface "),
+            "{text}"
+        );
+        assert!(text.contains(what) && text.contains(remedy), "{text}");
+    }
+    let text = choose(
+        &[room()],
+        &with_host_ip(asked(Some("eth0"), &[]), [10, 9, 9, 9]),
+    )
+    .expect_err("not its address")
+    .to_string();
+    assert_eq!(
+        text,
+        "Boottorrent.yaml:6: error: boottorrent.host_ip is not an address of eth0, which has 10.77.0.1/24, 10.78.0.1/16 \
+         (found: 10.9.9.9)\n    remedy: write host_ip: 10.77.0.1, or remove the line"
+    );
+}
+
+#[test]
+fn the_only_wired_interface_needs_no_name() {
+    let unnamed = asked(None, &[]);
+    let bare = Seen {
+        addresses: vec![],
+        ..other("eth1", Kind::Wired)
+    };
+    let around = [
+        other("wlan0", Kind::Wireless),
+        other("docker0", Kind::Inner),
+        other("veth7", Kind::Unknown),
+        bare,
+        room(),
+    ];
+    let found = choose(&around, &unnamed).expect("eth0 alone can be meant");
+    assert_eq!(found.name, "eth0");
+    let container = [other("lo", Kind::Loopback), other("eth0", Kind::Unknown)];
+    assert_eq!(choose(&container, &unnamed).expect("one").name, "eth0");
+
+    let several = [room(), other("eth1", Kind::Wired)];
+    let text = choose(&several, &unnamed)
+        .expect_err("two could be")
+        .to_string();
+    assert!(
+        text.contains("several could be the room's")
+            && text.contains("--iface")
+            && text.contains("eth0 (10.77.0.1/24), eth1 (192.168.1.5/24)"),
+        "{text}"
+    );
+    let text = choose(&around[..4], &unnamed)
+        .expect_err("none is")
+        .to_string();
+    assert!(
+        text.contains("no wired interface is up") && text.contains("eth1 (no address)"),
+        "{text}"
+    );
+    let picked = choose(&several, &with_host_ip(unnamed, [192, 168, 1, 5]));
+    assert_eq!(picked.expect("host_ip says which").name, "eth1");
+}
+
+#[test]
+fn of_several_named_host_ip_picks_one() {
+    let seen = [room(), other("br0", Kind::Inner)];
+    let named = [at(4, "eth0"), at(5, "br0")];
+    let all = asked(None, &named);
+    let text = choose(&seen, &all).expect_err("which?").to_string();
+    assert!(
+        text.starts_with("Boottorrent.yaml:5: error: ") && text.contains("(found: eth0, br0)"),
+        "{text}"
+    );
+    let all = with_host_ip(all, [192, 168, 1, 5]);
+    let chosen = choose(&seen, &all).expect("br0 has it");
+    assert_eq!(chosen.name, "br0");
+    let text = not_served(&all, &chosen).expect("eth0 is not").to_string();
+    assert!(
+        text.starts_with("Boottorrent.yaml:4: warning: ") && text.contains("only br0"),
+        "{text}"
+    );
+    assert!(
+        not_served(
+            &Asked {
+                flag: Some("br0"),
+                ..all
+            },
+            &chosen
+        )
+        .is_none()
+    );
+}

@@ -1,0 +1,187 @@
+//! Where command line, file and computer must agree: the interface, the user, the ports and the range. Each problem is
+//! told at the place that asked for it.
+
+use catalog::{Placed, Problem, Settings};
+
+use crate::args::{Dhcp, Serve};
+use crate::bind::Ports;
+use crate::host::Host;
+use crate::interface::{self, Asked, Interface};
+use crate::user::{User, Users};
+
+/// The seed's port where the command line names none.
+const PEER_PORT: u16 = 6881;
+
+/// Which doors are opened, and where.
+pub(super) fn ports(args: &Serve, settings: &Settings) -> Ports {
+    let http = args.http_port.unwrap_or_else(|| settings.http_port());
+    // Nobody asked for the seed's port: it makes way. The original had the tracker there without harm.
+    let peer = if http == PEER_PORT {
+        PEER_PORT + 1
+    } else {
+        PEER_PORT
+    };
+    Ports {
+        dhcp: match args.dhcp {
+            Some(mode) => mode != Dhcp::Off,
+            None => settings
+                .enable_dhcp
+                .as_ref()
+                .is_none_or(|enable| enable.value),
+        },
+        tftp: settings.enable_tftp,
+        http,
+        peer: args.peer_port.unwrap_or(peer),
+    }
+}
+
+/// Ports that cannot be had together, found before one of them is said to be in use by ourselves.
+pub(super) fn ports_apart(
+    args: &Serve,
+    settings: &Settings,
+    file: &str,
+    ports: Ports,
+) -> Option<Problem> {
+    let named = settings.port.filter(|_| args.http_port.is_none());
+    let (file, what) = match named {
+        Some(_) => (file, "opentracker.port is the port of --peer-port too"),
+        None => ("ports", "is the port of HTTP and of the seed alike"),
+    };
+    (ports.http == ports.peer).then(|| {
+        Problem::error(file, what, "choose another --http-port or --peer-port")
+            .at(named.and_then(|port| port.line))
+            .found(ports.http.to_string())
+    })
+}
+
+/// The user who serves.
+pub(super) fn user(
+    args: &Serve,
+    settings: &Settings,
+    file: &str,
+    users: &Users,
+) -> Result<Option<User>, Problem> {
+    let named = settings.user.as_ref().filter(|_| args.user.is_none());
+    let wanted = args.user.as_deref();
+    let wanted = wanted.or(named.map(|name| name.value.as_str()));
+    users.target(wanted).map_err(|error| {
+        let error = format!("{error:#}");
+        let remedy = "name an ordinary user of this machine";
+        match named {
+            Some(name) => {
+                let what = format!("dnsmasq.user cannot be had: {error}");
+                let remedy = format!("{remedy}, or remove the line");
+                let problem = Problem::error(file, what, remedy).at(name.line);
+                problem.found(&name.value)
+            }
+            None => Problem::error("user", error, format!("{remedy} with --user")),
+        }
+    })
+}
+
+/// The interface of the room, if it can give what is asked of it.
+pub(super) fn interface(
+    args: &Serve,
+    settings: &Settings,
+    file: &str,
+    host: &Host,
+    problems: &mut Vec<Problem>,
+) -> Option<Interface> {
+    let asked = Asked {
+        flag: args.iface.as_deref(),
+        named: &settings.interface,
+        host_ip: settings.host_ip,
+        file,
+    };
+    let seen = match &host.interfaces {
+        Ok(seen) => seen,
+        Err(error) => {
+            let what = format!("the kernel does not name its interfaces: {error}");
+            problems.push(Problem::error("interface", what, "start with sudo"));
+            return None;
+        }
+    };
+    let found = match interface::choose(seen, &asked) {
+        Ok(found) => found,
+        Err(problem) => {
+            problems.push(problem);
+            return None;
+        }
+    };
+    problems.extend(interface::not_served(&asked, &found));
+    let address = [(found.address, found.prefix)];
+    let unfit = catalog::on_interface(settings, file, &found.name, &address);
+    problems.extend(unfit);
+    Some(found)
+}
+
+/// What the command line says although the file says something else.
+pub(super) fn told_twice(args: &Serve, settings: &Settings, file: &str) -> Vec<Problem> {
+    let mut interfaces = settings.interface.iter();
+    let others = |flag: &String| interfaces.all(|name| name.value != *flag);
+    let other_interface = args.iface.as_ref().is_some_and(others);
+    let interface = settings.interface.first().filter(|_| other_interface);
+    // Each flag, the key it beats, and where the file says something else.
+    let said = [
+        (
+            "--iface",
+            "dnsmasq.interface",
+            interface.map(|name| name.line),
+        ),
+        (
+            "--http-port",
+            "opentracker.port",
+            differs(settings.port.as_ref(), args.http_port.as_ref()),
+        ),
+        (
+            "--user",
+            "dnsmasq.user",
+            differs(settings.user.as_ref(), args.user.as_ref()),
+        ),
+        (
+            "--dhcp",
+            "dnsmasq.enable_dhcp",
+            differs(
+                settings.enable_dhcp.as_ref(),
+                args.dhcp.map(|mode| mode != Dhcp::Off).as_ref(),
+            ),
+        ),
+    ];
+    let differing = said
+        .into_iter()
+        .filter_map(|(flag, key, line)| Some((flag, key, line?)));
+    let problem = |(flag, key, line): (&str, &str, Option<u64>)| {
+        let what = format!(
+            "{key} is set here, and {flag} on the command line says otherwise; the command line holds"
+        );
+        Problem::warning(file, what, format!("leave out {flag} or {key}")).at(line)
+    };
+    differing.map(problem).collect()
+}
+
+/// The line of a key that a flag contradicts.
+fn differs<T: PartialEq>(key: Option<&Placed<T>>, flag: Option<&T>) -> Option<Option<u64>> {
+    let (key, flag) = (key?, flag?);
+    (key.value != *flag).then_some(key.line)
+}
+
+/// A range with nothing in it to give away.
+pub(super) fn unusable_range(
+    settings: &Settings,
+    file: &str,
+    interface: &Interface,
+    error: &pxe::PoolError,
+) -> Problem {
+    match &settings.dhcp_range {
+        Some(range) => {
+            let what = format!("dnsmasq.dhcp_range cannot be used: {error}");
+            let remedy = "set it to free addresses of that subnet, or remove the line";
+            Problem::error(file, what, remedy).at(range.line)
+        }
+        None => {
+            let what = format!("{} cannot serve a room: {error}", interface.name);
+            let remedy = "give it an address in a wider network, such as 10.77.0.1/24";
+            Problem::error("interface", what, remedy)
+        }
+    }
+}
