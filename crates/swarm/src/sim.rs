@@ -2,28 +2,42 @@
 //!
 //! Links have a rate in each direction and a latency; time jumps from one event to the next; the
 //! same seed gives the same course to the nanosecond. There are no real bytes: a block is a run of
-//! zeros, and what a liar sends is a run of ones. Messages other than blocks take no bandwidth.
+//! zeros, and what a liar sends is a run of ones. Messages other than blocks take no bandwidth; they
+//! are handed over once a millisecond, all together, which is what lets a room have a thousand
+//! machines.
+//!
+//! The server of the room is a machine that has everything from the start. As the real one it does
+//! not know claims and does not understand cancelling.
 
 mod event;
+mod link;
 mod machine;
 
-use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::time::Duration;
 
 use bytes::Bytes;
 use metainfo::InfoHash;
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use rand::seq::index;
 
 use crate::core::wire::{Frame, Message};
 use crate::core::{Action, BLOCK, Bitfield, Block, ConnId, Layout, Settings, Swarm};
-use event::{Event, Scheduled};
+use event::{Agenda, Event};
+use link::{Mail, Uplink};
 pub use machine::{Conduct, Machine, Outcome};
 
 const TICK: Duration = Duration::from_millis(100);
-const ANNOUNCE: Duration = Duration::from_secs(5);
+/// As often as the tracker of the server wants to hear of everybody.
+const ANNOUNCE: Duration = Duration::from_secs(8);
+/// How many others the tracker names at a time.
+const NAMED: usize = 50;
 /// How long a connect to a machine that is off takes to fail.
 const NO_ROUTE: Duration = Duration::from_secs(3);
+/// Messages are handed over at multiples of this.
+const MAIL: Duration = Duration::from_millis(1);
 
 /// Zeros are right and ones are wrong.
 static RIGHT: [u8; BLOCK as usize] = [0; BLOCK as usize];
@@ -35,66 +49,102 @@ struct Running {
     swarm: Option<Swarm>,
     /// Who is at the other end.
     links: BTreeMap<ConnId, (usize, ConnId)>,
-    /// When what is queued so far has left, and has come in.
-    up_free: Duration,
+    uplink: Uplink,
+    mail: Mail,
+    /// When all that is on its way to it has come in.
     down_free: Duration,
     /// Pieces with a wrong block in their file.
     spoilt: BTreeMap<u32, bool>,
     received: u64,
     stored: u64,
+    /// What the server has sent.
+    sent: BTreeSet<Block>,
     outcome: Outcome,
+}
+
+impl Running {
+    fn new(machine: Machine) -> Self {
+        Self {
+            machine,
+            swarm: None,
+            links: BTreeMap::new(),
+            uplink: Uplink::default(),
+            mail: Mail::default(),
+            down_free: Duration::ZERO,
+            spoilt: BTreeMap::new(),
+            received: 0,
+            stored: 0,
+            sent: BTreeSet::new(),
+            outcome: Outcome::default(),
+        }
+    }
+
+    /// Whether the room waits for it.
+    fn awaited(&self) -> bool {
+        self.outcome.finished.is_none()
+            && self.machine.vanishes.is_none()
+            && self.machine.conduct == Conduct::Honest
+    }
 }
 
 /// The room.
 pub struct World {
     layout: Layout,
     seed: u64,
+    max_peers: usize,
+    blocks: u64,
     now: Duration,
-    order: u64,
-    events: BinaryHeap<Reverse<Scheduled>>,
+    agenda: Agenda,
     room: Vec<Running>,
+    /// Machines that are not done.
+    awaited: usize,
+    rng: StdRng,
 }
 
 impl World {
     /// A room that shares a torrent of this layout. `seed` decides everything left to chance.
     pub fn new(layout: Layout, machines: &[Machine], seed: u64) -> Self {
-        let room = machines.iter().map(|machine| Running {
-            machine: *machine,
-            swarm: None,
-            links: BTreeMap::new(),
-            up_free: Duration::ZERO,
-            down_free: Duration::ZERO,
-            spoilt: BTreeMap::new(),
-            received: 0,
-            stored: 0,
-            outcome: Outcome::default(),
-        });
         let mut world = Self {
             layout,
             seed,
+            max_peers: Settings::MAX_PEERS,
+            blocks: (0..layout.pieces())
+                .map(|piece| u64::from(layout.blocks(piece)))
+                .sum(),
             now: Duration::ZERO,
-            order: 0,
-            events: BinaryHeap::new(),
-            room: room.collect(),
+            agenda: Agenda::default(),
+            room: machines
+                .iter()
+                .map(|machine| Running::new(*machine))
+                .collect(),
+            awaited: 0,
+            rng: StdRng::seed_from_u64(seed),
         };
+        world.awaited = world.room.iter().filter(|one| one.awaited()).count();
         for (index, machine) in machines.iter().enumerate() {
-            world.schedule(machine.starts, index, Event::Start);
+            world.agenda.plan(machine.starts, index, Event::Start);
             if let Some(at) = machine.vanishes {
-                world.schedule(at, index, Event::Vanish);
+                world.agenda.plan(at, index, Event::Vanish);
             }
         }
         world
     }
 
+    /// Every machine but the server has at most so many connections.
+    #[must_use]
+    pub fn with_max_peers(self, max_peers: usize) -> Self {
+        Self { max_peers, ..self }
+    }
+
     /// Runs until every honest machine that stays has everything, or for so long at most.
     pub fn run(mut self, limit: Duration) -> Vec<Outcome> {
-        while let Some(Reverse(next)) = self.events.pop() {
-            if next.at > limit || self.everybody_done() {
-                break;
-            }
-            self.now = next.at;
-            self.happen(next.machine, next.event);
-            self.act(next.machine);
+        while self.awaited > 0
+            && let Some((at, machine, event)) = self.agenda.next()
+            && at <= limit
+        {
+            self.now = at;
+            self.happen(machine, event);
+            self.act(machine);
         }
         for one in &mut self.room {
             one.outcome.wasted = one.received - one.stored;
@@ -105,32 +155,15 @@ impl World {
         self.room.into_iter().map(|one| one.outcome).collect()
     }
 
-    fn everybody_done(&self) -> bool {
-        self.room.iter().all(|one| {
-            one.outcome.finished.is_some()
-                || one.machine.vanishes.is_some()
-                || one.machine.conduct != Conduct::Honest
-        })
-    }
-
-    fn schedule(&mut self, at: Duration, machine: usize, event: Event) {
-        self.order += 1;
-        let scheduled = Scheduled {
-            at,
-            order: self.order,
-            machine,
-            event,
-        };
-        self.events.push(Reverse(scheduled));
+    fn plan(&mut self, at: Duration, machine: usize, event: Event) {
+        self.agenda.plan(at, machine, event);
     }
 
     fn happen(&mut self, index: usize, event: Event) {
-        if matches!(event, Event::Start) {
-            self.start(index);
-        }
-        if let Event::Dialed { from, conn } = event {
-            self.dialed(index, from, conn);
-            return;
+        match event {
+            Event::Start => return self.start(index),
+            Event::Dialed { from, conn } => return self.dialed(index, from, conn),
+            _ => {}
         }
         let now = self.now;
         let one = &mut self.room[index];
@@ -139,19 +172,17 @@ impl World {
         };
         match event {
             Event::Start | Event::Dialed { .. } => {}
-            Event::Reaching { conn, bytes, frame } => self.reaching(index, conn, bytes, frame),
             Event::Vanish => one.swarm = None,
             Event::Tick => {
                 swarm.tick(now);
-                self.schedule(now + TICK, index, Event::Tick);
+                self.plan(now + TICK, index, Event::Tick);
             }
             Event::Announce => {
-                let others = (0..self.room.len()).filter(|other| self.room[*other].swarm.is_some());
-                let others: Vec<_> = others.map(address).collect();
+                let peers = self.tracker(index);
                 if let Some(swarm) = &mut self.room[index].swarm {
-                    swarm.learned(others, now);
+                    swarm.learned(peers, now);
                 }
-                self.schedule(now + ANNOUNCE, index, Event::Announce);
+                self.plan(now + ANNOUNCE, index, Event::Announce);
             }
             Event::Connected { conn, peer, theirs } => {
                 one.links.insert(conn, (peer, theirs));
@@ -159,22 +190,52 @@ impl World {
             }
             Event::Closed { conn } => {
                 one.links.remove(&conn);
+                one.uplink.drop_all(conn);
                 swarm.disconnected(conn, now);
             }
-            Event::Frame { conn, frame } => {
-                one.received += u64::from(matches!(frame, Frame::Message(Message::Piece { .. })));
+            Event::Mail => {
+                for (conn, frame) in one.mail.take(now) {
+                    let deaf =
+                        one.machine.seed && matches!(frame, Frame::Message(Message::Cancel(_)));
+                    if !deaf {
+                        swarm.received(conn, frame, now);
+                    }
+                }
+            }
+            Event::Left => self.left(index),
+            Event::Arrived { conn, block, data } => {
+                one.received += 1;
+                let (piece, begin) = (block.piece, block.begin);
+                let frame = Message::Piece { piece, begin, data }.into();
                 swarm.received(conn, frame, now);
             }
-            Event::Left { conn, block } => swarm.uploaded(conn, block),
-            Event::Checked { piece, right } => swarm.checked(piece, right, now),
+            Event::Checked { piece, right } => {
+                if right {
+                    one.outcome.right += u64::from(self.layout.piece_size(piece));
+                }
+                swarm.checked(piece, right, now);
+            }
         }
+    }
+
+    /// Some of those who are there, and always the server.
+    fn tracker(&mut self, asker: usize) -> Vec<SocketAddrV4> {
+        let there = |index: &usize| *index != asker && self.room[*index].swarm.is_some();
+        let all: Vec<_> = (0..self.room.len()).filter(there).collect();
+        let (servers, others): (Vec<_>, Vec<_>) = all
+            .into_iter()
+            .partition(|index| self.room[*index].machine.seed);
+        let chosen = index::sample(&mut self.rng, others.len(), others.len().min(NAMED));
+        let chosen = chosen.into_iter().map(|at| others[at]);
+        servers.into_iter().chain(chosen).map(address).collect()
     }
 
     fn start(&mut self, index: usize) {
         let pieces = self.layout.pieces();
         let one = &mut self.room[index];
         // A liar claims to have everything.
-        let has_all = one.machine.seed || one.machine.conduct != Conduct::Honest;
+        let has_all =
+            one.machine.seed || matches!(one.machine.conduct, Conduct::Liar | Conduct::Mute);
         let have = if has_all {
             Bitfield::full(pieces)
         } else {
@@ -187,13 +248,20 @@ impl World {
             layout: self.layout,
             peer_id,
             port: Some(address(index).port()),
-            max_peers: 50,
+            max_peers: if one.machine.seed {
+                usize::MAX / 4
+            } else {
+                self.max_peers
+            },
             seed: self.seed ^ (index as u64) << 32,
         };
+        if has_all && one.awaited() {
+            self.awaited -= 1;
+        }
         one.outcome.finished = has_all.then_some(self.now);
         one.swarm = Some(Swarm::new(settings, have, self.now));
-        self.schedule(self.now, index, Event::Announce);
-        self.schedule(self.now + TICK, index, Event::Tick);
+        self.plan(self.now, index, Event::Announce);
+        self.plan(self.now + TICK, index, Event::Tick);
     }
 
     /// Somebody's connection reaches this machine, or finds it off.
@@ -202,7 +270,7 @@ impl World {
         let latency = self.room[from].machine.latency;
         let target = &mut self.room[index];
         let Some(swarm) = &mut target.swarm else {
-            self.schedule(now + NO_ROUTE, from, Event::Closed { conn });
+            self.plan(now + NO_ROUTE, from, Event::Closed { conn });
             return;
         };
         // The source port of a connection that somebody makes is any.
@@ -215,9 +283,9 @@ impl World {
                     peer: index,
                     theirs,
                 };
-                self.schedule(now + latency, from, connected);
+                self.plan(now + latency, from, connected);
             }
-            None => self.schedule(now + latency, from, Event::Closed { conn }),
+            None => self.plan(now + latency, from, Event::Closed { conn }),
         }
     }
 
@@ -234,89 +302,110 @@ impl World {
         match action {
             Action::Connect { conn, to } => match self.at(to) {
                 Some(target) => {
-                    self.schedule(now + latency, target, Event::Dialed { from: index, conn });
+                    self.plan(now + latency, target, Event::Dialed { from: index, conn });
                 }
-                None => self.schedule(now + NO_ROUTE, index, Event::Closed { conn }),
+                None => self.plan(now + NO_ROUTE, index, Event::Closed { conn }),
             },
-            Action::Send { conn, frame } => {
-                if let Some((peer, theirs)) = one.links.get(&conn).copied() {
-                    self.schedule(
-                        now + latency,
-                        peer,
-                        Event::Frame {
-                            conn: theirs,
-                            frame,
-                        },
-                    );
-                }
-            }
+            Action::Send { conn, frame } => self.send(index, conn, frame),
             Action::Disconnect { conn, .. } => {
+                one.uplink.drop_all(conn);
                 if let Some((peer, theirs)) = one.links.remove(&conn) {
-                    self.schedule(now + latency, peer, Event::Closed { conn: theirs });
+                    self.plan(now + latency, peer, Event::Closed { conn: theirs });
                 }
             }
-            Action::Upload { conn, block } => self.upload(index, conn, block),
+            Action::Upload { conn, block } => {
+                if one.machine.conduct != Conduct::Mute {
+                    one.uplink.push(conn, block);
+                    self.transmit(index);
+                }
+            }
             Action::Store { block, data } => {
                 one.stored += 1;
                 *one.spoilt.entry(block.piece).or_default() |= data[0] != RIGHT[0];
             }
             Action::Check { piece } => {
                 let right = one.spoilt.remove(&piece) == Some(false);
-                self.schedule(now, index, Event::Checked { piece, right });
+                self.plan(now, index, Event::Checked { piece, right });
             }
             Action::Banned { address } => {
                 one.outcome.banned.push(machine_at(address));
             }
-            Action::Complete => one.outcome.finished = Some(now),
+            Action::Complete => {
+                self.awaited -= usize::from(one.awaited());
+                one.outcome.finished = Some(now);
+            }
         }
     }
 
-    fn upload(&mut self, index: usize, conn: ConnId, block: Block) {
-        let one = &mut self.room[index];
+    fn send(&mut self, index: usize, conn: ConnId, frame: Frame) {
+        let one = &self.room[index];
         let Some((peer, theirs)) = one.links.get(&conn).copied() else {
             return;
         };
-        let content = match one.machine.conduct {
-            Conduct::Mute => return,
-            Conduct::Liar => &WRONG,
-            Conduct::Honest => &RIGHT,
-        };
-        let bytes = f64::from(block.length + 13);
-        one.up_free = one.up_free.max(self.now) + Duration::from_secs_f64(bytes / one.machine.up);
-        let (left, latency) = (one.up_free, one.machine.latency);
-        let data = Bytes::from_static(content).slice(..block.length as usize);
-        let frame = Message::Piece {
-            piece: block.piece,
-            begin: block.begin,
-            data,
+        let asks = matches!(frame, Frame::Message(Message::Request(_)));
+        if asks && one.machine.conduct == Conduct::Grabber {
+            return;
         }
-        .into();
-        self.schedule(
-            left + latency,
-            peer,
-            Event::Reaching {
-                conn: theirs,
-                bytes,
-                frame,
-            },
-        );
-        self.schedule(left, index, Event::Left { conn, block });
+        let at = next_mail(self.now + one.machine.latency);
+        if self.room[peer].mail.push(at, theirs, frame) {
+            self.plan(at, peer, Event::Mail);
+        }
     }
 
-    /// A block stands before a machine's own link. Its first byte came while the last one had not
-    /// left, so on an idle link it is in at once.
-    fn reaching(&mut self, index: usize, conn: ConnId, bytes: f64, frame: Frame) {
+    /// The link of a machine takes the next block, if it rests.
+    fn transmit(&mut self, index: usize) {
         let one = &mut self.room[index];
-        let reception = Duration::from_secs_f64(bytes / one.machine.down);
-        one.down_free = self.now.max(one.down_free + reception);
-        let at = one.down_free;
-        self.schedule(at, index, Event::Frame { conn, frame });
+        if let Some(block) = one.uplink.begin() {
+            let seconds = f64::from(block.length + 13) / one.machine.up;
+            self.plan(
+                self.now + Duration::from_secs_f64(seconds),
+                index,
+                Event::Left,
+            );
+        }
+    }
+
+    /// A block has left. Its first byte came while the last one had not left, so on an idle link it
+    /// is in at once.
+    fn left(&mut self, index: usize) {
+        let now = self.now;
+        let one = &mut self.room[index];
+        let Some((conn, block)) = one.uplink.end() else {
+            return;
+        };
+        if one.machine.seed && !one.sent.insert(block) && (one.sent.len() as u64) < self.blocks {
+            one.outcome.repeated += 1;
+        }
+        let content = match one.machine.conduct {
+            Conduct::Liar => &WRONG,
+            _ => &RIGHT,
+        };
+        let data = Bytes::from_static(content).slice(..block.length as usize);
+        let latency = one.machine.latency;
+        if let Some(swarm) = &mut one.swarm {
+            swarm.uploaded(conn, block);
+        }
+        if let Some((peer, theirs)) = one.links.get(&conn).copied() {
+            let other = &mut self.room[peer];
+            let reception =
+                Duration::from_secs_f64(f64::from(block.length + 13) / other.machine.down);
+            other.down_free = (now + latency).max(other.down_free + reception);
+            let (at, conn) = (other.down_free, theirs);
+            self.plan(at, peer, Event::Arrived { conn, block, data });
+        }
+        self.transmit(index);
     }
 
     fn at(&self, to: SocketAddrV4) -> Option<usize> {
         let index = machine_at(*to.ip());
         (index < self.room.len() && address(index) == to).then_some(index)
     }
+}
+
+/// When a message that is there at this moment is handed over.
+fn next_mail(at: Duration) -> Duration {
+    let every = MAIL.as_nanos() as u64;
+    Duration::from_nanos((at.as_nanos() as u64).div_ceil(every) * every)
 }
 
 fn address(index: usize) -> SocketAddrV4 {

@@ -49,6 +49,11 @@ pub struct Settings {
     pub seed: u64,
 }
 
+impl Settings {
+    /// How many connections a machine of a large room does well with.
+    pub const MAX_PEERS: usize = 50;
+}
+
 /// How far we are.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Status {

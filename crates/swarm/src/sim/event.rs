@@ -1,8 +1,11 @@
 //! What happens in a room, and in which order.
 
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 use std::time::Duration;
 
-use crate::core::wire::Frame;
+use bytes::Bytes;
+
 use crate::core::{Block, ConnId};
 
 pub(super) enum Event {
@@ -22,18 +25,15 @@ pub(super) enum Event {
     Closed {
         conn: ConnId,
     },
-    Reaching {
-        conn: ConnId,
-        bytes: f64,
-        frame: Frame,
-    },
-    Frame {
-        conn: ConnId,
-        frame: Frame,
-    },
-    Left {
+    /// The messages of this moment are in.
+    Mail,
+    /// The block at the head of the machine's own link has left.
+    Left,
+    /// A block has come in.
+    Arrived {
         conn: ConnId,
         block: Block,
+        data: Bytes,
     },
     Checked {
         piece: u32,
@@ -41,11 +41,35 @@ pub(super) enum Event {
     },
 }
 
-pub(super) struct Scheduled {
-    pub(super) at: Duration,
-    pub(super) order: u64,
-    pub(super) machine: usize,
-    pub(super) event: Event,
+struct Scheduled {
+    at: Duration,
+    order: u64,
+    machine: usize,
+    event: Event,
+}
+
+/// All that is going to happen; of two things at the same moment the one that was planned first.
+#[derive(Default)]
+pub(super) struct Agenda {
+    order: u64,
+    events: BinaryHeap<Reverse<Scheduled>>,
+}
+
+impl Agenda {
+    pub(super) fn plan(&mut self, at: Duration, machine: usize, event: Event) {
+        self.order += 1;
+        self.events.push(Reverse(Scheduled {
+            at,
+            order: self.order,
+            machine,
+            event,
+        }));
+    }
+
+    pub(super) fn next(&mut self) -> Option<(Duration, usize, Event)> {
+        let Reverse(next) = self.events.pop()?;
+        Some((next.at, next.machine, next.event))
+    }
 }
 
 impl PartialEq for Scheduled {

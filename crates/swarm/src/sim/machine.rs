@@ -14,6 +14,8 @@ pub enum Conduct {
     Liar,
     /// It promises and never sends a block.
     Mute,
+    /// It claims whatever it can and fetches nothing.
+    Grabber,
 }
 
 /// One machine of the room.
@@ -60,6 +62,10 @@ pub struct Outcome {
     pub banned: Vec<usize>,
     /// Blocks that reached it and were not stored.
     pub wasted: u64,
+    /// Bytes of pieces whose hash was right.
+    pub right: u64,
+    /// Blocks that it sent again while there were others that it had never sent.
+    pub repeated: u64,
     /// Its own view at the end.
     pub status: Status,
 }
