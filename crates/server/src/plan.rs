@@ -233,3 +233,37 @@ fn firmware_settings(
         loader: args.loader,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What machines are told leaves nothing for them to decide.
+    #[test]
+    fn the_manifest_says_when_machines_start() {
+        let told = |yaml: &str| {
+            let settings = catalog::settings("Boottorrent.yaml", yaml).value;
+            let settings = settings.unwrap_or_else(|| panic!("{yaml}"));
+            let http = SocketAddrV4::new([10, 77, 0, 1].into(), 6969);
+            let told = manifest(&settings, &[], http, 6881);
+            (told.seed_time, told.seed_until, told.seed_max)
+        };
+        let room = Some(SeedUntil::Room);
+        for (keys, expected) in [
+            ("", (None, room, Some(60))),
+            ("  seed_until: room\n", (None, room, Some(60))),
+            ("  seed_max: 600\n", (None, room, Some(600))),
+            ("  seed_time: 0\n", (Some(0), None, None)),
+            (
+                "  seed_time: -1\n  seed_until: room\n  seed_max: 600\n",
+                (Some(-1), None, None),
+            ),
+        ] {
+            assert_eq!(
+                told(&format!("boottorrent:\n  version: 0\n{keys}")),
+                expected,
+                "{keys}"
+            );
+        }
+    }
+}

@@ -62,13 +62,20 @@ fn reported(snapshot: &Snapshot, system: &str, now: Duration) -> BTreeSet<Ipv4Ad
 
 fn is_fetching(machine: &Machine, system: &str, since: u64) -> bool {
     // It may have restarted, failed or gone back to its menu after the report.
-    machine.stage == Stage::Fetching
-        && machine.steps.iter().rev().any(|told| match &told.step {
-            Step::Progress(progress) => {
-                progress.system == system && !progress.complete() && told.last_ms >= since
-            }
-            _ => false,
-        })
+    if machine.stage != Stage::Fetching {
+        return false;
+    }
+    let last = machine
+        .steps
+        .iter()
+        .rev()
+        .find_map(|told| match &told.step {
+            Step::Progress(progress) => Some((progress, told.last_ms)),
+            _ => None,
+        });
+    last.is_some_and(|(progress, last_ms)| {
+        progress.system == system && !progress.complete() && last_ms >= since
+    })
 }
 
 #[cfg(test)]

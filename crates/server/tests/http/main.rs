@@ -1,0 +1,10 @@
+//! The HTTP door over a real socket on loopback: what loaders, machines and BitTorrent clients get.
+
+mod announce;
+mod connections;
+mod door;
+mod files;
+mod machines;
+mod sharing;
+mod stats;
+mod waiting;
