@@ -38,7 +38,10 @@ impl Peer {
         stream.read_exact(&mut answer)?;
         assert_eq!(answer[..20], hello[..20]);
         assert_eq!(answer[28..48], hash.0);
-        assert!(answer[48..].starts_with(b"-BS"), "machines know it by its name");
+        assert!(
+            answer[48..].starts_with(b"-BS"),
+            "machines know it by its name"
+        );
         let mut peer = Self {
             stream,
             bitfield: None,
