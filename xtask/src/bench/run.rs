@@ -1,0 +1,298 @@
+//! One run: a room, an engine in it, all machines started together, and what it took until the last had everything.
+
+use std::fs;
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use lab::{Host, Room, Stop};
+
+use super::bound::Speeds;
+use super::cpu::Work;
+use super::engine::{Client, Engine, Served, Stage};
+use super::payload::{MEMORY, Payload};
+use super::tools::Tools;
+
+const SERVER: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 1);
+const PREFIX: u8 = 24;
+/// The machines' addresses count from here.
+const FIRST: u32 = 10;
+/// How often the machines are looked at: the error of a time.
+const LOOK: Duration = Duration::from_millis(20);
+/// All machines are started within this.
+const TOGETHER: f64 = 1.0;
+/// How long the computer is watched before, to know what else it does.
+const WATCH: Duration = Duration::from_secs(1);
+
+/// What is run.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Plan {
+    /// Machines at the beginning.
+    pub(super) clients: u32,
+    /// How many of them vanish mid-way, and how many others come then.
+    pub(super) churn: u32,
+    /// Bytes that each machine wants.
+    pub(super) bytes: u64,
+    /// `None`: nothing limits the cables.
+    pub(super) speeds: Option<Speeds>,
+}
+
+/// What a run took.
+#[derive(Clone, Debug, serde::Serialize)]
+pub(super) struct Measured {
+    /// Seconds until each machine that stayed had everything, ascending.
+    pub(super) stayed: Vec<f64>,
+    /// The same for those that came mid-way, since they came.
+    pub(super) joined: Vec<f64>,
+    /// Bytes that the server's card sent, headers and all; `None` where nothing counts them exactly.
+    pub(super) sent: Option<u64>,
+    /// Seconds of processor time of the server side.
+    pub(super) server_cpu: f64,
+    /// The same of a machine that stayed, on average.
+    pub(super) client_cpu: f64,
+    /// The part of all processors' time that was used during the run.
+    pub(super) busy: f64,
+    /// The same just before it.
+    pub(super) busy_before: f64,
+    /// Seconds from the start of the first machine's program to that of the last.
+    pub(super) start: f64,
+}
+
+impl Plan {
+    /// Seconds before which no engine can be done.
+    pub(super) fn bound(self) -> Option<f64> {
+        self.speeds.map(|it| it.bound(self.clients, self.bytes))
+    }
+
+    /// The same without sharing.
+    pub(super) fn without_sharing(self) -> Option<f64> {
+        self.speeds
+            .map(|it| it.without_sharing(self.clients, self.bytes))
+    }
+
+    /// An engine this slow is not worth waiting for.
+    fn patience(self) -> Duration {
+        let slow = self.without_sharing().unwrap_or(300.0);
+        Duration::from_secs_f64(60.0 + 1.5 * slow)
+    }
+}
+
+/// Measures `engine` once. What its programs print goes to the folder `logs`.
+pub(super) fn run(
+    engine: Engine,
+    plan: Plan,
+    payload: &Payload,
+    tools: &Tools,
+    logs: &Path,
+    stop: &Stop,
+) -> Result<Measured> {
+    fs::create_dir_all(logs)?;
+    let mut room = Room::new_in(Path::new(MEMORY), stop)?;
+    let server = room.host(Some((SERVER, PREFIX)))?;
+    let hosts: Vec<Host> = (0..plan.clients + plan.churn)
+        .map(|number| {
+            let address = u32::from(SERVER) - 1 + FIRST + number;
+            room.host(Some((address.into(), PREFIX)))
+        })
+        .collect::<Result<_>>()?;
+    if let Some(speeds) = plan.speeds {
+        server.limit_sending(speeds.server)?;
+        room.limit_receiving(&server, speeds.server)?;
+        for host in &hosts {
+            host.limit_sending(speeds.up)?;
+            room.limit_receiving(host, speeds.down)?;
+        }
+    }
+    let stage = Stage {
+        room: &room,
+        server: &server,
+        payload,
+        tools,
+        logs,
+        clients: plan.clients,
+    };
+    let served = engine.open(&stage)?;
+    let mut race = Race {
+        engine,
+        stage,
+        served,
+        hosts: &hosts,
+        machines: Vec::new(),
+    };
+    race.measure(plan)
+}
+
+/// A run from its start on.
+struct Race<'a> {
+    engine: Engine,
+    stage: Stage<'a>,
+    served: Served,
+    hosts: &'a [Host],
+    /// As many as were started, in the order of their hosts.
+    machines: Vec<Machine>,
+}
+
+struct Machine {
+    client: Client,
+    started: Instant,
+    /// Seconds from its start until it had everything.
+    done: Option<f64>,
+    /// It was there, and is gone.
+    vanished: bool,
+}
+
+impl Race<'_> {
+    fn measure(&mut self, plan: Plan) -> Result<Measured> {
+        let before = Work::now()?;
+        thread::sleep(WATCH);
+        let begin = Work::now()?;
+        let sent = self.sent();
+        let server_cpu = self.served.cpu()?;
+        let start = self.start(plan.clients)?;
+        if let (0, _) | (_, None) = (plan.churn, plan.bound()) {
+            self.follow(plan.patience(), None)?;
+        } else {
+            let middle = plan.bound().unwrap_or_default() / 2.0;
+            self.follow(plan.patience(), Some(Duration::from_secs_f64(middle)))?;
+            for number in plan.clients - plan.churn..plan.clients {
+                self.vanish(number as usize)?;
+            }
+            self.start(plan.churn)?;
+            self.follow(plan.patience(), None)?;
+        }
+        let end = Work::now()?;
+        let sent = sent.and_then(|sent| Some(self.sent()? - sent));
+        let server_cpu = self.served.cpu()? - server_cpu;
+        let (mut stayed, mut joined, mut client_cpu) = (Vec::new(), Vec::new(), 0.0);
+        for (number, machine) in (0..).zip(&mut self.machines) {
+            let Some(seconds) = machine.done.filter(|_| !machine.vanished) else {
+                continue;
+            };
+            if number < plan.clients {
+                stayed.push(seconds);
+                client_cpu += machine.client.process.cpu()?;
+            } else {
+                joined.push(seconds);
+            }
+        }
+        stayed.sort_by(f64::total_cmp);
+        joined.sort_by(f64::total_cmp);
+        client_cpu /= stayed.len() as f64;
+        self.end_and_verify()?;
+        Ok(Measured {
+            stayed,
+            joined,
+            sent,
+            server_cpu,
+            client_cpu,
+            busy: end.share_since(begin),
+            busy_before: begin.share_since(before),
+            start,
+        })
+    }
+
+    fn sent(&self) -> Option<u64> {
+        self.stage.server.sent_within_limit().ok()
+    }
+
+    /// Starts so many more machines; how many seconds that took.
+    fn start(&mut self, count: u32) -> Result<f64> {
+        let begin = Instant::now();
+        for _ in 0..count {
+            let number = self.machines.len();
+            let home = self.home(number);
+            let log = self.stage.logs.join(format!("client-{number:03}.log"));
+            let host = &self.hosts[number];
+            // Those that start together are measured together: from the start of the first.
+            let client = self
+                .engine
+                .start(&self.stage, &self.served, host, &home, &log)?;
+            self.machines.push(Machine {
+                client,
+                started: begin,
+                done: None,
+                vanished: false,
+            });
+        }
+        let took = begin.elapsed().as_secs_f64();
+        if took > TOGETHER {
+            println!("  (starting {count} machines took {took:.1} s)");
+        }
+        Ok(took)
+    }
+
+    fn home(&self, number: usize) -> PathBuf {
+        self.stage
+            .room
+            .scratch()
+            .join(format!("client-{number:03}"))
+    }
+
+    /// Follows the machines until all that are there have everything, or until the moment that is asked for.
+    fn follow(&mut self, patience: Duration, until: Option<Duration>) -> Result<()> {
+        let begin = Instant::now();
+        loop {
+            self.stage.room.stop().check()?;
+            self.served.check()?;
+            let mut missing = 0;
+            for machine in &mut self.machines {
+                if machine.vanished || machine.done.is_some() {
+                    continue;
+                }
+                if machine.client.has_everything()? {
+                    machine.done = Some(machine.started.elapsed().as_secs_f64());
+                } else {
+                    missing += 1;
+                }
+            }
+            if until.is_some_and(|until| begin.elapsed() >= until) || missing == 0 {
+                return Ok(());
+            }
+            if begin.elapsed() > patience {
+                bail!(
+                    "{missing} of {} machines had not everything after {} s",
+                    self.machines.len(),
+                    patience.as_secs()
+                );
+            }
+            thread::sleep(LOOK);
+        }
+    }
+
+    /// Switches a machine off: its last packets never reach anybody.
+    fn vanish(&mut self, number: usize) -> Result<()> {
+        self.stage.room.pull_out(&self.hosts[number])?;
+        let machine = &mut self.machines[number];
+        machine.client.process.kill()?;
+        machine.vanished = true;
+        Ok(())
+    }
+
+    /// Ends all machines, and looks at what each of them has.
+    fn end_and_verify(&mut self) -> Result<()> {
+        for machine in &mut self.machines {
+            machine.client.process.kill()?;
+        }
+        let there: Vec<&Path> = self
+            .machines
+            .iter()
+            .filter(|machine| !machine.vanished)
+            .map(|machine| machine.client.result.as_path())
+            .collect();
+        ensure!(!there.is_empty(), "every machine vanished");
+        let payload = self.stage.payload;
+        let half = there.len().div_ceil(thread::available_parallelism()?.get());
+        thread::scope(|scope| {
+            let parts: Vec<_> = there
+                .chunks(half)
+                .map(|part| scope.spawn(|| part.iter().try_for_each(|file| payload.verify(file))))
+                .collect();
+            parts
+                .into_iter()
+                .try_for_each(|part| part.join().expect("verifying does not panic"))
+        })
+        .context("a machine has wrong bytes")
+    }
+}

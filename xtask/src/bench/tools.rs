@@ -1,0 +1,77 @@
+//! The programs that bt-server is compared with.
+//!
+//! Those whose Debian packages would start a service are unpacked below `target/` and not installed: nothing of a
+//! bench ever listens on this computer's own interfaces, and nothing starts with it tomorrow.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use lab::Host;
+
+use crate::phase1::packages::{self, Wanted};
+use crate::{places, setup};
+
+/// A package that is only unpacked, and why it is needed. Their libraries are on every Debian with curl.
+const UNPACKED: [(&str, &str); 3] = [
+    (
+        "opentracker",
+        "the tracker of the other BitTorrent programs",
+    ),
+    ("libowfat0", "a library of opentracker"),
+    ("nginx", "a web server to compare with"),
+];
+
+/// Where the unpacked programs lie.
+pub(super) struct Tools {
+    trees: [PathBuf; 3],
+}
+
+impl Tools {
+    /// Installs what is missing, and unpacks the rest.
+    pub(super) fn get() -> Result<Tools> {
+        setup::ensure_all(setup::needs(include_str!("../../packages-bench.txt")))?;
+        let _turn = places::turn()?;
+        let folder = places::target().join("bench/programs");
+        let wanted = UNPACKED.map(|(name, _why)| Wanted {
+            name: name.to_owned(),
+            licence: None,
+        });
+        let mut trees = Vec::new();
+        for package in packages::resolve(&wanted)? {
+            let file = packages::fetch(&package, &folder)?;
+            trees.push(packages::unpack(&package, &file, &folder)?);
+        }
+        let trees = trees.try_into().expect("one for each package");
+        Ok(Tools { trees })
+    }
+
+    /// A command that will run opentracker on `host`.
+    pub(super) fn opentracker(&self, host: &Host) -> std::process::Command {
+        let [opentracker, libowfat, _] = &self.trees;
+        let mut command = host.command(opentracker.join("usr/bin/opentracker"));
+        command.env("LD_LIBRARY_PATH", libowfat.join("usr/lib"));
+        command
+    }
+
+    /// nginx.
+    pub(super) fn nginx(&self) -> PathBuf {
+        let [_, _, nginx] = &self.trees;
+        nginx.join("usr/sbin/nginx")
+    }
+}
+
+/// The folder of everything a bench leaves.
+pub(super) fn folder() -> PathBuf {
+    places::target().join("bench")
+}
+
+/// Debian's own Python: another one in PATH does not have Debian's modules.
+pub(super) const PYTHON: &str = "/usr/bin/python3";
+
+/// A script of ours, as a file.
+pub(super) fn script(room: &Path, name: &str, text: &str) -> Result<PathBuf> {
+    let file = room.join(name);
+    std::fs::write(&file, text)?;
+    crate::run::make_executable(&file)?;
+    Ok(file)
+}
