@@ -1,5 +1,6 @@
 //! The build helper: `cargo xtask TASK`. A list of tasks; each lives in the module of its name.
 
+mod bench;
 mod boot;
 mod cargo;
 mod demo;
@@ -39,6 +40,8 @@ enum Task {
     Demo(demo::Args),
     /// Boot one virtual machine
     Boot(boot::Args),
+    /// Measure how fast a room of machines gets its bytes, beside other programs
+    Bench(bench::Args),
     /// Run everything that CI runs
     Test,
     /// Check the sentences of crates/README.md that a machine can check
@@ -52,6 +55,7 @@ fn main() -> ExitCode {
         Task::Dist => dist::task(),
         Task::Demo(args) => demo::run(args),
         Task::Boot(args) => boot::run(args),
+        Task::Bench(args) => bench::run(&args),
         Task::Test => test::task(),
         Task::Tidy => tidy::task(),
     };

@@ -5,7 +5,7 @@
 mod archives;
 mod manifest;
 mod modules;
-mod packages;
+pub(crate) mod packages;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -9,10 +9,12 @@ use anyhow::{Context, Result};
 
 use crate::run;
 
-/// A package and why it is needed; the list is `xtask/packages.txt`.
-struct Need {
-    package: &'static str,
-    why: &'static str,
+/// A package and why it is needed; the list of those that every task may need is `xtask/packages.txt`.
+pub(crate) struct Need {
+    /// Its name.
+    pub(crate) package: &'static str,
+    /// The reason, in a few words.
+    pub(crate) why: &'static str,
 }
 
 /// Installs what is missing, and says so when nothing is.
@@ -27,7 +29,12 @@ pub(crate) fn task() -> Result<()> {
 
 /// Installs what is missing; silent when nothing is.
 pub(crate) fn ensure() -> Result<()> {
-    let missing = missing()?;
+    ensure_all(needs(include_str!("../packages.txt")))
+}
+
+/// Installs what is missing of these; silent when nothing is.
+pub(crate) fn ensure_all(needs: impl Iterator<Item = Need>) -> Result<()> {
+    let missing: Vec<Need> = needs.filter(|need| !installed(need.package)).collect();
     if missing.is_empty() {
         Ok(())
     } else {
@@ -47,7 +54,8 @@ fn missing() -> Result<Vec<Need>> {
         .collect())
 }
 
-fn needs(list: &'static str) -> impl Iterator<Item = Need> {
+/// Reads a list of lines `PACKAGE  WHY`.
+pub(crate) fn needs(list: &'static str) -> impl Iterator<Item = Need> {
     list.lines()
         .filter(|line| !line.starts_with('#'))
         .filter_map(|line| {

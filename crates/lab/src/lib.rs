@@ -43,4 +43,4 @@ pub use namespace::{Namespace, need_root};
 pub use room::{Host, Room};
 pub use scratch::Scratch;
 pub use stop::{Stop, until};
-pub use target_os::TargetOs;
+pub use target_os::{TargetOs, noise};

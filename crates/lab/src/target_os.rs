@@ -140,15 +140,17 @@ fn in_loading_order<'a>(table: &'a str, drivers: &[&str]) -> Vec<&'a str> {
 }
 
 /// Bytes that no compressor shortens, always the same (Marsaglia's xorshift).
-fn noise(length: usize) -> Vec<u8> {
+pub fn noise(length: usize) -> Vec<u8> {
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
-    let words = std::iter::repeat_with(|| {
+    let mut bytes = Vec::with_capacity(length + 8);
+    while bytes.len() < length {
         state ^= state << 13;
         state ^= state >> 7;
         state ^= state << 17;
-        state.to_le_bytes()
-    });
-    words.flatten().take(length).collect()
+        bytes.extend_from_slice(&state.to_le_bytes());
+    }
+    bytes.truncate(length);
+    bytes
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -11,36 +11,36 @@ use anyhow::{Context, Result, bail, ensure};
 use crate::{run, setup};
 
 /// A line of `phase1/packages.txt`.
-pub(super) struct Wanted {
+pub(crate) struct Wanted {
     /// The package's name, or that of one which only depends on it.
-    pub(super) name: String,
+    pub(crate) name: String,
     /// The licence to name where the package's copyright file does not say it in a form for machines.
-    pub(super) licence: Option<String>,
+    pub(crate) licence: Option<String>,
 }
 
 /// A package in one version, as apt's lists describe it.
 #[derive(Clone, Debug)]
-pub(super) struct Package {
+pub(crate) struct Package {
     /// Its name in the archive.
-    pub(super) name: String,
+    pub(crate) name: String,
     /// Its version in the archive.
-    pub(super) version: String,
+    pub(crate) version: String,
     /// `amd64` or `all`.
-    pub(super) architecture: String,
+    pub(crate) architecture: String,
     /// The source package it was built from.
-    pub(super) source: String,
+    pub(crate) source: String,
     /// That source's version.
-    pub(super) source_version: String,
+    pub(crate) source_version: String,
     /// Other sources whose code is in the binary, as `name (= version)`.
-    pub(super) built_using: Vec<String>,
+    pub(crate) built_using: Vec<String>,
     /// SHA-256 of the package file, which apt's signed lists vouch for.
-    pub(super) sha256: String,
+    pub(crate) sha256: String,
     /// The licence of its [`Wanted`].
-    pub(super) licence: Option<String>,
+    pub(crate) licence: Option<String>,
 }
 
 /// Reads the package list.
-pub(super) fn wanted(list: &str) -> Result<Vec<Wanted>> {
+pub(crate) fn wanted(list: &str) -> Result<Vec<Wanted>> {
     let lines = list
         .lines()
         .map(str::trim)
@@ -62,7 +62,7 @@ pub(super) fn wanted(list: &str) -> Result<Vec<Wanted>> {
 }
 
 /// The newest versions of packages in apt's lists; asks no network unless the lists don't know one of them at all.
-pub(super) fn resolve(wanted: &[Wanted]) -> Result<Vec<Package>> {
+pub(crate) fn resolve(wanted: &[Wanted]) -> Result<Vec<Package>> {
     let names: Vec<&str> = wanted.iter().map(|wanted| wanted.name.as_str()).collect();
     let named = records(&names).or_else(|_| {
         setup::refresh_lists()?;
@@ -85,7 +85,7 @@ pub(super) fn resolve(wanted: &[Wanted]) -> Result<Vec<Package>> {
 }
 
 /// Fetches the package file into `folder`, unless it is there; apt checks it against the signed lists.
-pub(super) fn fetch(package: &Package, folder: &Path) -> Result<PathBuf> {
+pub(crate) fn fetch(package: &Package, folder: &Path) -> Result<PathBuf> {
     let file = folder.join(file_name(package));
     if file.is_file() && super::sha256(&fs::read(&file)?) == package.sha256 {
         return Ok(file);
@@ -125,7 +125,7 @@ pub(super) fn fetch(package: &Package, folder: &Path) -> Result<PathBuf> {
 }
 
 /// Unpacks a package file below `folder` and gives the folder that holds its tree; once only for each version.
-pub(super) fn unpack(package: &Package, file: &Path, folder: &Path) -> Result<PathBuf> {
+pub(crate) fn unpack(package: &Package, file: &Path, folder: &Path) -> Result<PathBuf> {
     let tree = folder.join(file_name(package).trim_end_matches(".deb"));
     if tree.is_dir() {
         return Ok(tree);
