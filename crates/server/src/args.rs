@@ -20,6 +20,12 @@ pub struct Cli {
 /// The commands beside serving.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Make a folder to start from, with a configuration that explains itself
+    Init {
+        /// The folder; what is in it already stays as it is
+        #[arg(value_name = "DIR")]
+        dir: PathBuf,
+    },
     /// Serve the room (the same as no command at all)
     Start(Serve),
     /// Print every problem of a configuration at once and change nothing
@@ -36,7 +42,7 @@ pub enum Command {
 /// interface.
 #[derive(Args, Clone, Debug, Default)]
 pub struct Serve {
-    /// The network interface of the room
+    /// The network interface of the room [default: the only wired one]
     #[arg(long, value_name = "NAME")]
     pub iface: Option<String>,
     /// Folder with one sub-folder per operating system [default: ./oss]

@@ -9,8 +9,8 @@
 //! In reading order:
 //! 1. [`args`] the command line; [`host`] the machine it runs on, with [`interface`] and [`user`]; [`state`] the
 //!    folder it keeps;
-//! 2. [`check`] everything that is wrong with the configuration, at once; [`plan`] what follows
-//!    from configuration, command line and interface together;
+//! 2. [`init`] an environment to start from; [`check`] everything that is wrong with a configuration, at once;
+//!    [`plan`] what follows from configuration, command line and machine together;
 //! 3. [`start`] check, [`bind`], drop root, start the runtime: what `main` calls;
 //! 4. [`prepare`] torrents and the initrd that carries them; [`shelf`] the files loaders ask for;
 //! 5. [`serve`] runs the [`doors`] until the first signal; [`leases`] outlive it; [`journal`] hears
@@ -23,6 +23,7 @@ pub mod bind;
 pub mod check;
 pub mod doors;
 pub mod host;
+pub mod init;
 pub mod interface;
 pub mod journal;
 pub mod leases;

@@ -2,11 +2,13 @@
 
 use std::fmt;
 use std::io::IsTerminal;
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Instant;
 
 use bt_server::args::{Cli, Command, Serve};
-use bt_server::{plan, screen, start};
+use bt_server::user::Users;
+use bt_server::{init, plan, screen, start};
 use clap::Parser;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::FormatTime;
@@ -18,6 +20,7 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     match cli.command {
         None => serve(&cli.serve),
+        Some(Command::Init { dir }) => init(&dir),
         Some(Command::Start(args)) => serve(&args),
         Some(Command::Check(args)) => check(&args),
         Some(Command::Version { phase1 }) => version(phase1),
@@ -56,10 +59,32 @@ fn check(args: &Serve) -> ExitCode {
         return REFUSED.into();
     }
     if let Some(plan) = plan {
-        screen::print(&screen::systems(&plan));
+        let room = &plan.interface;
+        let room = format!("  room   {}, {}/{}\n", room.name, room.address, room.prefix);
+        screen::print(&(room + &screen::systems(&plan)));
     }
     screen::print("the configuration is sound\n");
     ExitCode::SUCCESS
+}
+
+fn init(dir: &Path) -> ExitCode {
+    let owner = Users::look();
+    let owner = owner.caller.filter(|_| owner.root);
+    match init::init(dir, owner.as_ref()) {
+        Ok(made) => {
+            for path in made {
+                println!("made {}", path.display());
+            }
+            let program = std::env::args().next();
+            let program = program.as_deref().unwrap_or("bt-server");
+            screen::print(&init::next(dir, program));
+            ExitCode::SUCCESS
+        }
+        Err(problem) => {
+            eprintln!("{problem}");
+            REFUSED.into()
+        }
+    }
 }
 
 fn version(phase1: bool) -> ExitCode {

@@ -61,7 +61,7 @@ impl Users {
 
 /// Who called sudo, as sudo tells. A user of a directory service is not in `/etc/passwd`, so the
 /// numbers are taken from here.
-pub fn sudo_user() -> Option<User> {
+fn sudo_user() -> Option<User> {
     let told = |name: &str| std::env::var(name).ok();
     let (uid, gid) = (
         told("SUDO_UID")?.parse().ok()?,
