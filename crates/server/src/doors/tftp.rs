@@ -137,7 +137,8 @@ impl Handler for Files {
             journal: self.journal.clone(),
             _permit: permit,
         };
-        Ok((transfer, Some(size)))
+        // curl takes a granted size of 0 for a broken answer; not granting it is allowed (RFC 2347).
+        Ok((transfer, (size > 0).then_some(size)))
     }
 
     async fn write_req_open(
