@@ -15,7 +15,8 @@ const COARSE_TICK: Duration = Duration::from_secs(2);
 ///
 /// The time of the last change of any kind (`ctime`) is part of it because nobody can set it: it gives
 /// away who wrote to the file and then put the time of its last write back, as `cp -p` and archivers
-/// do. The price is that a new owner, other rights or another hard link are a change too.
+/// do. The price is that a new owner, other rights or another hard link are a change too, which costs
+/// hashing once more at the next start; while a file is served, [`Fingerprint::is_still`] is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fingerprint {
     /// Bytes.
@@ -41,6 +42,16 @@ impl Fingerprint {
             inode: metadata.ino(),
             device: metadata.dev(),
         }
+    }
+
+    /// Whether `now` is the same file with the same content, as far as who serves it asks: everything but
+    /// the time of the last change of any kind. Other rights, or a hard link that a backup makes, must not
+    /// end a room's boot; and who writes into a file that is being served and puts its time back is found
+    /// out by the machines, which check every piece.
+    #[must_use]
+    pub fn is_still(&self, now: &Self) -> bool {
+        let changed = self.changed;
+        *self == Self { changed, ..*now }
     }
 
     /// How long from `now` on until whatever is written to the file gives it another fingerprint; zero

@@ -117,7 +117,7 @@ impl Payload {
 impl Known {
     fn check(&self, metadata: &Metadata) -> Result<(), Error> {
         let (before, now) = (self.fingerprint, Fingerprint::of(metadata));
-        if before == now {
+        if before.is_still(&now) {
             return Ok(());
         }
         if before.size != now.size {
@@ -125,10 +125,8 @@ impl Known {
         }
         let what = if (before.inode, before.device) != (now.inode, now.device) {
             "it was replaced"
-        } else if before.modified != now.modified {
-            "it was written to"
         } else {
-            "it was written to, or its owner, rights or links were changed"
+            "it was written to"
         };
         Err(Error::Changed {
             file: self.path.clone(),

@@ -5,6 +5,7 @@
 mod common;
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use common::peer::Peer;
@@ -81,6 +82,20 @@ fn what_was_hashed_is_added_only_as_it_was() {
         };
         let refused = world.seeder.add_hashed(&wrong).await;
         assert!(matches!(refused, Err(Error::Content(_))), "{refused:?}");
+        world.seeder.stop().await;
+    });
+}
+
+/// A backup makes hard links, an administrator sets rights: the bytes are the same, and machines boot on.
+#[test]
+fn rights_and_links_may_change_while_a_file_is_served() {
+    run(async {
+        let world = World::new(&several()).await;
+        let kernel = world.root.path().join("kernel");
+        fs::hard_link(&kernel, world.root.path().join("backup")).unwrap();
+        fs::set_permissions(&kernel, fs::Permissions::from_mode(0o600)).unwrap();
+        world.seeder.check(&world.torrent.info_hash()).unwrap();
+        world.peer().piece(world.torrent.info(), 0).unwrap();
         world.seeder.stop().await;
     });
 }

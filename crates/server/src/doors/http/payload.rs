@@ -52,7 +52,7 @@ impl PayloadFile {
     /// Whether it still is the file that was hashed and can be opened.
     pub(super) async fn check(&self) -> Result<(), Unfit> {
         let now = tokio::fs::metadata(&self.path).await.map_err(Unfit::from)?;
-        if Fingerprint::of(&now) != self.was {
+        if !self.was.is_still(&Fingerprint::of(&now)) {
             return Err(Unfit::Changed);
         }
         tokio::fs::File::open(&self.path).await?;
