@@ -24,6 +24,7 @@
 
 mod action;
 mod bitfield;
+mod claims;
 mod dialer;
 mod layout;
 mod meter;

@@ -50,7 +50,8 @@ pub(crate) struct Peer {
     /// Understands claims, so it is one of ours; and the id it wants them under.
     pub(crate) claim: Option<u8>,
     pub(crate) has: Bitfield,
-    /// Had everything from the start. Such a peer says nothing about how rare a piece is.
+    /// Had everything when it came, and is not a machine of ours that completed. Such a peer says
+    /// nothing about how rare a piece is.
     pub(crate) seed: bool,
     /// Has said what it has, so that it may only add single pieces.
     pub(crate) told: bool,
@@ -108,16 +109,29 @@ impl Peer {
     /// It told its name.
     pub(crate) fn is_called(&mut self, id: [u8; 20]) {
         self.id = id;
-        if !self.of_our_house() {
-            self.requests.set_depth(FOREIGN_DEPTH);
-        }
+        self.requests.set_depth(self.depth());
     }
 
-    /// It told that it has everything.
-    pub(crate) fn becomes_seed(&mut self) {
-        self.seed = true;
-        if self.of_our_house() {
-            self.requests.set_depth(SEED_DEPTH);
+    /// It told that it has everything, or that it knows claims. Gives whether that makes it a seed,
+    /// or none any more.
+    pub(crate) fn judge(&mut self) -> bool {
+        let seed = self.has.is_full() && self.claim.is_none();
+        let changed = std::mem::replace(&mut self.seed, seed) != seed;
+        self.requests.set_depth(self.depth());
+        changed
+    }
+
+    /// It is the server of the room: of our house, had everything from the start, and knows nothing of
+    /// claims, as our machines do that have completed.
+    pub(crate) fn server(&self) -> bool {
+        self.seed && self.of_our_house()
+    }
+
+    fn depth(&self) -> Duration {
+        match (self.of_our_house(), self.seed) {
+            (true, true) => SEED_DEPTH,
+            (true, false) => PEER_DEPTH,
+            (false, _) => FOREIGN_DEPTH,
         }
     }
 

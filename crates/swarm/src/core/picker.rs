@@ -6,6 +6,7 @@
 
 mod order;
 mod partial;
+mod server;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
@@ -94,6 +95,16 @@ impl Picker {
     /// One peer less has this piece.
     pub(crate) fn fewer_copies(&mut self, piece: u32) {
         self.order.fewer(piece);
+    }
+
+    /// Whether no peer that counts has it and nothing of it is asked or here.
+    pub(crate) fn only_at_server(&self, piece: u32) -> bool {
+        self.order.is_unseen(piece)
+    }
+
+    /// Whether something of it is asked or here, but not all of it verified.
+    pub(crate) fn begun(&self, piece: u32) -> bool {
+        self.partial.contains_key(&piece)
     }
 
     /// Whether something of this piece may still be asked.
@@ -230,7 +241,7 @@ impl Picker {
     }
 
     fn of_new(&self, worker: &Worker<'_>, rng: &mut impl Rng) -> Option<Block> {
-        let piece = self.order.rarest(worker.has, rng)?;
+        let piece = self.order.rarest(worker.has, 0, rng)?;
         Some(self.layout.block(piece, 0))
     }
 

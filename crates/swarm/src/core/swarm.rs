@@ -1,5 +1,6 @@
 //! The state machine of one torrent: all peers, and everything we know.
 
+mod claim;
 mod converse;
 mod fetch;
 mod greet;
@@ -14,6 +15,7 @@ use metainfo::InfoHash;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 
+use super::claims::Claims;
 use super::dialer::{Dialer, Outcome};
 use super::meter::Meter;
 use super::offenders::Offenders;
@@ -78,6 +80,9 @@ pub struct Swarm {
     peers: BTreeMap<ConnId, Peer>,
     next_conn: u64,
     picker: Picker,
+    claims: Claims,
+    /// We had everything from the start: the others take us for a server, and we claim nothing.
+    server: bool,
     dialer: Dialer,
     offenders: Offenders,
     sources: BTreeMap<Ipv4Addr, u64>,
@@ -95,6 +100,8 @@ impl Swarm {
         Self {
             peers: BTreeMap::new(),
             next_conn: 0,
+            server: have.is_full(),
+            claims: Claims::default(),
             picker: Picker::new(settings.layout, have),
             dialer: Dialer::default(),
             offenders: Offenders::default(),
@@ -250,6 +257,7 @@ impl Swarm {
             }
         }
         self.pass_over_the_slow(now);
+        self.review_claims(now);
         self.refill = true;
         self.settle(now);
         self.dial(now);
@@ -319,6 +327,7 @@ impl Swarm {
         let Some(peer) = self.peers.remove(&conn) else {
             return;
         };
+        self.claims.gone(conn);
         if !peer.seed {
             for piece in peer.has.iter() {
                 self.picker.fewer_copies(piece);

@@ -91,10 +91,28 @@ impl Order {
         }
     }
 
-    /// The rarest piece among those in `has`, a random one of them.
-    pub(super) fn rarest(&self, has: &Bitfield, rng: &mut impl Rng) -> Option<u32> {
+    /// Known copies of a piece.
+    pub(super) fn copies(&self, piece: u32) -> u32 {
+        self.copies[piece as usize]
+    }
+
+    /// In here, and nobody is known to have it.
+    pub(super) fn is_unseen(&self, piece: u32) -> bool {
+        self.contains(piece) && self.copies(piece) == 0
+    }
+
+    /// All of those.
+    pub(super) fn unseen(&self) -> &[u32] {
+        self.buckets.first().map_or(&[], Vec::as_slice)
+    }
+
+    /// The rarest piece among those in `has` with so many known copies at least, a random one of
+    /// them. What nobody is known to have is only with those who have everything.
+    pub(super) fn rarest(&self, has: &Bitfield, least: usize, rng: &mut impl Rng) -> Option<u32> {
+        let least = least.max(usize::from(!has.is_full()));
         self.buckets
             .iter()
+            .skip(least)
             .filter(|bucket| !bucket.is_empty())
             .find_map(|bucket| {
                 // Buckets are in random order soon enough; a random start makes machines differ.

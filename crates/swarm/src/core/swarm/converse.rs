@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::{Bitfield, ConnId, Message, Reason, Swarm};
+use crate::core::wire::OUR_CLAIM_ID;
 
 /// Blocks that nobody asked for which one peer may send before we part.
 const MAX_UNASKED: u32 = 64;
@@ -33,7 +34,11 @@ impl Swarm {
             }
             Message::Request(block) => self.requested(conn, block)?,
             Message::Cancel(block) => self.cancelled(conn, block),
-            Message::Extended { id: 0, payload } => self.introduced(conn, &payload)?,
+            Message::Extended { id: 0, payload } => self.introduced(conn, &payload, now)?,
+            Message::Extended {
+                id: OUR_CLAIM_ID,
+                payload,
+            } => self.claimed(conn, payload, now)?,
             // Who is interested gets nothing else than who is not: nobody is choked.
             Message::Interested
             | Message::NotInterested
@@ -64,6 +69,7 @@ impl Swarm {
             return Ok(());
         }
         self.picker.more_copies(piece);
+        self.claims.came(conn, piece);
         if self.picker.have().has(piece) {
             self.part_if_both_complete(conn, now);
             return Ok(());
@@ -88,15 +94,15 @@ impl Swarm {
         if std::mem::replace(&mut peer.told, true) {
             return Err(Reason::Rule("a second bitfield"));
         }
-        if field.is_full() {
-            peer.becomes_seed();
-        } else {
-            for piece in field.iter() {
-                self.picker.more_copies(piece);
-            }
-        }
         peer.wanted = field.count_beyond(self.picker.have());
         peer.has = field;
+        peer.judge();
+        if !peer.seed {
+            for piece in peer.has.iter() {
+                self.picker.more_copies(piece);
+                self.claims.came(conn, piece);
+            }
+        }
         self.show_interest(conn, now);
         self.fill(conn, now);
         self.part_if_both_complete(conn, now);

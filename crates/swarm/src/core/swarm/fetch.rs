@@ -24,7 +24,13 @@ impl Swarm {
                 suspect,
                 idle: peer.requests.idle(),
             };
-            let Some(block) = self.picker.pick(&worker, &mut self.rng) else {
+            let picked = if peer.server() {
+                self.picker
+                    .pick_of_server(&worker, &mut self.claims, now, &mut self.rng)
+            } else {
+                self.picker.pick(&worker, &mut self.rng)
+            };
+            let Some(block) = picked else {
                 break;
             };
             peer.requests.asked(block, now);
@@ -32,6 +38,7 @@ impl Swarm {
             let frame = Message::Request(block).into();
             self.actions.push_back(Action::Send { conn, frame });
         }
+        self.tell_claims(now);
     }
 
     /// Lets everybody take the blocks that became free.

@@ -44,7 +44,7 @@ impl Swarm {
         }
         if hello.extended() {
             let about_us = ExtendedHandshake {
-                claim: Some(OUR_CLAIM_ID),
+                claim: (!self.server).then_some(OUR_CLAIM_ID),
                 port: self.settings.port,
                 requests: Some(MAX_QUEUE as u32),
             };
@@ -102,13 +102,31 @@ impl Swarm {
     }
 
     /// Their extended handshake.
-    pub(super) fn introduced(&mut self, conn: ConnId, payload: &[u8]) -> Result<(), Reason> {
+    pub(super) fn introduced(
+        &mut self,
+        conn: ConnId,
+        payload: &[u8],
+        now: Duration,
+    ) -> Result<(), Reason> {
         let about = ExtendedHandshake::parse(payload)
             .ok_or(Reason::Rule("an extended handshake that is no dictionary"))?;
         let Some(peer) = self.peers.get_mut(&conn) else {
             return Ok(());
         };
         peer.claim = about.claim;
+        if peer.judge() {
+            let (seed, pieces) = (peer.seed, peer.has.clone());
+            for piece in pieces.iter() {
+                if seed {
+                    self.picker.fewer_copies(piece);
+                } else {
+                    self.picker.more_copies(piece);
+                }
+            }
+        }
+        let Some(peer) = self.peers.get_mut(&conn) else {
+            return Ok(());
+        };
         if let Some(most) = about.requests {
             peer.requests.set_limit(most);
         }
@@ -118,6 +136,7 @@ impl Swarm {
                 peer.listens = Some(address);
             }
         }
+        self.tell_all_claims(conn, now);
         Ok(())
     }
 

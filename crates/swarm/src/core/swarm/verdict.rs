@@ -24,6 +24,7 @@ impl Swarm {
         if let [(alone, _)] = providers[..] {
             self.offenders.clear(alone);
         }
+        self.claims.fetched(piece);
         for (from, bytes) in providers {
             *self.sources.entry(from).or_default() += u64::from(bytes);
         }
@@ -36,7 +37,7 @@ impl Swarm {
         }
     }
 
-    /// Everybody hears of a new piece at once; a seed has no use for it.
+    /// Everybody hears of a new piece at once; who has everything has no use for it.
     fn tell(&mut self, conn: ConnId, piece: u32, now: Duration) {
         let Some(peer) = self.peers.get_mut(&conn) else {
             return;
@@ -44,7 +45,7 @@ impl Swarm {
         if peer.has.has(piece) {
             peer.wanted -= 1;
         }
-        if !peer.seed {
+        if !peer.has.is_full() {
             self.send(conn, Message::Have(piece), now);
         }
         self.show_interest(conn, now);

@@ -3,11 +3,13 @@
 //! The decoder gives only values that are well-formed for this torrent; whether they make sense at
 //! this moment is for the state machine to judge. It never holds more than one message.
 
+mod claim;
 mod decode;
 mod encode;
 mod extended;
 mod message;
 
+pub use claim::Claim;
 pub use decode::{Decoder, Error, MAX_EXTENDED};
 pub use encode::piece_header;
 pub use extended::{ExtendedHandshake, OUR_CLAIM_ID};
