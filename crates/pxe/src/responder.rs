@@ -313,10 +313,11 @@ impl Responder {
             0 => String::new(),
             _ => format!(" ({set_aside} of them answered although we had not given them away)"),
         };
-        format!(
-            "all {size} addresses from {first} to {last} are in use{aside}: widen dhcp_range or \
-             shorten its lease time"
-        )
+        let all = match size {
+            1 => format!("{first}, the only address there is, is in use"),
+            _ => format!("all {size} addresses from {first} to {last} are in use"),
+        };
+        format!("{all}{aside}: widen dhcp_range or shorten its lease time")
     }
 }
 
