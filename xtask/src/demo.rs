@@ -7,7 +7,7 @@ mod story;
 use std::env;
 use std::fs;
 use std::io;
-use std::os::unix::fs::chown;
+use std::os::unix::fs::{chown, lchown};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
@@ -90,10 +90,20 @@ pub(crate) fn fresh_folder(name: &str) -> Result<PathBuf> {
 /// Gives what root has written to the person who called sudo.
 pub(crate) fn give_back(folder: &Path) -> Result<()> {
     let id = |name| env::var(name).ok().and_then(|id| id.parse().ok());
-    if let (Some(user), Some(group)) = (id("SUDO_UID"), id("SUDO_GID")) {
-        chown(folder, Some(user), Some(group))?;
-        for entry in fs::read_dir(folder)? {
-            chown(entry?.path(), Some(user), Some(group))?;
+    match (id("SUDO_UID"), id("SUDO_GID")) {
+        (Some(user), Some(group)) => give(folder, user, group),
+        _ => Ok(()),
+    }
+}
+
+fn give(folder: &Path, user: u32, group: u32) -> Result<()> {
+    chown(folder, Some(user), Some(group))?;
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            give(&entry.path(), user, group)?;
+        } else {
+            lchown(entry.path(), Some(user), Some(group))?;
         }
     }
     Ok(())

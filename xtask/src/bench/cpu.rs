@@ -44,6 +44,11 @@ impl Work {
         self.busy.saturating_sub(earlier.busy) as f64 / all as f64
     }
 
+    /// Seconds of all processors together between `earlier` and this moment, used or not.
+    pub(super) fn seconds_since(self, earlier: Work) -> f64 {
+        self.all.saturating_sub(earlier.all).max(1) as f64 / TICKS_PER_SECOND
+    }
+
     /// `cpu  user nice system idle iowait irq softirq steal guest guest_nice`; the guests' are in user and nice already.
     fn read(stat: &str) -> Option<Work> {
         let line = stat.lines().next()?.strip_prefix("cpu ")?;

@@ -1,6 +1,6 @@
 //! The engines that are compared: how each one's server side is set up, and how one of its machines is started.
 //!
-//! Each runs as its users run it, told only what a closed room needs: no DHT, no port mapping, no limits.
+//! Each runs as its users run it, told only what a closed room needs: no DHT, no port mapping, no limits, TCP.
 
 mod aria2;
 mod http;
@@ -41,6 +41,10 @@ pub(super) enum Engine {
     Udpcast,
     /// nginx and curl
     Http,
+    /// bt-server; every other machine has aria2 instead of bttui
+    Mixed,
+    /// nginx and `curl | sha1sum`: what a machine could do at most, if it wrote nothing
+    Sha1,
 }
 
 /// Where an engine works.
@@ -68,11 +72,13 @@ pub(super) struct Served {
 
 /// One machine's program.
 pub(super) struct Client {
+    /// Which program it is.
+    pub(super) program: &'static str,
     pub(super) process: Process,
     /// How it tells that it has everything.
     sign: Sign,
-    /// The file it was to fetch.
-    pub(super) result: PathBuf,
+    /// The file it was to fetch, where it keeps one.
+    pub(super) result: Option<PathBuf>,
 }
 
 enum Sign {
@@ -85,6 +91,21 @@ enum Sign {
 }
 
 impl Engine {
+    /// Those that are compared where nobody names others.
+    pub(super) const DEFAULT: [Engine; 6] = [
+        Engine::Ours,
+        Engine::Aria2,
+        Engine::Libtorrent,
+        Engine::Transmission,
+        Engine::Udpcast,
+        Engine::Http,
+    ];
+
+    /// Whether programs of ours are part of it.
+    pub(super) fn has_ours(self) -> bool {
+        matches!(self, Engine::Ours | Engine::Mixed)
+    }
+
     /// By its name on the command line.
     pub(super) fn name(self) -> &'static str {
         match self {
@@ -94,6 +115,8 @@ impl Engine {
             Engine::Transmission => "transmission",
             Engine::Udpcast => "udpcast",
             Engine::Http => "http",
+            Engine::Mixed => "mixed",
+            Engine::Sha1 => "sha1",
         }
     }
 
@@ -106,31 +129,35 @@ impl Engine {
             Engine::Transmission => "transmission-cli, opentracker",
             Engine::Udpcast => "udpcast (multicast)",
             Engine::Http => "nginx, curl",
+            Engine::Mixed => "bt-server; bttui, aria2",
+            Engine::Sha1 => "nginx, curl to sha1sum",
         }
     }
 
     /// Starts its server side and waits until it is ready.
     pub(super) fn open(self, stage: &Stage<'_>) -> Result<Served> {
         match self {
-            Engine::Ours => ours::open(stage),
+            Engine::Ours | Engine::Mixed => ours::open(stage),
             Engine::Aria2 => aria2::open(stage),
             Engine::Libtorrent => libtorrent::open(stage),
             Engine::Transmission => transmission::open(stage),
             Engine::Udpcast => udpcast::open(stage),
-            Engine::Http => http::open(stage),
+            Engine::Http | Engine::Sha1 => http::open(stage),
         }
     }
 
-    /// Starts it on the machine `host`. What it needs and what it fetches lies in `home`, a folder that is made.
+    /// Starts it on the machine `host`, the `number`th from 0. What it needs and what it fetches lies in `home`, a
+    /// folder that is made.
     pub(super) fn start(
         self,
         stage: &Stage<'_>,
         served: &Served,
         host: &Host,
+        number: usize,
         home: &Path,
-        log: &Path,
     ) -> Result<Client> {
         fs::create_dir_all(home)?;
+        let log = &stage.logs.join(format!("client-{number:03}.log"));
         let machine = Machine { host, home, log };
         match self {
             Engine::Ours => ours::start(served, &machine),
@@ -139,6 +166,9 @@ impl Engine {
             Engine::Transmission => transmission::start(served, &machine),
             Engine::Udpcast => udpcast::start(&machine),
             Engine::Http => http::start(stage, &machine),
+            Engine::Mixed if number % 2 == 1 => aria2::start(served, &machine),
+            Engine::Mixed => ours::start(served, &machine),
+            Engine::Sha1 => http::start_hashing(stage, &machine),
         }
     }
 }

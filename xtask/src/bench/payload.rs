@@ -5,6 +5,7 @@
 use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::thread;
 
 use anyhow::{Context, Result, ensure};
 use lab::Scratch;
@@ -71,8 +72,22 @@ impl Payload {
         folder.join(SYSTEM).join(FILE)
     }
 
-    /// Makes sure that `file` holds these bytes.
-    pub(super) fn verify(&self, file: &Path) -> Result<()> {
+    /// Makes sure that each of `files` holds these bytes.
+    pub(super) fn verify_all(&self, files: &[&Path]) -> Result<()> {
+        let threads = thread::available_parallelism()?.get();
+        let part = files.len().div_ceil(threads).max(1);
+        thread::scope(|scope| {
+            let parts: Vec<_> = files
+                .chunks(part)
+                .map(|part| scope.spawn(|| part.iter().try_for_each(|file| self.verify(file))))
+                .collect();
+            parts
+                .into_iter()
+                .try_for_each(|part| part.join().expect("verifying does not panic"))
+        })
+    }
+
+    fn verify(&self, file: &Path) -> Result<()> {
         let mut open = File::open(file).with_context(|| format!("{}", file.display()))?;
         let (mut sum, mut buffer) = (Sha256::new(), vec![0; 1 << 20]);
         loop {
@@ -84,7 +99,7 @@ impl Payload {
         let sum: [u8; 32] = sum.finalize().into();
         ensure!(
             sum == self.sum,
-            "{}: its bytes are not those of the server",
+            "{}: a machine has other bytes than the server",
             file.display()
         );
         Ok(())
@@ -136,4 +151,23 @@ fn available() -> Result<u64> {
     let kib = line.and_then(|line| line.trim().strip_suffix(" kB"));
     let kib: u64 = kib.context("no MemAvailable in /proc/meminfo")?.parse()?;
     Ok(kib << 10)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_wrong_byte_is_found() {
+        let payload = Payload::make(100_000).unwrap();
+        let copies = tempfile::tempdir().unwrap();
+        let (good, bad) = (copies.path().join("good"), copies.path().join("bad"));
+        let mut bytes = fs::read(payload.file()).unwrap();
+        fs::write(&good, &bytes).unwrap();
+        bytes[77_777] ^= 1;
+        fs::write(&bad, &bytes).unwrap();
+        payload.verify_all(&[&good, &good, &good]).unwrap();
+        let error = payload.verify_all(&[&good, &good, &bad]).unwrap_err();
+        assert!(error.to_string().contains("bad"), "{error:#}");
+    }
 }

@@ -31,7 +31,7 @@ const HEAD: [&str; 9] = [
     "copies sent",
     "CPU s server",
     "CPU s client",
-    "CPU busy (before)",
+    "CPU busy (own, before)",
 ];
 
 const NOTES: &str = "\
@@ -40,8 +40,8 @@ const NOTES: &str = "\
 the last machine's.
 - *copies sent*: bytes that left the server's card, headers included (the limiter's own count), divided by F.
 - *CPU s*: processor time of the server side during the run; of a client on average from its start to the end of the run.
-- *CPU busy*: of all processors, by everything on the computer; (before): in the second before the run. **!** marks more than 90 % in \
-a run: there the computer, not the network, may have been the limit.
+- *CPU busy*: of all processors, by everything on the computer; *own*: by the engine's programs; *before*: by others, in the second \
+before the run. **!** marks more than 90 % in a run: there the computer, not the network, may have been the limit.
 ";
 
 impl Report {
@@ -153,11 +153,8 @@ impl Report {
             }
             text += "|\n";
         }
-        for (name, joined) in self.lines.iter().filter_map(joined) {
-            text += &format!(
-                "\n{name}: the last that came mid-way had everything {joined:.1} s later.\n"
-            );
-        }
+        let remarks = self.lines.iter().flat_map(remarks);
+        text.extend(remarks.map(|remark| format!("\n{remark}\n")));
         text
     }
 }
@@ -187,8 +184,8 @@ fn row(line: &Line, bytes: u64) -> [String; HEAD.len()] {
             row[3] = format!("{last:.1} computed");
             row[5] = format!("{copies:.2} computed");
         }
-        Outcome::Failed(why) => row[1] = format!("failed: {}", why.lines().next().unwrap_or("")),
-        Outcome::Unable(why) => row[1] = (*why).to_owned(),
+        Outcome::Failed(_) => row[1] = "failed".to_owned(),
+        Outcome::Unable(_) => {}
     }
     row
 }
@@ -196,16 +193,33 @@ fn row(line: &Line, bytes: u64) -> [String; HEAD.len()] {
 fn busy(it: &Figures) -> String {
     let mark = if it.cpu_was_the_limit { " !" } else { "" };
     format!(
-        "{:.0} % ({:.0} %){mark}",
+        "{:.0} % ({:.0}, {:.0}){mark}",
         it.busy * 100.0,
+        it.busy_own * 100.0,
         it.busy_before * 100.0
     )
 }
 
-fn joined(line: &Line) -> Option<(&'static str, f64)> {
+/// What has no column.
+fn remarks(line: &Line) -> Vec<String> {
+    let name = line.engine;
     match &line.outcome {
-        Outcome::Measured(figures) => Some((line.engine, figures.joined_last?)),
-        _ => None,
+        Outcome::Measured(figures) => {
+            let joined = figures.joined_last.map(|joined| {
+                format!(
+                    "{name}: the last that came mid-way had everything {joined:.1} s after it came."
+                )
+            });
+            let several = figures.last_of.len() > 1;
+            let programs = figures.last_of.iter().filter(|_| several);
+            let programs = programs.map(|(program, last)| {
+                format!("{name}: the last with {program} had everything after {last:.1} s.")
+            });
+            joined.into_iter().chain(programs).collect()
+        }
+        Outcome::Computed { .. } => Vec::new(),
+        Outcome::Failed(why) => vec![format!("{name}: {}.", why.lines().next().unwrap_or(why))],
+        Outcome::Unable(why) => vec![format!("{name}: {why}.")],
     }
 }
 

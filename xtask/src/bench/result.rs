@@ -1,5 +1,7 @@
 //! What all runs of an engine come to.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde::Serialize;
 
 use super::bound::median;
@@ -52,11 +54,15 @@ pub(super) struct Figures {
     pub(super) copies: Option<f64>,
     /// Seconds until the last of those that came mid-way had everything, since they came.
     pub(super) joined_last: Option<f64>,
+    /// Seconds until the last machine of each program, where there are several.
+    pub(super) last_of: BTreeMap<&'static str, f64>,
     pub(super) server_cpu: f64,
     pub(super) client_cpu: f64,
     /// Parts of all processors' time.
     pub(super) busy: f64,
     pub(super) busy_before: f64,
+    /// What the engine's own programs used of it.
+    pub(super) busy_own: f64,
     /// The processors may have been the limit, in at least one run.
     pub(super) cpu_was_the_limit: bool,
 }
@@ -89,8 +95,8 @@ impl Line {
 
 impl Figures {
     fn of(plan: Plan, runs: &[Measured]) -> Option<Figures> {
-        let last_of = |run: &Measured| run.stayed.last().copied();
-        let lasts: Vec<f64> = runs.iter().filter_map(last_of).collect();
+        let last = |run: &Measured| run.stayed.last().copied();
+        let lasts: Vec<f64> = runs.iter().filter_map(last).collect();
         let last = median(lasts.iter().copied())?;
         let middle = median(
             runs.iter()
@@ -107,13 +113,31 @@ impl Figures {
             median_by_bound: plan.bound().map(|bound| middle / bound),
             copies: median(runs.iter().filter_map(|run| Some(run.sent? as f64 / bytes))),
             joined_last: median(runs.iter().filter_map(|run| run.joined.last().copied())),
+            last_of: last_of(runs),
             server_cpu: of(|run| run.server_cpu)?,
             client_cpu: of(|run| run.client_cpu)?,
             busy: of(|run| run.busy)?,
             busy_before: of(|run| run.busy_before)?,
+            busy_own: of(|run| run.busy_own)?,
             cpu_was_the_limit: runs.iter().any(|run| run.busy > CPU_LIMIT),
         })
     }
+}
+
+/// Medians over the runs.
+fn last_of(runs: &[Measured]) -> BTreeMap<&'static str, f64> {
+    let programs = runs.iter().flat_map(|run| run.last_of.keys().copied());
+    let programs: BTreeSet<&'static str> = programs.collect();
+    let last = |program| {
+        median(
+            runs.iter()
+                .filter_map(|run| run.last_of.get(program).copied()),
+        )
+    };
+    programs
+        .into_iter()
+        .filter_map(|program| Some((program, last(program)?)))
+        .collect()
 }
 
 #[cfg(test)]
@@ -125,11 +149,13 @@ mod tests {
         Measured {
             stayed: stayed.to_vec(),
             joined: Vec::new(),
+            last_of: [("a", stayed[0]), ("b", stayed[1])].into(),
             sent: Some(sent),
             server_cpu: 1.0,
             client_cpu: 2.0,
             busy,
             busy_before: 0.1,
+            busy_own: 0.3,
             start: 0.2,
         }
     }
@@ -161,6 +187,7 @@ mod tests {
         assert_eq!(figures.median, 11.0);
         assert_eq!(figures.last_by_bound, Some(1.2));
         assert_eq!(figures.copies, Some(1.1));
+        assert_eq!(figures.last_of, [("a", 10.5), ("b", 11.0)].into());
         assert!(figures.cpu_was_the_limit);
         assert_eq!(figures.busy, 0.5);
     }

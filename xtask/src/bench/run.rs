@@ -1,12 +1,13 @@
 //! One run: a room, an engine in it, all machines started together, and what it took until the last had everything.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Result, bail};
 use lab::{Host, Room, Stop};
 
 use super::bound::Speeds;
@@ -46,6 +47,8 @@ pub(super) struct Measured {
     pub(super) stayed: Vec<f64>,
     /// The same for those that came mid-way, since they came.
     pub(super) joined: Vec<f64>,
+    /// When the last that stayed of each program had everything.
+    pub(super) last_of: BTreeMap<&'static str, f64>,
     /// Bytes that the server's card sent, headers and all; `None` where nothing counts them exactly.
     pub(super) sent: Option<u64>,
     /// Seconds of processor time of the server side.
@@ -56,6 +59,8 @@ pub(super) struct Measured {
     pub(super) busy: f64,
     /// The same just before it.
     pub(super) busy_before: f64,
+    /// What the engine's own programs used of it; the kernel's work for the network between them is not theirs.
+    pub(super) busy_own: f64,
     /// Seconds from the start of the first machine's program to that of the last.
     pub(super) start: f64,
 }
@@ -166,12 +171,17 @@ impl Race<'_> {
         let sent = sent.and_then(|sent| Some(self.sent()? - sent));
         let server_cpu = self.served.cpu()? - server_cpu;
         let (mut stayed, mut joined, mut client_cpu) = (Vec::new(), Vec::new(), 0.0);
+        let mut last_of = BTreeMap::new();
+        let mut own_cpu = server_cpu;
         for (number, machine) in (0..).zip(&mut self.machines) {
+            own_cpu += machine.client.process.cpu()?;
             let Some(seconds) = machine.done.filter(|_| !machine.vanished) else {
                 continue;
             };
             if number < plan.clients {
                 stayed.push(seconds);
+                let last: &mut f64 = last_of.entry(machine.client.program).or_default();
+                *last = last.max(seconds);
                 client_cpu += machine.client.process.cpu()?;
             } else {
                 joined.push(seconds);
@@ -184,11 +194,13 @@ impl Race<'_> {
         Ok(Measured {
             stayed,
             joined,
+            last_of,
             sent,
             server_cpu,
             client_cpu,
             busy: end.share_since(begin),
             busy_before: begin.share_since(before),
+            busy_own: own_cpu / end.seconds_since(begin),
             start,
         })
     }
@@ -203,12 +215,11 @@ impl Race<'_> {
         for _ in 0..count {
             let number = self.machines.len();
             let home = self.home(number);
-            let log = self.stage.logs.join(format!("client-{number:03}.log"));
             let host = &self.hosts[number];
             // Those that start together are measured together: from the start of the first.
             let client = self
                 .engine
-                .start(&self.stage, &self.served, host, &home, &log)?;
+                .start(&self.stage, &self.served, host, number, &home)?;
             self.machines.push(Machine {
                 client,
                 started: begin,
@@ -279,20 +290,40 @@ impl Race<'_> {
             .machines
             .iter()
             .filter(|machine| !machine.vanished)
-            .map(|machine| machine.client.result.as_path())
+            .filter_map(|machine| machine.client.result.as_deref())
             .collect();
-        ensure!(!there.is_empty(), "every machine vanished");
-        let payload = self.stage.payload;
-        let half = there.len().div_ceil(thread::available_parallelism()?.get());
-        thread::scope(|scope| {
-            let parts: Vec<_> = there
-                .chunks(half)
-                .map(|part| scope.spawn(|| part.iter().try_for_each(|file| payload.verify(file))))
-                .collect();
-            parts
-                .into_iter()
-                .try_for_each(|part| part.join().expect("verifying does not panic"))
-        })
-        .context("a machine has wrong bytes")
+        self.stage.payload.verify_all(&there)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[ignore = "needs root, phase 1 and target/dist/bt-server; cargo xtask test runs it"]
+    fn every_machine_that_is_there_at_the_end_is_measured_and_the_servers_bytes_are_counted() {
+        const BYTES: u64 = 8 << 20;
+        let speeds = Speeds {
+            server: 40,
+            down: 40,
+            up: 40,
+        };
+        let plan = Plan {
+            clients: 3,
+            churn: 1,
+            bytes: BYTES,
+            speeds: Some(speeds),
+        };
+        let payload = Payload::make(BYTES).unwrap();
+        let logs = tempfile::tempdir().unwrap();
+        let (tools, stop) = (Tools::none(), Stop::never());
+        let run = run(Engine::Ours, plan, &payload, &tools, logs.path(), &stop).unwrap();
+        assert_eq!((run.stayed.len(), run.joined.len()), (2, 1), "{run:?}");
+        let bound = plan.bound().unwrap();
+        assert!(run.stayed.iter().all(|&last| last > bound), "{run:?}");
+        let copies = run.sent.unwrap() as f64 / BYTES as f64;
+        assert!((1.0..4.5).contains(&copies), "{run:?}");
+        assert!(run.client_cpu > 0.0 && run.server_cpu > 0.0, "{run:?}");
     }
 }

@@ -29,6 +29,7 @@ pub(super) struct Tools {
 impl Tools {
     /// Installs what is missing, and unpacks the rest.
     pub(super) fn get() -> Result<Tools> {
+        setup::ensure()?;
         setup::ensure_all(setup::needs(include_str!("../../packages-bench.txt")))?;
         let _turn = places::turn()?;
         let folder = places::target().join("bench/programs");
@@ -43,6 +44,14 @@ impl Tools {
         }
         let trees = trees.try_into().expect("one for each package");
         Ok(Tools { trees })
+    }
+
+    /// Nothing, for runs that need nothing but ours.
+    #[cfg(test)]
+    pub(super) fn none() -> Tools {
+        Tools {
+            trees: Default::default(),
+        }
     }
 
     /// A command that will run opentracker on `host`.

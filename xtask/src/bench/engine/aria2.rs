@@ -32,9 +32,10 @@ pub(super) fn start(served: &Served, machine: &Machine<'_>) -> Result<Client> {
     let mut client = aria2(machine.host, &to, &served.torrent);
     client.arg(format!("--on-bt-download-complete={}", hook.display()));
     Ok(Client {
+        program: "aria2",
         process: Process::start(client.current_dir(machine.home), machine.log)?,
         sign: Sign::File(machine.home.join("complete")),
-        result: Payload::below(&to),
+        result: Some(Payload::below(&to)),
     })
 }
 

@@ -67,9 +67,25 @@ pub(super) fn start(stage: &Stage<'_>, machine: &Machine<'_>) -> Result<Client> 
         .arg(&result)
         .arg(format!("http://{}{}", address(stage)?, path(stage)));
     Ok(Client {
+        program: "curl",
         process: Process::start(&mut command, machine.log)?,
         sign: Sign::End,
-        result,
+        result: Some(result),
+    })
+}
+
+/// What it fetches is hashed as it comes, and not kept.
+pub(super) fn start_hashing(stage: &Stage<'_>, machine: &Machine<'_>) -> Result<Client> {
+    const PIPE: &str = "curl --silent --show-error --fail \"$1\" | sha1sum";
+    let mut command = machine.host.command("sh");
+    command
+        .args(["-c", PIPE, "sh"])
+        .arg(format!("http://{}{}", address(stage)?, path(stage)));
+    Ok(Client {
+        program: "sha1sum",
+        process: Process::start(&mut command, machine.log)?,
+        sign: Sign::End,
+        result: None,
     })
 }
 

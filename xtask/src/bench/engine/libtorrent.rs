@@ -30,9 +30,10 @@ pub(super) fn start(stage: &Stage<'_>, served: &Served, machine: &Machine<'_>) -
     let mut client = libtorrent(machine.host, &script, &served.torrent);
     client.arg(machine.home).arg("fetch");
     Ok(Client {
+        program: "libtorrent",
         process: Process::start(&mut client, machine.log)?,
         sign: Sign::Said("has everything"),
-        result: Payload::below(machine.home),
+        result: Some(Payload::below(machine.home)),
     })
 }
 

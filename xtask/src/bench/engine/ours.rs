@@ -76,8 +76,9 @@ pub(super) fn start(served: &Served, machine: &Machine<'_>) -> Result<Client> {
         .arg(machine.home)
         .arg(&served.torrent);
     Ok(Client {
+        program: "bttui",
         process: Process::start(&mut command, machine.log)?,
         sign: Sign::Said("\"event\":\"complete\""),
-        result: Payload::below(machine.home),
+        result: Some(Payload::below(machine.home)),
     })
 }

@@ -28,8 +28,9 @@ pub(super) fn start(machine: &Machine<'_>) -> Result<Client> {
         .arg("--file")
         .arg(&result);
     Ok(Client {
+        program: "udp-receiver",
         process: Process::start(&mut command, machine.log)?,
         sign: Sign::End,
-        result,
+        result: Some(result),
     })
 }

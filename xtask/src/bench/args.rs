@@ -1,0 +1,218 @@
+//! The bench's command line: what a person asks for, as a plan that makes sense.
+
+use anyhow::{Context, Result, bail, ensure};
+use clap::Subcommand;
+
+use super::bound::Speeds;
+use super::engine::Engine;
+use super::report;
+use super::run::Plan;
+
+/// More machines have no room in their network when all of them are replaced.
+const MOST: u32 = 100;
+
+/// What the person may say on the command line.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(super) what: What,
+}
+
+#[derive(Clone, Debug, Subcommand)]
+pub(super) enum What {
+    /// Let machines fetch the same bytes at the same time; compare engines with the lower bound
+    #[command(after_help = "\
+Speeds are in Mbit/s of the wire, headers included. Prints a table and writes it with all figures
+and a plot to target/bench/. For more than 4 machines http is computed, not run.
+Engines beside the default ones: mixed (every other machine has aria2), sha1 (curl | sha1sum).")]
+    Swarm(SwarmArgs),
+}
+
+#[derive(Clone, Debug, clap::Args)]
+pub(super) struct SwarmArgs {
+    /// Machines that start together
+    #[arg(long, value_name = "N", default_value_t = 8)]
+    clients: u32,
+    /// What each of them fetches: bytes, or with KiB, MiB, GiB
+    #[arg(long, value_name = "SIZE", default_value = "128MiB", value_parser = parse_size)]
+    size: u64,
+    /// A machine's cable, both directions; 0 for no limit anywhere
+    #[arg(long, value_name = "MBIT", default_value_t = 40)]
+    rate: u32,
+    /// The server's cable, both directions [default: as --rate]
+    #[arg(long, value_name = "MBIT")]
+    server_rate: Option<u32>,
+    /// What a machine sends [default: as --rate]
+    #[arg(long, value_name = "MBIT")]
+    uplink: Option<u32>,
+    /// What is compared [default: ours,aria2,libtorrent,transmission,udpcast,http; see below]
+    #[arg(
+        long,
+        value_name = "LIST",
+        value_delimiter = ',',
+        value_enum,
+        hide_possible_values = true
+    )]
+    engines: Vec<Engine>,
+    /// So many percent of the machines vanish mid-way, and as many others come
+    #[arg(long, value_name = "PERCENT", default_value_t = 0)]
+    churn: u32,
+    /// Measure each engine so often and take the medians
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    pub(super) runs: u32,
+    /// Everything is built already: how the part that needs root is started
+    #[arg(long, hide = true)]
+    pub(super) built: bool,
+}
+
+impl SwarmArgs {
+    /// The engines to compare.
+    pub(super) fn engines(&self) -> Vec<Engine> {
+        match self.engines.as_slice() {
+            [] => Engine::DEFAULT.to_vec(),
+            named => named.to_vec(),
+        }
+    }
+
+    /// The plan, where it makes sense.
+    pub(super) fn plan(&self) -> Result<Plan> {
+        ensure!(
+            (1..=MOST).contains(&self.clients),
+            "--clients {}: 1 to {MOST} machines",
+            self.clients
+        );
+        ensure!(self.runs > 0, "--runs 0 measures nothing");
+        ensure!(self.size > 0, "--size 0 leaves nothing to fetch");
+        ensure!(
+            self.churn < 100,
+            "--churn {}: somebody must stay",
+            self.churn
+        );
+        let others = self.server_rate.is_some() || self.uplink.is_some();
+        ensure!(
+            self.rate > 0 || !(others || self.churn > 0),
+            "--rate 0 limits nothing: it goes with neither --server-rate, --uplink nor --churn"
+        );
+        let speeds = Speeds {
+            server: self.server_rate.unwrap_or(self.rate),
+            down: self.rate,
+            up: self.uplink.unwrap_or(self.rate),
+        };
+        ensure!(
+            self.rate == 0 || (speeds.server > 0 && speeds.up > 0),
+            "a cable of 0 Mbit/s carries nothing"
+        );
+        Ok(Plan {
+            clients: self.clients,
+            churn: (self.clients * self.churn + 50) / 100,
+            bytes: self.size,
+            speeds: (self.rate > 0).then_some(speeds),
+        })
+    }
+
+    /// The command line that asks for the same again.
+    pub(super) fn command(&self) -> String {
+        let mut words = format!(
+            "cargo xtask bench swarm --clients {} --size {} --rate {} --runs {}",
+            self.clients,
+            report::size(self.size),
+            self.rate,
+            self.runs
+        );
+        let mut add = |name: &str, value: Option<u32>| {
+            if let Some(value) = value {
+                words += &format!(" --{name} {value}");
+            }
+        };
+        add("server-rate", self.server_rate);
+        add("uplink", self.uplink);
+        add("churn", (self.churn > 0).then_some(self.churn));
+        if !self.engines.is_empty() {
+            let names: Vec<_> = self.engines.iter().map(|engine| engine.name()).collect();
+            words += &format!(" --engines {}", names.join(","));
+        }
+        words
+    }
+}
+/// `1048576`, `1024KiB`, `1MiB` are all the same.
+fn parse_size(text: &str) -> Result<u64> {
+    let units = [("KiB", 10), ("MiB", 20), ("GiB", 30)];
+    let found = units
+        .iter()
+        .find_map(|(unit, shift)| Some((text.strip_suffix(unit)?, *shift)));
+    let (digits, shift) = found.unwrap_or((text, 0));
+    let number: u64 = digits
+        .parse()
+        .with_context(|| format!("\"{text}\" is no size such as 128MiB"))?;
+    match number.checked_mul(1 << shift) {
+        Some(bytes) if bytes <= 1 << 40 => Ok(bytes),
+        _ => bail!("{text} is more than any memory holds"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::{CommandFactory, Parser};
+
+    #[derive(Parser)]
+    struct Cli {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    fn parsed(line: &str) -> Result<Plan> {
+        let words = ["x", "swarm"].into_iter().chain(line.split_whitespace());
+        let What::Swarm(args) = Cli::try_parse_from(words)?.args.what;
+        args.plan()
+    }
+
+    #[test]
+    fn sizes_are_read_with_their_unit() {
+        assert_eq!(parse_size("128MiB").unwrap(), 128 << 20);
+        assert_eq!(parse_size("5").unwrap(), 5);
+        for bad in ["", "MiB", "1.5GiB", "-1", "1MB", "99999999GiB"] {
+            assert!(parse_size(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn cables_that_are_not_named_are_as_the_rate_says() {
+        let plan = parsed("--rate 20 --server-rate 2 --clients 5 --churn 20").unwrap();
+        let speeds = Speeds {
+            server: 2,
+            down: 20,
+            up: 20,
+        };
+        assert_eq!((plan.speeds, plan.churn), (Some(speeds), 1));
+        assert_eq!(parsed("--rate 0").unwrap().speeds, None);
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused() {
+        for bad in [
+            "--clients 0",
+            "--clients 101",
+            "--runs 0",
+            "--size 0",
+            "--churn 100",
+            "--rate 0 --uplink 5",
+            "--uplink 0",
+            "--engines ftp",
+        ] {
+            assert!(parsed(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn help_fits_a_screen() {
+        let mut command = Cli::command();
+        let swarm = command.find_subcommand_mut("swarm").unwrap();
+        let help = swarm.render_help().to_string();
+        assert!(help.lines().count() <= 24, "{help}");
+        assert!(
+            help.lines().all(|line| line.chars().count() <= 100),
+            "{help}"
+        );
+    }
+}
