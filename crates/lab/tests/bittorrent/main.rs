@@ -1,0 +1,15 @@
+//! BitTorrent and its payloads: programs that we did not write fetch from our server and share with
+//! our client, and systems that are hard to carry arrive as they are.
+//!
+//! Each of those programs runs as its users run it, only without the means of finding peers beside
+//! the tracker.
+
+mod archive;
+mod client;
+mod fetch;
+mod large;
+mod names;
+mod programs;
+mod several;
+mod tree;
+mod world;
