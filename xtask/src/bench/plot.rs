@@ -2,7 +2,7 @@
 
 use super::result::{Line, Outcome};
 
-const WIDTH: f64 = 760.0;
+const WIDTH: f64 = 860.0;
 /// Left of the bars are the names, right of them the values.
 const LEFT: f64 = 130.0;
 const RIGHT: f64 = 120.0;

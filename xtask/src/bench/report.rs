@@ -38,7 +38,7 @@ const NOTES: &str = "\
 - *bound* = max(F/u_s, F/d, N·F/(u_s + N·u)): no program can be faster. Headers are not in it; they and ACKs cost about 6 %.
 - *last*, *median*: until the last, or half, of the machines had every byte; all were verified (SHA-256) afterwards. *MB/s* is \
 the last machine's.
-- *copies sent*: bytes that left the server's card, headers included (the limiter's own count), divided by F.
+- *copies sent*: bytes that left the server's card, headers included (the limiter's own count), divided by F: one copy alone is 1.05.
 - *CPU s*: processor time of the server side during the run; of a client on average from its start to the end of the run.
 - *CPU busy*: of all processors, by everything on the computer; *own*: by the engine's programs; *before*: by others, in the second \
 before the run. **!** marks more than 90 % in a run: there the computer, not the network, may have been the limit.
