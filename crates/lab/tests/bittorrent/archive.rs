@@ -9,7 +9,7 @@ use crate::world::World;
 
 const SYSTEMS: usize = 20;
 /// Bytes of a system's image. Large enough for a list of hashes that is not lost among the rest.
-const IMAGE: u64 = 200 << 20;
+const IMAGE: u64 = 100 << 20;
 /// The piece length of a torrent of this size, in bytes.
 const PIECE: u64 = 64 << 10;
 /// What a torrent holds beside its hashes, and its entries in archive and manifest, at most.
@@ -83,7 +83,7 @@ fn torrents_gz_with_twenty_systems_is_read_by_cpio_and_bsdtar() {
     let bound = |hashes: u64| (((hashes * 20 + REST) * SYSTEMS as u64) as f64 * GZIP) as u64;
     let size = packed.len() as u64;
     println!("{}", world.said_of_hashing());
-    println!("torrents.gz: {size} bytes for {SYSTEMS} systems of 200 MiB");
+    println!("torrents.gz: {size} bytes for {SYSTEMS} systems of 100 MiB");
     assert!(size <= bound(IMAGE / PIECE + 1), "{size}");
     assert!(size >= IMAGE / PIECE * 20 * SYSTEMS as u64, "{size}");
     let large = (4 << 30_u64) / u64::from(metainfo::piece_length(4 << 30));
