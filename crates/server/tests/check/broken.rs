@@ -85,7 +85,7 @@ const TAILS: &[&str] = &[
     "boottorrent:\n\ttimeout: 1\n",
     "dnsmasq: [\n",
     "x: \"unclosed\n",
-    "  : :\n",
+    ": :\n",
     "a: b: c\n",
     "---\na: 1\n",
     "*nobody\n",
