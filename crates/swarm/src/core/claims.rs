@@ -4,11 +4,12 @@
 //! yet. It is a courtesy, never a lock: it ends by itself, nobody has more than a few of them before
 //! pieces came of the first ones, and who breaks one is not believed any more.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use super::ConnId;
-use super::wire::Claim;
+use super::wire::Kind;
 
 /// A claim that still holds is repeated so often.
 const REPEAT: Duration = Duration::from_secs(1);
@@ -36,17 +37,41 @@ struct Standing {
     broken: bool,
 }
 
+/// One of ours.
+struct Own {
+    rank: u32,
+    told: Duration,
+}
+
+/// What came of a claim that was heard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Heard {
+    /// It is of no use: known already from another peer, or not believed.
+    Ignored,
+    /// It is new, or repeated: those who are not connected to the claimer may want to know.
+    Noted,
+    /// It goes before ours, which was to be our next piece: another one is to be reserved.
+    Lost,
+}
+
 #[derive(Default)]
 pub(crate) struct Claims {
     others: BTreeMap<u32, Other>,
     standings: BTreeMap<ConnId, Standing>,
-    /// Ours, and when the others were told last.
-    ours: BTreeMap<u32, Duration>,
+    ours: BTreeMap<u32, Own>,
     /// The one among ours that is to be fetched when the present one is asked.
     next: Option<u32>,
     /// The one that was begun last; the next one is its neighbour if possible.
     last: Option<u32>,
-    to_tell: VecDeque<Claim>,
+    to_tell: VecDeque<Said>,
+}
+
+/// What is to be said of a piece of ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Said {
+    pub(crate) kind: Kind,
+    pub(crate) piece: u32,
+    pub(crate) rank: u32,
 }
 
 impl Claims {
@@ -75,118 +100,134 @@ impl Claims {
     }
 
     /// We begin to fetch a piece.
-    pub(crate) fn take(&mut self, piece: u32, now: Duration) {
+    pub(crate) fn take(&mut self, piece: u32, rank: u32, now: Duration) {
         if self.next == Some(piece) {
             self.next = None;
         }
         self.last = Some(piece);
-        self.claim(piece, now);
+        self.claim(piece, rank, now);
     }
 
     /// We shall fetch this one next.
-    pub(crate) fn reserve(&mut self, piece: u32, now: Duration) {
+    pub(crate) fn reserve(&mut self, piece: u32, rank: u32, now: Duration) {
         self.next = Some(piece);
-        self.claim(piece, now);
+        self.claim(piece, rank, now);
     }
 
-    fn claim(&mut self, piece: u32, now: Duration) {
-        if self.ours.insert(piece, now).is_none() {
-            self.to_tell.push_back(Claim::Takes(piece));
+    fn claim(&mut self, piece: u32, rank: u32, now: Duration) {
+        if let Entry::Vacant(entry) = self.ours.entry(piece) {
+            entry.insert(Own { rank, told: now });
+            self.say(Kind::Takes, piece, rank);
         }
     }
 
-    /// The piece is here.
-    pub(crate) fn fetched(&mut self, piece: u32) {
+    fn say(&mut self, kind: Kind, piece: u32, rank: u32) {
+        self.to_tell.push_back(Said { kind, piece, rank });
+    }
+
+    /// The piece is here, or given up.
+    pub(crate) fn over(&mut self, piece: u32) {
         self.ours.remove(&piece);
         if self.next == Some(piece) {
             self.next = None;
         }
     }
 
-    /// What we claimed is not being fetched, except for those that are.
+    /// Gives up what we claimed, except for what is being fetched.
     pub(crate) fn leave_all_but(&mut self, fetching: impl Fn(u32) -> bool) {
         let left: Vec<_> = self
             .ours
-            .keys()
-            .copied()
-            .filter(|piece| !fetching(*piece))
+            .iter()
+            .filter(|(piece, _)| !fetching(**piece))
+            .map(|(piece, own)| (*piece, own.rank))
             .collect();
-        for piece in left {
-            self.fetched(piece);
-            self.to_tell.push_back(Claim::Leaves(piece));
+        for (piece, rank) in left {
+            self.over(piece);
+            self.say(Kind::Leaves, piece, rank);
         }
     }
 
     /// Says again what is not said for long.
     pub(crate) fn repeat(&mut self, now: Duration) {
-        for (piece, told) in &mut self.ours {
-            if now.saturating_sub(*told) >= REPEAT {
-                *told = now;
-                self.to_tell.push_back(Claim::Takes(*piece));
+        for (piece, own) in &mut self.ours {
+            if now.saturating_sub(own.told) >= REPEAT {
+                own.told = now;
+                self.to_tell.push_back(Said {
+                    kind: Kind::Takes,
+                    piece: *piece,
+                    rank: own.rank,
+                });
             }
         }
     }
 
     /// What the others are to be told.
-    pub(crate) fn untold(&mut self) -> Option<Claim> {
+    pub(crate) fn untold(&mut self) -> Option<Said> {
         self.to_tell.pop_front()
     }
 
     /// All of ours, for a newcomer.
-    pub(crate) fn ours(&self) -> impl Iterator<Item = Claim> {
-        self.ours.keys().copied().map(Claim::Takes)
+    pub(crate) fn ours(&self) -> impl Iterator<Item = Said> {
+        self.ours.iter().map(|(piece, own)| Said {
+            kind: Kind::Takes,
+            piece: *piece,
+            rank: own.rank,
+        })
     }
 
-    /// A peer claims a piece. `first` says whether it goes before us, if both claim the same piece
-    /// at the same moment. True if we give up the one that was to be our next.
-    pub(crate) fn heard(&mut self, conn: ConnId, piece: u32, first: Before, now: Duration) -> bool {
-        let yields = self.next == Some(piece) && first == Before::Us;
-        if self.ours.contains_key(&piece) && !yields {
-            return false;
+    /// A peer claims a piece, for itself or for somebody whom it knows.
+    pub(crate) fn heard(&mut self, conn: ConnId, piece: u32, rank: u32, now: Duration) -> Heard {
+        let ours = self.ours.get(&piece).map(|own| own.rank);
+        // What is asked of the server comes, whoever goes first.
+        let lost = self.next == Some(piece) && ours.is_some_and(|ours| rank < ours);
+        if ours.is_some() && !lost {
+            return Heard::Ignored;
         }
         if let Some(other) = self.others.get_mut(&piece) {
-            if other.conn == conn {
-                other.heard = now;
+            if other.conn != conn {
+                return Heard::Ignored;
             }
-            return false;
+            other.heard = now;
+            return Heard::Noted;
         }
         let standing = self.standings.entry(conn).or_default();
         let limit = MOST_CLAIMS.min(FIRST_CLAIMS + standing.kept);
         if standing.broken || standing.live >= limit {
-            return false;
+            return Heard::Ignored;
         }
         standing.live += 1;
-        let heard = now;
         let other = Other {
             conn,
             first: now,
-            heard,
+            heard: now,
         };
         self.others.insert(piece, other);
-        if yields {
-            self.fetched(piece);
+        if lost {
+            self.over(piece);
+            return Heard::Lost;
         }
-        yields
+        Heard::Noted
     }
 
-    /// A peer leaves a piece that it claimed.
-    pub(crate) fn left(&mut self, conn: ConnId, piece: u32) {
-        if self
+    /// A peer says that a piece is left. False if somebody else is known to claim it.
+    pub(crate) fn left(&mut self, conn: ConnId, piece: u32) -> bool {
+        let theirs = self
             .others
             .get(&piece)
-            .is_some_and(|other| other.conn == conn)
-        {
+            .is_some_and(|other| other.conn == conn);
+        if theirs {
             self.others.remove(&piece);
             self.standing(conn, |standing| standing.live -= 1);
         }
+        theirs
     }
 
-    /// A peer has a piece, so that nobody needs the server for it.
-    pub(crate) fn came(&mut self, conn: ConnId, piece: u32) {
+    /// Somebody has a piece, so that nobody needs the server for it.
+    pub(crate) fn came(&mut self, piece: u32) {
         if let Some(other) = self.others.remove(&piece) {
             self.standing(other.conn, |standing| {
                 standing.live -= 1;
-                standing.kept += u32::from(other.conn == conn);
+                standing.kept += 1;
             });
         }
     }
@@ -217,13 +258,4 @@ impl Claims {
             change(standing);
         }
     }
-}
-
-/// Who has the older right to a piece that two claim at the same moment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Before {
-    /// The other one goes before us.
-    Us,
-    /// We go before the other one.
-    Them,
 }

@@ -63,6 +63,11 @@ impl Dialer {
         }
     }
 
+    /// How many addresses are known.
+    pub(crate) fn known(&self) -> usize {
+        self.0.len()
+    }
+
     /// Forgets whoever failed most often and has no connection; false if nobody did.
     fn forget_worst(&mut self, among: RangeInclusive<SocketAddrV4>) -> bool {
         let worst = self

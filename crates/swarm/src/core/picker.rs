@@ -98,7 +98,7 @@ impl Picker {
     }
 
     /// Whether no peer that counts has it and nothing of it is asked or here.
-    pub(crate) fn only_at_server(&self, piece: u32) -> bool {
+    pub(crate) fn unseen(&self, piece: u32) -> bool {
         self.order.is_unseen(piece)
     }
 

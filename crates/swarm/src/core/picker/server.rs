@@ -32,7 +32,7 @@ impl Picker {
         if let Some(piece) = self.next_unseen(claims, rng) {
             let block = self.layout.block(piece, 0);
             self.ask(block, worker);
-            claims.take(piece, now);
+            claims.take(piece, rng.random(), now);
             self.reserve(claims, now, rng);
             return Some(block);
         }
@@ -47,7 +47,7 @@ impl Picker {
         if claims.next().is_none()
             && let Some(piece) = self.choose_unseen(claims, rng)
         {
-            claims.reserve(piece, now);
+            claims.reserve(piece, rng.random(), now);
         }
     }
 

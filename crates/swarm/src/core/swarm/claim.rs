@@ -5,40 +5,39 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::{ConnId, Reason, Swarm};
-use crate::core::claims::Before;
-use crate::core::wire::Claim;
+use crate::core::claims::{Heard, Said};
+use crate::core::wire::{Claim, Kind};
 
 impl Swarm {
-    /// A peer tells what it fetches from the server.
+    /// A peer tells who fetches what from the server.
     pub(super) fn claimed(
         &mut self,
         conn: ConnId,
         payload: Bytes,
         now: Duration,
     ) -> Result<(), Reason> {
-        let (Some(claim), Some(peer)) = (Claim::parse(payload), self.peers.get(&conn)) else {
+        let Some(claim) = Claim::parse(payload) else {
             return Ok(());
         };
-        let (Claim::Takes(piece) | Claim::Leaves(piece)) = claim;
+        let piece = claim.piece;
         if piece >= self.settings.layout.pieces() {
             return Err(Reason::Rule("a claim of a piece that does not exist"));
         }
-        if claim == Claim::Leaves(piece) {
-            self.claims.left(conn, piece);
-            self.refill = true;
-            return Ok(());
-        }
-        // What somebody has needs no claim.
-        if self.picker.only_at_server(piece) {
-            let first = if peer.id < self.settings.peer_id {
-                Before::Us
-            } else {
-                Before::Them
-            };
-            if self.claims.heard(conn, piece, first, now) {
-                self.picker.reserve(&mut self.claims, now, &mut self.rng);
-                self.tell_claims(now);
+        let heard = match claim.kind {
+            Kind::Leaves if self.claims.left(conn, piece) => Heard::Noted,
+            // What somebody has needs no claim.
+            Kind::Takes if self.picker.unseen(piece) => {
+                self.claims.heard(conn, piece, claim.rank, now)
             }
+            Kind::Leaves | Kind::Takes => Heard::Ignored,
+        };
+        if heard == Heard::Lost {
+            self.picker.reserve(&mut self.claims, now, &mut self.rng);
+            self.tell_claims(now);
+        }
+        if heard != Heard::Ignored && claim.hops > 0 {
+            let on = Claim { hops: 0, ..claim };
+            self.tell_claim(on, Some(conn), now);
         }
         Ok(())
     }
@@ -49,23 +48,40 @@ impl Swarm {
             return;
         };
         let ours: Vec<_> = self.claims.ours().collect();
-        for claim in ours {
+        for said in ours {
+            let claim = self.claim(said);
             self.send(conn, claim.to_message(id), now);
         }
     }
 
-    /// Everybody of ours hears what is new. Who has everything has no use for it.
+    /// Everybody of ours hears what is new.
     pub(super) fn tell_claims(&mut self, now: Duration) {
-        while let Some(claim) = self.claims.untold() {
-            let listeners: Vec<_> = self
-                .peers
-                .iter()
-                .filter(|(_, peer)| peer.live() && !peer.has.is_full())
-                .filter_map(|(conn, peer)| Some((*conn, peer.claim?)))
-                .collect();
-            for (conn, id) in listeners {
-                self.send(conn, claim.to_message(id), now);
-            }
+        while let Some(said) = self.claims.untold() {
+            let claim = self.claim(said);
+            self.tell_claim(claim, None, now);
+        }
+    }
+
+    /// In a room that is larger than what we are connected to, our peers tell it on.
+    fn claim(&self, said: Said) -> Claim {
+        Claim {
+            kind: said.kind,
+            piece: said.piece,
+            rank: said.rank,
+            hops: u8::from(self.dialer.known() > self.peers.len()),
+        }
+    }
+
+    /// Who has everything has no use for it.
+    fn tell_claim(&mut self, claim: Claim, but: Option<ConnId>, now: Duration) {
+        let listeners: Vec<_> = self
+            .peers
+            .iter()
+            .filter(|(conn, peer)| Some(**conn) != but && peer.live() && !peer.has.is_full())
+            .filter_map(|(conn, peer)| Some((*conn, peer.claim?)))
+            .collect();
+        for (conn, id) in listeners {
+            self.send(conn, claim.to_message(id), now);
         }
     }
 
@@ -78,7 +94,7 @@ impl Swarm {
             .values()
             .any(|peer| peer.server() && peer.may_ask());
         self.claims.leave_all_but(|piece| {
-            server && (picker.begun(piece) || next == Some(piece) && picker.only_at_server(piece))
+            server && (picker.begun(piece) || next == Some(piece) && picker.unseen(piece))
         });
         self.claims.repeat(now);
         self.tell_claims(now);

@@ -69,7 +69,7 @@ impl Swarm {
             return Ok(());
         }
         self.picker.more_copies(piece);
-        self.claims.came(conn, piece);
+        self.claims.came(piece);
         if self.picker.have().has(piece) {
             self.part_if_both_complete(conn, now);
             return Ok(());
@@ -100,7 +100,7 @@ impl Swarm {
         if !peer.seed {
             for piece in peer.has.iter() {
                 self.picker.more_copies(piece);
-                self.claims.came(conn, piece);
+                self.claims.came(piece);
             }
         }
         self.show_interest(conn, now);

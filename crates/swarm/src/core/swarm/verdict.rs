@@ -24,7 +24,8 @@ impl Swarm {
         if let [(alone, _)] = providers[..] {
             self.offenders.clear(alone);
         }
-        self.claims.fetched(piece);
+        self.claims.over(piece);
+        self.claims.came(piece);
         for (from, bytes) in providers {
             *self.sources.entry(from).or_default() += u64::from(bytes);
         }

@@ -4,26 +4,44 @@ use bytes::{Buf, BufMut, Bytes, BytesMut};
 
 use super::Message;
 
-/// The payload of our extension `bs_claim`: one byte for the kind, four for the piece.
+const LENGTH: usize = 10;
+
+/// The payload of our extension `bs_claim`: one byte for the kind, one for the hops, four for the
+/// piece, four for the rank.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Claim {
-    /// The sender fetches this piece from the server, or will next. Repeated every second while that
-    /// is so.
-    Takes(u32),
-    /// The sender does not fetch it after all.
-    Leaves(u32),
+pub struct Claim {
+    /// What it says about the piece.
+    pub kind: Kind,
+    /// The piece's index.
+    pub piece: u32,
+    /// Chosen at random by who fetches the piece. Of two that claim the same piece at the same
+    /// moment the one with the lower rank fetches it.
+    pub rank: u32,
+    /// How many more times it is to be told on: none in a room where everybody is connected to
+    /// everybody.
+    pub hops: u8,
+}
+
+/// What is said about a piece.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Somebody fetches it from the server, or will next. Repeated every second while that is so.
+    Takes,
+    /// They do not fetch it after all.
+    Leaves,
 }
 
 impl Claim {
     /// As a message to a peer that wants claims under this id.
     pub fn to_message(self, id: u8) -> Message {
-        let (kind, piece) = match self {
-            Self::Takes(piece) => (0, piece),
-            Self::Leaves(piece) => (1, piece),
-        };
-        let mut payload = BytesMut::with_capacity(5);
-        payload.put_u8(kind);
-        payload.put_u32(piece);
+        let mut payload = BytesMut::with_capacity(LENGTH);
+        payload.put_u8(match self.kind {
+            Kind::Takes => 0,
+            Kind::Leaves => 1,
+        });
+        payload.put_u8(self.hops);
+        payload.put_u32(self.piece);
+        payload.put_u32(self.rank);
         Message::Extended {
             id,
             payload: payload.freeze(),
@@ -32,30 +50,42 @@ impl Claim {
 
     /// From the payload of such a message; none if it is no claim that we know.
     pub fn parse(mut payload: Bytes) -> Option<Self> {
-        if payload.len() != 5 {
+        if payload.len() != LENGTH {
             return None;
         }
-        match (payload.get_u8(), payload.get_u32()) {
-            (0, piece) => Some(Self::Takes(piece)),
-            (1, piece) => Some(Self::Leaves(piece)),
-            _ => None,
-        }
+        let kind = match payload.get_u8() {
+            0 => Kind::Takes,
+            1 => Kind::Leaves,
+            _ => return None,
+        };
+        Some(Self {
+            kind,
+            hops: payload.get_u8(),
+            piece: payload.get_u32(),
+            rank: payload.get_u32(),
+        })
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Bytes, Claim, Message};
+    use super::{Bytes, Claim, Kind, Message};
 
     #[test]
     fn said_and_understood() {
-        for claim in [Claim::Takes(7), Claim::Leaves(u32::MAX)] {
+        for kind in [Kind::Takes, Kind::Leaves] {
+            let claim = Claim {
+                kind,
+                piece: 7,
+                rank: u32::MAX,
+                hops: 1,
+            };
             let Message::Extended { id: 3, payload } = claim.to_message(3) else {
                 panic!("not an extension message");
             };
             assert_eq!(Claim::parse(payload), Some(claim));
         }
-        for noise in [&b""[..], b"\0\0\0\0", b"\0\0\0\0\0\0", b"\x02\0\0\0\0"] {
+        for noise in [&[][..], &[0; 9], &[0; 11], &[2, 0, 0, 0, 0, 0, 0, 0, 0, 0]] {
             assert_eq!(Claim::parse(Bytes::from_static(noise)), None);
         }
     }
