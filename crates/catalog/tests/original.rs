@@ -292,26 +292,3 @@ fn its_first_weeks() {
     assert!(!said.contains("dnsmasq"), "{said}");
     assert_eq!(settings.timeout.value, 30);
 }
-
-/// Every word for a truth that PyYAML knows.
-#[test]
-fn its_booleans() {
-    for (written, value) in [
-        ("True", true),
-        ("yes", true),
-        ("ON", true),
-        ("off", false),
-        ("No", false),
-    ] {
-        let (settings, said) = read(&LAST.replace("True", written));
-        assert_eq!(said, "", "{written}");
-        assert_eq!(settings.enable_dhcp.map(|on| on.value), Some(value));
-        let all = [
-            settings.enable_tftp,
-            settings.bind_interfaces,
-            settings.tracker,
-        ];
-        assert_eq!(all, [value; 3], "{written}");
-        assert_eq!(settings.enable_peer_exchange, value, "{written}");
-    }
-}

@@ -317,44 +317,6 @@ fn each_mistake_has_line_value_and_remedy() {
     }
 }
 
-/// What the original let pass and passed over.
-#[test]
-fn what_has_no_effect_is_only_mentioned() {
-    let mut folder = files(&["vmlinuz", "initrd", "none"]);
-    folder[2].size = 0;
-    let table = [
-        (
-            "method: local\nkernel: vmlinuz",
-            ":2: warning: kernel has no effect with method local",
-            Method::Local,
-        ),
-        (
-            "method: kexec\nargs: -m 64",
-            ":2: warning: args has no effect with method kexec",
-            kexec("vmlinuz", &["initrd"], ""),
-        ),
-        (
-            "method: bin-qemu-x86_64",
-            ":1: warning: args is missing",
-            Method::Qemu {
-                args: String::new(),
-            },
-        ),
-        (
-            "method: kexec\nkernel: vmlinuz\ninitrd: none",
-            ":3: warning: initrd names none, a file of 0 bytes, and is left out",
-            kexec("vmlinuz", &[], ""),
-        ),
-    ];
-    for (config, what, method) in table {
-        let checked = system("tiny", &folder, Some((FILE, config)));
-        let message = said(&checked.problems);
-        assert!(message.contains(what), "{config}: {message}");
-        assert_eq!(checked.problems.len(), 1, "{config}: {message}");
-        assert_eq!(checked.value.expect(config).method, method, "{config}");
-    }
-}
-
 #[test]
 fn an_empty_kernel_and_an_endless_command_line_are_refused() {
     let mut files = files(&["vmlinuz", "initrd"]);
@@ -375,7 +337,17 @@ fn an_empty_kernel_and_an_endless_command_line_are_refused() {
 #[test]
 fn folder_names_that_cannot_travel_are_refused() {
     let files = files(&["vmlinuz", "initrd"]);
-    for name in ["", ".", "..", "a/b", "a\\b", "a\nb", " a", ".git", &"x".repeat(201)] {
+    for name in [
+        "",
+        ".",
+        "..",
+        "a/b",
+        "a\\b",
+        "a\nb",
+        " a",
+        ".git",
+        &"x".repeat(201),
+    ] {
         let checked = system(name, &files, None);
         assert!(checked.value.is_none(), "{name:?}");
         assert_eq!(checked.problems[0].remedy, "rename the folder", "{name:?}");

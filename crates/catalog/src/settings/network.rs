@@ -66,8 +66,12 @@ fn dhcp_range(section: &mut Section<'_>) -> Option<Placed<DhcpRange>> {
 
 fn user(section: &mut Section<'_>) -> Option<Placed<String>> {
     let user = section.text("user", "nobody")?;
+    if user.value.is_empty() {
+        // The original took it for not written.
+        return None;
+    }
     let fits = |c: char| !(c.is_whitespace() || c.is_control() || ":/".contains(c));
-    if !user.value.is_empty() && user.value.len() <= 32 && user.value.chars().all(fits) {
+    if user.value.len() <= 32 && user.value.chars().all(fits) {
         return Some(user);
     }
     let what = "must be the name of a user";

@@ -136,6 +136,11 @@ fn tracker(top: &mut Section<'_>, settings: &mut Settings) -> Vec<Problem> {
         top.retired("hefur", remedy);
         section.boolean("enable")
     };
+    if let Some(off) = enable.filter(|enable| !enable.value) {
+        let what =
+            "is off: machines do not find each other, and each fetches from this server alone";
+        section.warn("enable", off.line, what, "write enable: True");
+    }
     set(&mut settings.tracker, enable);
     let port = section.integer("port", 1..=65535, "6969");
     settings.port = port.and_then(|port| {

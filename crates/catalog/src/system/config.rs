@@ -1,15 +1,13 @@
 //! Reading a system's `config.yaml`.
 
-use super::{
-    PayloadFile, System,
-    infer::{Guess, Role, guess},
-};
+use super::{PayloadFile, System, infer::Role};
 use crate::{
     Method, Placed, Problem, Severity,
-    manifest::is_inside,
     nearest::nearest,
     yaml::{section::Section, tree::Node},
 };
+
+mod files;
 
 /// Longest name in the menu, in characters.
 const LONGEST_DISPNAME: usize = 200;
@@ -223,105 +221,5 @@ impl Config<'_> {
             self.section.refuse(key, &words, &what, "shorten it");
         }
         words.value
-    }
-
-    /// An initrd of the payload. One of no bytes stands for none: the original wanted one named in any case.
-    fn initrd(&mut self, written: &Placed<String>) -> Option<String> {
-        let path = self.inside(&written.value);
-        let named = self.files.iter().find(|file| file.path == path);
-        if named.is_some_and(|file| file.size == 0) {
-            let what = format!("names {path}, a file of 0 bytes, and is left out");
-            let remedy = "write initrd: [] for a kernel that needs none";
-            self.section.warn("initrd", written.line, &what, remedy);
-            return None;
-        }
-        Some(self.payload("initrd", written))
-    }
-
-    /// A file of the payload, by its path in the folder.
-    fn payload(&mut self, key: &'static str, written: &Placed<String>) -> String {
-        let path = self.inside(&written.value);
-        let (what, remedy) = match self.files.iter().find(|file| file.path == path) {
-            Some(file) if file.size > 0 => return path,
-            Some(_) => {
-                let what = "names a file of 0 bytes".to_owned();
-                (what, "copy the file again".to_owned())
-            }
-            None if path == "config.yaml" => {
-                let what = "names config.yaml, which machines do not get".to_owned();
-                (
-                    what,
-                    format!("write {key}: and another file of this folder"),
-                )
-            }
-            None if !is_inside(&path) => {
-                let what = "must be a file inside this folder".to_owned();
-                let remedy =
-                    format!("copy the file into the folder and write its name after {key}:");
-                (what, remedy)
-            }
-            None => (
-                "names a file that is not in this folder".to_owned(),
-                self.instead(key, &path),
-            ),
-        };
-        self.section.refuse(key, written, &what, remedy);
-        path
-    }
-
-    /// A path as the payload spells it. The original put what is written behind the folder's path, so a slash
-    /// in front, two slashes or a dot lead to the same file.
-    fn inside(&self, written: &str) -> String {
-        let written = written.trim();
-        let parts = written.split('/').filter(|part| !matches!(*part, "" | "."));
-        let path = parts.collect::<Vec<_>>().join("/");
-        let is_known = self.files.iter().any(|file| file.path == path);
-        match is_known || !written.starts_with('/') {
-            true => path,
-            false => written.to_owned(),
-        }
-    }
-
-    /// What to write instead of a path that is not there.
-    fn instead(&self, key: &str, path: &str) -> String {
-        let paths = || self.files.iter().map(|file| file.path.as_str());
-        let name = |path: &'_ str| path.rsplit('/').next().map(str::to_owned);
-        let elsewhere = paths().find(|known| name(known) == name(path));
-        if let Some(near) = elsewhere.or_else(|| nearest(path, paths())) {
-            return format!("write {key}: {near}");
-        }
-        let some: Vec<&str> = paths().take(5).collect();
-        let more = if self.files.len() > some.len() {
-            ", …"
-        } else {
-            ""
-        };
-        match some[..] {
-            [] => "copy the file into the folder, which holds none".to_owned(),
-            _ => format!(
-                "copy the file there, or name one of {}{more}",
-                some.join(", ")
-            ),
-        }
-    }
-
-    /// The one file whose name fits the role; nothing (and a problem where that matters) otherwise.
-    fn guessed(&mut self, role: Role) -> String {
-        let key = role.key();
-        match guess(role, self.files) {
-            Guess::One(path) => return path.to_owned(),
-            Guess::Nothing if role == Role::Initrd => {}
-            Guess::Nothing => {
-                let what = format!(" and no file looks like it ({})", role.patterns());
-                let remedy = format!("write {key}: and the name of the file in this folder");
-                self.section.lacks(key, &what, remedy);
-            }
-            Guess::Several(paths) => {
-                let remedy = format!("write {key}: and the right one");
-                let what = format!(" and several files look like it ({})", paths.join(", "));
-                self.section.lacks(key, &what, remedy);
-            }
-        }
-        String::new()
     }
 }
