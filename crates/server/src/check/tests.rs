@@ -5,6 +5,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use super::*;
 
 mod files;
+mod offered;
 
 /// An environment in a folder that goes away with it.
 struct Environment(tempfile::TempDir);

@@ -1,0 +1,110 @@
+//! `display_oss`, and what is said when the settings or a system cannot be read at all.
+
+use super::*;
+
+#[test]
+fn what_is_not_offered_is_not_looked_at() {
+    let environment = Environment::new();
+    environment
+        .write("Boottorrent.yaml", "boottorrent:\n  display_oss: [tiny]\n")
+        .write("oss/broken/config.yaml", "kernel: [")
+        .write("oss/empty/README", "")
+        .write("oss/notes.txt", "x")
+        .link("oss/away", "/etc");
+    let loaded = environment.load();
+    let names: Vec<&str> = loaded
+        .systems
+        .iter()
+        .map(|one| one.system.name.as_str())
+        .collect();
+    assert_eq!(names, ["tiny"]);
+    let said = environment.said(&loaded);
+    assert!(!loaded.has_errors(), "{said}");
+    assert!(
+        said.contains("ENV/Boottorrent.yaml:2: warning: boottorrent.display_oss leaves out folders of oss, which are not offered (found: away, broken, empty)"),
+        "{said}"
+    );
+
+    environment.write("Boottorrent.yaml", "boottorrent:\n  display_oss: tinny\n");
+    let loaded = environment.load();
+    let said = environment.said(&loaded);
+    assert!(loaded.systems.is_empty());
+    assert!(
+        said.contains("ENV/Boottorrent.yaml:2: error: boottorrent.display_oss names a folder that is not in oss (found: tinny)\n    remedy: write tiny\n"),
+        "{said}"
+    );
+    assert!(!said.contains("holds no system"), "{said}");
+}
+
+/// One mistake is one message: what follows from it is not complained about.
+#[test]
+fn settings_that_are_no_yaml_are_told_alone() {
+    let environment = Environment::new();
+    environment
+        .write("Boottorrent.yaml", "boottorrent:\n\ttimeout: 0\n")
+        .write("oss/other/vmlinuz", "x")
+        .write("oss/other/initrd", "x");
+    let loaded = environment.load();
+    assert_eq!(loaded.understood, Understood::No);
+    let said = environment.said(&loaded);
+    assert_eq!(loaded.problems.len(), 1, "{said}");
+    assert!(
+        said.starts_with("ENV/Boottorrent.yaml:2: error: is not valid YAML"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_file_that_is_no_text_of_ours_is_named_with_its_line() {
+    let environment = Environment::new();
+    let utf_16: Vec<u8> = "\u{feff}a: 1\n"
+        .encode_utf16()
+        .flat_map(u16::to_le_bytes)
+        .collect();
+    let long = "dispname: Tiny\n".repeat(100_000);
+    let table: [(&[u8], &str); 4] = [
+        (&utf_16, ":1: error: is UTF-16"),
+        (long.as_bytes(), ":17477: error: is larger than 256 KiB"),
+        (
+            b"dispname: Tiny\n\0\n",
+            ":2: error: holds the character U+0000",
+        ),
+        (b"dispname: \xe9t\xe9\n", ":1: error: is not UTF-8 text"),
+    ];
+    for (bytes, expected) in table {
+        let file = environment.path("oss/tiny/config.yaml");
+        fs::write(file, bytes).expect("written");
+        let said = environment.said(&environment.load());
+        let expected = format!("ENV/oss/tiny/config.yaml{expected}");
+        assert!(said.starts_with(&expected), "{said}");
+        assert_eq!(said.lines().count(), 2, "{said}");
+    }
+}
+
+#[test]
+fn a_default_that_could_not_be_read_is_not_called_unknown() {
+    let environment = Environment::new();
+    environment
+        .write(
+            "Boottorrent.yaml",
+            "boottorrent: {default_os: away, timeout: 0}",
+        )
+        .link("oss/away", "/etc");
+    let said = environment.said(&environment.load());
+    assert!(
+        said.contains("ENV/oss/away: error: is a symbolic link that leaves oss"),
+        "{said}"
+    );
+    assert_eq!(said.matches("error:").count(), 1, "{said}");
+}
+
+#[test]
+fn a_backslash_is_refused_before_it_is_hashed() {
+    let environment = Environment::new();
+    environment.write("oss/tiny/a\\b", "x");
+    let said = environment.said(&environment.load());
+    assert!(
+        said.contains("ENV/oss/tiny/a\\b: error: has a backslash"),
+        "{said}"
+    );
+}
