@@ -40,4 +40,5 @@ pub use action::{Action, ConnId, Reason};
 pub use bitfield::Bitfield;
 pub use layout::{BLOCK, Block, Layout};
 pub(crate) use peer::HOUSE;
+pub use peer::Offer;
 pub use swarm::{Settings, Status, Swarm};

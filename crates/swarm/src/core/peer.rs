@@ -39,6 +39,17 @@ pub(crate) enum Stage {
     Live,
 }
 
+/// What peers have that we lack, of those that would answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Offer {
+    /// None of it.
+    Nothing,
+    /// Some of it.
+    Something,
+    /// All of it.
+    Everything,
+}
+
 pub(crate) struct Peer {
     pub(crate) address: SocketAddrV4,
     /// They came to us.

@@ -61,20 +61,27 @@ impl Connection {
         let _ = socket.set_tcp_user_timeout(Some(UNACKNOWLEDGED));
         let _ = socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(UNACKNOWLEDGED));
         let (reader, writer) = stream.into_split();
-        let (out, queue) = mpsc::channel(QUEUE);
-        let closed = CancellationToken::new();
-        let (pieces, ended) = (storage.info().piece_count(), closed.clone());
+        let pieces = storage.info().piece_count();
         let for_writer = events.clone();
-        let both = async move {
+        Self::with(|queue, closed| async move {
             tokio::select! {
-                () = ended.cancelled() => {}
+                () = closed.cancelled() => {}
                 () = read(conn, reader, pieces, &events) => drop(events.send(Event::Ended(conn)).await),
                 () = write(conn, writer, queue, &storage, &for_writer) => {
                     drop(for_writer.send(Event::Ended(conn)).await);
                 }
             }
-        };
-        tokio::spawn(both);
+        })
+    }
+
+    /// Starts `work`, which hears what is sent and ends when its token is cancelled.
+    pub(super) fn with<W>(work: impl FnOnce(mpsc::Receiver<Out>, CancellationToken) -> W) -> Self
+    where
+        W: Future<Output = ()> + Send + 'static,
+    {
+        let (out, queue) = mpsc::channel(QUEUE);
+        let closed = CancellationToken::new();
+        tokio::spawn(work(queue, closed.clone()));
         Self { out, closed }
     }
 

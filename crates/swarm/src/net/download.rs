@@ -17,6 +17,7 @@ use super::announcer::Announcer;
 use super::engine::Engine;
 use super::event::EVENTS;
 use super::storage::Storage;
+use super::web_seed::{Fallback, WebSeed};
 use crate::core::{Bitfield, HOUSE, Layout, Settings, Swarm};
 
 /// How long leaving the swarm may take.
@@ -35,6 +36,8 @@ pub struct Options {
     pub max_peers: usize,
     /// Peers known beforehand, besides those the tracker knows.
     pub peers: Vec<SocketAddrV4>,
+    /// The same files by HTTP, used while no peer gives anything.
+    pub web_seed: Option<WebSeed>,
 }
 
 impl Options {
@@ -45,6 +48,7 @@ impl Options {
             to: to.into(),
             max_peers: 50,
             peers: Vec::new(),
+            web_seed: None,
         }
     }
 }
@@ -150,6 +154,8 @@ impl Download {
             ..Progress::default()
         });
         let knows_somebody = torrent.announce().is_some() || !options.peers.is_empty();
+        let about = torrent.info_hash();
+        let web_seed = options.web_seed.filter(|_| !complete);
         swarm.learned(options.peers, Duration::ZERO);
         let (events, reports) = mpsc::channel(EVENTS);
         let (stop, failure) = (CancellationToken::new(), Arc::default());
@@ -170,6 +176,7 @@ impl Download {
             failure: Arc::clone(&failure),
             begun,
             knows_somebody,
+            fallback: web_seed.map(|seed| Fallback::new(seed, about, Duration::ZERO)),
         };
         let mut tasks = JoinSet::new();
         tasks.spawn(engine.run(reports, stop.clone()));

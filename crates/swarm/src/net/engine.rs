@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use super::connection::{self, Connection, Out};
 use super::event::Event;
 use super::storage::Storage;
+use super::web_seed::{Fallback, Turn};
 use super::{Error, Progress};
 use crate::core::{Action, ConnId, Reason, Swarm};
 
@@ -39,6 +40,8 @@ pub(super) struct Engine {
     pub(super) begun: Instant,
     /// There is a tracker to ask, or a peer was given.
     pub(super) knows_somebody: bool,
+    /// Where else the files are.
+    pub(super) fallback: Option<Fallback>,
 }
 
 /// What the engine keeps beside the state machine.
@@ -85,6 +88,7 @@ impl Engine {
                 }
                 _ = tick.tick() => {
                     self.swarm.tick(self.now());
+                    self.turn(&mut hands);
                     Ok(())
                 }
                 _ = publish.tick() => {
@@ -127,7 +131,19 @@ impl Engine {
                 hands.connections.remove(&conn);
                 self.swarm.disconnected(conn, now);
             }
-            Event::Frame(conn, frame) => self.swarm.received(conn, frame, now),
+            Event::Frame(conn, frame) => {
+                if let Some(fallback) = &mut self.fallback {
+                    fallback.heard(conn, &frame, now);
+                }
+                self.swarm.received(conn, frame, now);
+            }
+            Event::Unserved(conn, why) => {
+                if let Some(fallback) = &mut self.fallback {
+                    fallback.failed(conn, why, now);
+                }
+                hands.connections.remove(&conn);
+                self.swarm.disconnected(conn, now);
+            }
             Event::Nonsense(conn, why) => self.swarm.failed(conn, Reason::Wire(why), now),
             Event::Uploaded(conn, block) => self.swarm.uploaded(conn, block),
             Event::Checked(piece, right) => {
@@ -143,6 +159,23 @@ impl Engine {
             Event::Failed(why) => return Err(why),
         }
         Ok(())
+    }
+
+    /// Lets the files come by HTTP, or no more.
+    fn turn(&mut self, hands: &mut Hands) {
+        let (now, from) = (self.now(), *self.address.ip());
+        let Some(fallback) = &mut self.fallback else {
+            return;
+        };
+        match fallback.turn(&mut self.swarm, from, &self.storage, &self.events, now) {
+            Some(Turn::On(conn, connection)) => {
+                hands.connections.insert(conn, connection);
+            }
+            Some(Turn::Off(conn)) => {
+                hands.connections.remove(&conn);
+            }
+            None => {}
+        }
     }
 
     fn accepted(&mut self, stream: TcpStream, from: SocketAddrV4, hands: &mut Hands) {
@@ -173,6 +206,10 @@ impl Engine {
                     tracing::debug!("connection {conn}: {why}");
                     hands.dialing.remove(&conn);
                     hands.connections.remove(&conn);
+                    let now = self.now();
+                    if let Some(fallback) = &mut self.fallback {
+                        fallback.parted(conn, now);
+                    }
                 }
                 Action::Store { block, data } => self.storage.write(block, &data)?,
                 Action::Check { piece } => {
@@ -225,16 +262,24 @@ impl Engine {
     }
 
     fn publish(&self, hands: &Hands) {
-        let status = self.swarm.status(self.now());
+        let (status, complete) = (self.swarm.status(self.now()), self.swarm.complete());
+        // Who has everything parts from the web server, which is no peer.
+        let web = self.fallback.as_ref().filter(|_| !complete);
+        let by_http = web.is_some_and(Fallback::on);
+        let peers = status.peers.saturating_sub(by_http.into());
+        let trouble = self.trouble(hands, peers);
         self.progress.send_replace(Progress {
             total: status.total,
             have: status.have,
             uploaded: status.uploaded,
-            peers: status.peers,
+            peers,
             rate: status.rate,
             sources: status.sources,
-            complete: self.swarm.complete(),
-            trouble: self.trouble(hands, status.peers),
+            complete,
+            trouble: match web {
+                Some(web) => web.explain(trouble, peers),
+                None => trouble,
+            },
         });
     }
 

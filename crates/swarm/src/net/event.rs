@@ -4,7 +4,7 @@ use std::net::SocketAddrV4;
 
 use tokio::net::TcpStream;
 
-use super::Error;
+use super::{Error, http};
 use crate::core::{Block, ConnId, wire};
 
 /// Events that may wait for the engine; tasks with more to say wait themselves.
@@ -28,6 +28,8 @@ pub(super) enum Event {
     Checked(u32, bool),
     /// The tracker answered with peers, or did not.
     Tracker(Result<Vec<SocketAddrV4>, String>),
+    /// The web seed gives nothing more.
+    Unserved(ConnId, http::Error),
     /// A file cannot be read or written: nothing can go on.
     Failed(Error),
 }

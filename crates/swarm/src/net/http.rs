@@ -1,7 +1,9 @@
 //! A small HTTP/1.1 client for machines that have no resolver: hosts are IP literals.
 //!
 //! One connection per request, a time limit for all of it, and a limit on the size of the answer.
-//! No TLS, no redirects, no proxies.
+//! No TLS, no redirects, no proxies. [`Session`] alone keeps its connection, for many parts of files.
+
+mod session;
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -13,6 +15,8 @@ use hyper::header::{CONTENT_TYPE, HOST, USER_AGENT};
 use hyper::{Method, Request, Response, Uri};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
+
+pub(super) use session::Session;
 
 /// Why there is no answer. A status other than 200 is an answer, not an error.
 #[derive(Debug, thiserror::Error)]
@@ -52,6 +56,30 @@ pub enum Error {
         /// The limit, in bytes.
         limit: usize,
     },
+    /// A part of a file was asked for, and the answer is something else.
+    #[error("{to} answers with status {status} where a part of {path} was asked for")]
+    NotThePart {
+        /// The server's address.
+        to: SocketAddr,
+        /// The file, as the URL names it.
+        path: String,
+        /// The answer's status.
+        status: u16,
+    },
+    /// The answer ended before all of the part was there.
+    #[error("the answer from {to} ended {left} bytes too early")]
+    Short {
+        /// The server's address.
+        to: SocketAddr,
+        /// Bytes that did not come.
+        left: u64,
+    },
+}
+
+/// The address and the path that a URL names.
+pub(super) fn address(url: &str) -> Result<(SocketAddr, String), Error> {
+    let target = Target::parse(url)?;
+    Ok((target.address, target.uri.path().to_owned()))
 }
 
 /// Fetches `url`: the status, and a body of at most `limit` bytes.

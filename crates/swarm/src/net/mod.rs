@@ -1,6 +1,7 @@
 //! The shell around [`core`](crate::core): sockets, files, the tracker, on tokio.
 //!
-//! It moves bytes and keeps time, and decides nothing about whom to ask for what.
+//! It moves bytes and keeps time, and decides nothing about whom to ask for what. Only where no peer
+//! gives anything does it bring in one more: the server's files by HTTP, as [`WebSeed`] tells.
 
 pub mod http;
 
@@ -14,6 +15,8 @@ mod engine;
 mod event;
 mod progress;
 mod storage;
+mod web_seed;
 
 pub use download::{Download, Error, Options};
 pub use progress::Progress;
+pub use web_seed::WebSeed;

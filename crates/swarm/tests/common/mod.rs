@@ -5,6 +5,8 @@
     reason = "shared by several tests, none of which uses all"
 )]
 
+pub(crate) mod web;
+
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener, TcpStream};
@@ -185,33 +187,63 @@ fn impostor(
     let (hash, pieces) = (torrent.info_hash(), torrent.info().piece_count());
     let answer = Arc::new(answer);
     std::thread::spawn(move || {
-        for mut stream in listener.incoming().flatten() {
+        for stream in listener.incoming().flatten() {
             let answer = Arc::clone(&answer);
-            std::thread::spawn(move || {
-                let mut hello = BytesMut::new();
-                Handshake::new(hash, *b"-XX0000-impostor0000").encode(&mut hello);
-                Message::Bitfield(Bitfield::full(pieces)).encode(&mut hello);
-                Message::Unchoke.encode(&mut hello);
-                stream.write_all(&hello)?;
-                let mut decoder = Decoder::new(pieces);
-                let mut some = [0; 4096];
-                loop {
-                    let read = stream.read(&mut some)?;
-                    if read == 0 {
-                        return Ok(());
-                    }
-                    decoder.buffer().extend_from_slice(&some[..read]);
-                    while let Ok(Some(frame)) = decoder.next() {
-                        if let Frame::Message(Message::Request(block)) = frame {
-                            let header = swarm::core::wire::piece_header(block);
-                            answer(&mut stream, block.length as usize, &header)?;
-                        }
-                    }
-                }
-                #[expect(unreachable_code, reason = "gives the closure its error type")]
-                std::io::Result::Ok(())
-            });
+            std::thread::spawn(move || talk(stream, hash, pieces, &*answer));
         }
     });
     address
+}
+
+/// A seed that comes by itself and gives the torrent's bytes, of the files in `folder`, at this
+/// many bytes a second.
+pub(crate) fn slow_visitor(torrent: &Torrent, folder: &Path, to: SocketAddrV4, rate: u32) {
+    let info = torrent.info();
+    let mut all = Vec::new();
+    for index in 0..info.files.len() {
+        all.extend(fs::read(folder.join(info.relative_path(index))).unwrap());
+    }
+    let (hash, pieces) = (torrent.info_hash(), info.piece_count());
+    let stream = TcpStream::connect(to).unwrap();
+    std::thread::spawn(move || {
+        talk(stream, hash, pieces, &|stream, length, header| {
+            let number =
+                |at: usize| u32::from_be_bytes(header[at..at + 4].try_into().unwrap()) as usize;
+            let begin = number(5) * PIECE + number(9);
+            std::thread::sleep(Duration::from_secs(length as u64) / rate);
+            stream.write_all(&[header, &all[begin..begin + length]].concat())
+        })
+    });
+}
+
+/// How a request is answered: with which stream, how many bytes, behind which header.
+type Answer<'a> = dyn Fn(&mut TcpStream, usize, &[u8]) -> std::io::Result<()> + 'a;
+
+/// Greets, says that it has everything, and gives `answer` to each request.
+fn talk(
+    mut stream: TcpStream,
+    hash: InfoHash,
+    pieces: u32,
+    answer: &Answer<'_>,
+) -> std::io::Result<()> {
+    let mut hello = BytesMut::new();
+    Handshake::new(hash, *b"-XX0000-impostor0000").encode(&mut hello);
+    Message::Bitfield(Bitfield::full(pieces)).encode(&mut hello);
+    Message::Unchoke.encode(&mut hello);
+    stream.write_all(&hello)?;
+    let mut decoder = Decoder::new(pieces);
+    let mut some = [0; 4096];
+    loop {
+        let read = stream.read(&mut some)?;
+        if read == 0 {
+            return Ok(());
+        }
+        decoder.buffer().extend_from_slice(&some[..read]);
+        while let Ok(Some(frame)) = decoder.next() {
+            if let Frame::Message(Message::Request(block)) = frame {
+                let header = swarm::core::wire::piece_header(block);
+                answer(&mut stream, block.length as usize, &header)?;
+            }
+        }
+    }
 }

@@ -5,10 +5,37 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::{Action, Block, ConnId, Message, Swarm};
+use crate::core::Offer;
 use crate::core::picker::{Arrival, Worker};
 use crate::core::requests::Answer;
 
 impl Swarm {
+    /// What all peers but this one have for us together.
+    pub fn offer_beside(&self, but: Option<ConnId>) -> Offer {
+        let others = self
+            .peers
+            .iter()
+            .filter(|(conn, peer)| Some(**conn) != but && peer.may_ask());
+        let mut others = others.map(|(_, peer)| &peer.has).peekable();
+        if others.peek().is_none() {
+            return Offer::Nothing;
+        }
+        let mut found = self.picker.have().clone();
+        for has in others {
+            if has.is_full() {
+                return Offer::Everything;
+            }
+            for piece in has.iter() {
+                found.set(piece);
+            }
+        }
+        if found.is_full() {
+            Offer::Everything
+        } else {
+            Offer::Something
+        }
+    }
+
     /// Asks a peer for as much as its window allows.
     pub(super) fn fill(&mut self, conn: ConnId, now: Duration) {
         let Some(peer) = self.peers.get_mut(&conn).filter(|peer| peer.may_ask()) else {
