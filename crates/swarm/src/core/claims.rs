@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use super::ConnId;
-use super::wire::Kind;
+use super::wire::{Claim, Kind, Way};
 
 /// A claim that still holds is repeated so often.
 const REPEAT: Duration = Duration::from_secs(1);
@@ -19,12 +19,19 @@ const UNREPEATED: Duration = Duration::from_secs(4);
 const LONGEST: Duration = Duration::from_secs(60);
 /// A claim so old is overlooked by who has nothing else to fetch.
 const DOUBTFUL: Duration = Duration::from_secs(10);
+/// With so many pieces claimed the server has enough to do. In a room of a thousand it would begin with
+/// one piece for everybody, and nobody would have a whole one to share for a long time.
+const ENOUGH: usize = 128;
+/// Claims of others that a peer may tell of at a time, and how many of them it may tell in vain beyond
+/// those that came true.
+const MOST_TOLD: u32 = 64;
 /// Claims that a peer may have at a time before it has kept one, and at most.
 const FIRST_CLAIMS: u32 = 4;
 const MOST_CLAIMS: u32 = 128;
 
 struct Other {
     conn: ConnId,
+    way: Way,
     first: Duration,
     heard: Duration,
 }
@@ -33,8 +40,27 @@ struct Other {
 #[derive(Default)]
 struct Standing {
     live: u32,
+    told: u32,
     kept: u32,
+    in_vain: u32,
     broken: bool,
+}
+
+impl Standing {
+    /// Live claims of this kind.
+    fn count(&mut self, way: Way) -> &mut u32 {
+        match way {
+            Way::ToldOn => &mut self.told,
+            Way::Direct | Way::TellOn => &mut self.live,
+        }
+    }
+
+    /// A claim ended, and the piece did not come.
+    fn failed(&mut self, way: Way) {
+        *self.count(way) -= 1;
+        self.in_vain += 1;
+        self.broken |= self.in_vain > MOST_TOLD + self.kept;
+    }
 }
 
 /// One of ours.
@@ -64,6 +90,8 @@ pub(crate) struct Claims {
     /// The one that was begun last; the next one is its neighbour if possible.
     last: Option<u32>,
     to_tell: VecDeque<Said>,
+    /// Nothing new is claimed before.
+    hold: Duration,
 }
 
 /// What is to be said of a piece of ours.
@@ -89,6 +117,21 @@ impl Claims {
     pub(crate) fn doubtful(&self, piece: u32, now: Duration) -> bool {
         let other = self.others.get(&piece);
         other.is_some_and(|other| now.saturating_sub(other.first) > DOUBTFUL)
+    }
+
+    /// Lets others begin: nothing is claimed until then.
+    pub(crate) fn hold(&mut self, until: Duration) {
+        self.hold = until;
+    }
+
+    /// Whether the server has enough to do with what others claim.
+    pub(crate) fn crowded(&self, now: Duration) -> bool {
+        now < self.hold || self.others.len() >= ENOUGH
+    }
+
+    /// Whether nobody is known to fetch anything from the server.
+    pub(crate) fn none(&self) -> bool {
+        self.others.is_empty() && self.ours.is_empty()
     }
 
     pub(crate) fn next(&self) -> Option<u32> {
@@ -176,7 +219,8 @@ impl Claims {
     }
 
     /// A peer claims a piece, for itself or for somebody whom it knows.
-    pub(crate) fn heard(&mut self, conn: ConnId, piece: u32, rank: u32, now: Duration) -> Heard {
+    pub(crate) fn heard(&mut self, conn: ConnId, claim: &Claim, now: Duration) -> Heard {
+        let (piece, rank, way) = (claim.piece, claim.rank, claim.way);
         let ours = self.ours.get(&piece).map(|own| own.rank);
         // What is asked of the server comes, whoever goes first.
         let lost = self.next == Some(piece) && ours.is_some_and(|ours| rank < ours);
@@ -192,12 +236,17 @@ impl Claims {
         }
         let standing = self.standings.entry(conn).or_default();
         let limit = MOST_CLAIMS.min(FIRST_CLAIMS + standing.kept);
-        if standing.broken || standing.live >= limit {
+        let room = match way {
+            Way::ToldOn => standing.told < MOST_TOLD,
+            Way::Direct | Way::TellOn => standing.live < limit,
+        };
+        if standing.broken || !room {
             return Heard::Ignored;
         }
-        standing.live += 1;
+        *standing.count(way) += 1;
         let other = Other {
             conn,
+            way,
             first: now,
             heard: now,
         };
@@ -211,22 +260,20 @@ impl Claims {
 
     /// A peer says that a piece is left. False if somebody else is known to claim it.
     pub(crate) fn left(&mut self, conn: ConnId, piece: u32) -> bool {
-        let theirs = self
-            .others
-            .get(&piece)
-            .is_some_and(|other| other.conn == conn);
-        if theirs {
-            self.others.remove(&piece);
-            self.standing(conn, |standing| standing.live -= 1);
-        }
-        theirs
+        let Some(other) = self.others.get(&piece).filter(|other| other.conn == conn) else {
+            return false;
+        };
+        let way = other.way;
+        self.others.remove(&piece);
+        self.standing(conn, |standing| standing.failed(way));
+        true
     }
 
     /// Somebody has a piece, so that nobody needs the server for it.
     pub(crate) fn came(&mut self, piece: u32) {
         if let Some(other) = self.others.remove(&piece) {
             self.standing(other.conn, |standing| {
-                standing.live -= 1;
+                *standing.count(other.way) -= 1;
                 standing.kept += 1;
             });
         }
@@ -246,8 +293,9 @@ impl Claims {
             let holds = now.saturating_sub(other.heard) < UNREPEATED
                 && now.saturating_sub(other.first) < LONGEST;
             if !holds && let Some(standing) = standings.get_mut(&other.conn) {
-                standing.live -= 1;
-                standing.broken = true;
+                standing.failed(other.way);
+                // The claimer itself would have said so, or be gone; who tells of others cannot know.
+                standing.broken |= other.way != Way::ToldOn;
             }
             holds
         });

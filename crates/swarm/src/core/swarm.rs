@@ -53,7 +53,7 @@ pub struct Settings {
 
 impl Settings {
     /// How many connections a machine of a large room does well with.
-    pub const MAX_PEERS: usize = 50;
+    pub const MAX_PEERS: usize = 80;
 }
 
 /// How far we are.

@@ -29,23 +29,21 @@ impl Picker {
             self.ask(block, worker);
             return Some(block);
         }
-        if let Some(piece) = self.next_unseen(claims, rng) {
+        if let Some(piece) = self.next_unseen(claims, now, rng) {
             let block = self.layout.block(piece, 0);
             self.ask(block, worker);
             claims.take(piece, rng.random(), now);
             self.reserve(claims, now, rng);
             return Some(block);
         }
-        worker
-            .idle
-            .then(|| self.fall_back(worker, claims, now, rng))?
+        (worker.idle && claims.none()).then(|| self.fall_back(worker, claims, now, rng))?
     }
 
     /// Claims the piece after the present one ahead of time, so that two machines that want the same
     /// notice it before they ask for it.
     pub(crate) fn reserve(&mut self, claims: &mut Claims, now: Duration, rng: &mut impl Rng) {
         if claims.next().is_none()
-            && let Some(piece) = self.choose_unseen(claims, rng)
+            && let Some(piece) = self.choose_unseen(claims, now, rng)
         {
             claims.reserve(piece, rng.random(), now);
         }
@@ -61,14 +59,17 @@ impl Picker {
             .find_map(|(piece, partial)| self.next_of(*piece, partial, worker))
     }
 
-    fn next_unseen(&self, claims: &Claims, rng: &mut impl Rng) -> Option<u32> {
+    fn next_unseen(&self, claims: &Claims, now: Duration, rng: &mut impl Rng) -> Option<u32> {
         let reserved = claims.next().filter(|piece| self.order.is_unseen(*piece));
-        reserved.or_else(|| self.choose_unseen(claims, rng))
+        reserved.or_else(|| self.choose_unseen(claims, now, rng))
     }
 
     /// The piece after the one begun last, as long as it is free: machines that walk do not meet as
     /// often as machines that jump, which matters where not everybody hears everybody's claims.
-    fn choose_unseen(&self, claims: &Claims, rng: &mut impl Rng) -> Option<u32> {
+    fn choose_unseen(&self, claims: &Claims, now: Duration, rng: &mut impl Rng) -> Option<u32> {
+        if claims.crowded(now) {
+            return None;
+        }
         let free = |piece: &u32| self.order.is_unseen(*piece) && claims.free(*piece);
         let neighbour = claims.last().map(|last| last + 1).filter(free);
         if neighbour.is_some() {

@@ -3,10 +3,16 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use rand::RngExt;
 
-use super::{ConnId, Reason, Swarm};
+use super::{ConnId, Peer, Reason, Swarm};
 use crate::core::claims::{Heard, Said};
-use crate::core::wire::{Claim, Kind};
+use crate::core::wire::{Claim, Kind, Way};
+
+/// So many known addresses are a large room; trackers name about fifty at a time.
+const LARGE_ROOM: usize = 50;
+/// Within so long its machines ask the server for the first time.
+const FIRST_WAIT: Duration = Duration::from_millis(500);
 
 impl Swarm {
     /// A peer tells who fetches what from the server.
@@ -26,20 +32,29 @@ impl Swarm {
         let heard = match claim.kind {
             Kind::Leaves if self.claims.left(conn, piece) => Heard::Noted,
             // What somebody has needs no claim.
-            Kind::Takes if self.picker.unseen(piece) => {
-                self.claims.heard(conn, piece, claim.rank, now)
-            }
+            Kind::Takes if self.picker.unseen(piece) => self.claims.heard(conn, &claim, now),
             Kind::Leaves | Kind::Takes => Heard::Ignored,
         };
         if heard == Heard::Lost {
             self.picker.reserve(&mut self.claims, now, &mut self.rng);
             self.tell_claims(now);
         }
-        if heard != Heard::Ignored && claim.hops > 0 {
-            let on = Claim { hops: 0, ..claim };
+        if heard != Heard::Ignored && claim.way == Way::TellOn {
+            let way = Way::ToldOn;
+            let on = Claim { way, ..claim };
             self.tell_claim(on, Some(conn), now);
         }
         Ok(())
+    }
+
+    /// Machines of a large room do not all ask the server at the same moment: who is a little later
+    /// hears of the others' claims first.
+    pub(super) fn queue_politely(&mut self, conn: ConnId, now: Duration) {
+        let server = self.peers.get(&conn).is_some_and(Peer::server);
+        if server && self.dialer.known() >= LARGE_ROOM {
+            self.claims
+                .hold(now + FIRST_WAIT.mul_f64(self.rng.random()));
+        }
     }
 
     /// A newcomer hears what we claim.
@@ -68,7 +83,11 @@ impl Swarm {
             kind: said.kind,
             piece: said.piece,
             rank: said.rank,
-            hops: u8::from(self.dialer.known() > self.peers.len()),
+            way: if self.dialer.known() > self.peers.len() {
+                Way::TellOn
+            } else {
+                Way::Direct
+            },
         }
     }
 

@@ -21,6 +21,7 @@ impl Swarm {
             Message::Unchoke => {
                 if let Some(peer) = self.peers.get_mut(&conn) {
                     peer.choking = false;
+                    self.queue_politely(conn, now);
                 }
                 self.fill(conn, now);
             }

@@ -6,7 +6,7 @@ use super::Message;
 
 const LENGTH: usize = 10;
 
-/// The payload of our extension `bs_claim`: one byte for the kind, one for the hops, four for the
+/// The payload of our extension `bs_claim`: one byte for the kind, one for the way, four for the
 /// piece, four for the rank.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Claim {
@@ -17,9 +17,8 @@ pub struct Claim {
     /// Chosen at random by who fetches the piece. Of two that claim the same piece at the same
     /// moment the one with the lower rank fetches it.
     pub rank: u32,
-    /// How many more times it is to be told on: none in a room where everybody is connected to
-    /// everybody.
-    pub hops: u8,
+    /// From whom to whom.
+    pub way: Way,
 }
 
 /// What is said about a piece.
@@ -31,6 +30,17 @@ pub enum Kind {
     Leaves,
 }
 
+/// How a claim comes to those it is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// From the claimer, who is connected to everybody.
+    Direct,
+    /// From the claimer, whose room is larger than what it is connected to: to be told on.
+    TellOn,
+    /// From somebody who was told so, for others.
+    ToldOn,
+}
+
 impl Claim {
     /// As a message to a peer that wants claims under this id.
     pub fn to_message(self, id: u8) -> Message {
@@ -39,7 +49,11 @@ impl Claim {
             Kind::Takes => 0,
             Kind::Leaves => 1,
         });
-        payload.put_u8(self.hops);
+        payload.put_u8(match self.way {
+            Way::Direct => 0,
+            Way::TellOn => 1,
+            Way::ToldOn => 2,
+        });
         payload.put_u32(self.piece);
         payload.put_u32(self.rank);
         Message::Extended {
@@ -58,9 +72,15 @@ impl Claim {
             1 => Kind::Leaves,
             _ => return None,
         };
+        let way = match payload.get_u8() {
+            0 => Way::Direct,
+            1 => Way::TellOn,
+            2 => Way::ToldOn,
+            _ => return None,
+        };
         Some(Self {
             kind,
-            hops: payload.get_u8(),
+            way,
             piece: payload.get_u32(),
             rank: payload.get_u32(),
         })
@@ -69,7 +89,7 @@ impl Claim {
 
 #[cfg(test)]
 mod tests {
-    use super::{Bytes, Claim, Kind, Message};
+    use super::{Bytes, Claim, Kind, Message, Way};
 
     #[test]
     fn said_and_understood() {
@@ -78,7 +98,7 @@ mod tests {
                 kind,
                 piece: 7,
                 rank: u32::MAX,
-                hops: 1,
+                way: Way::TellOn,
             };
             let Message::Extended { id: 3, payload } = claim.to_message(3) else {
                 panic!("not an extension message");

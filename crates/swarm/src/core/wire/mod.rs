@@ -9,7 +9,7 @@ mod encode;
 mod extended;
 mod message;
 
-pub use claim::{Claim, Kind};
+pub use claim::{Claim, Kind, Way};
 pub use decode::{Decoder, Error, MAX_EXTENDED};
 pub use encode::piece_header;
 pub use extended::{ExtendedHandshake, OUR_CLAIM_ID};
