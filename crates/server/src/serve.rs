@@ -183,15 +183,12 @@ async fn seed(
     })
     .await
     .with_context(|| format!("cannot start the seed at {listen}"))?;
-    let mut tracker = plan
-        .announce
-        .is_some()
-        .then(|| {
-            Tracker::new(tracker::Settings {
-                id: rand::random(),
-                ..tracker::Settings::default()
-            })
-        });
+    let mut tracker = plan.announce.is_some().then(|| {
+        Tracker::new(tracker::Settings {
+            id: rand::random(),
+            ..tracker::Settings::default()
+        })
+    });
     for hashed in &prepared.systems {
         let torrent = &hashed.torrent;
         let name = &torrent.info().name;
