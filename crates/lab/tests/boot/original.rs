@@ -180,7 +180,8 @@ fn boot_the_originals_environment_by_tftp_alone() {
         &told,
         |step| matches!(step, Step::Chosen { system, by: ChosenBy::Timeout } if system == "small"),
     );
-    assert!(chosen - menu < 1000, "{} ms in the menu", chosen - menu);
+    // Without a countdown: by the server's clock, as its reports came in.
+    assert!(chosen - menu < 5000, "{} ms in the menu", chosen - menu);
 
     // One address, whoever asked: the ROM, the loader, phase 1, and the system under three names.
     let leases = told.steps.iter().filter_map(|timed| match timed.step {
