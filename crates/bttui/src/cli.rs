@@ -4,6 +4,7 @@ use std::net::SocketAddrV4;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use swarm::net::WebSeed;
 
 /// What was asked for.
 #[derive(Debug, Parser)]
@@ -54,6 +55,9 @@ pub struct Fetch {
         hide_default_value = true
     )]
     pub listen: SocketAddrV4,
+    /// Where NAME is by HTTP, for when no peer gives a byte
+    #[arg(long, value_name = "URL", value_parser = WebSeed::parse)]
+    pub web_seed: Option<WebSeed>,
 }
 
 #[cfg(test)]
@@ -98,6 +102,15 @@ mod tests {
                 "d",
                 "--listen",
                 "everywhere",
+            ],
+            &[
+                "bttui",
+                "fetch",
+                "a.torrent",
+                "--to",
+                "d",
+                "--web-seed",
+                "http://server/oss/",
             ],
             &["bttui", "start"],
         ];

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use metainfo::Torrent;
-use swarm::net::{Download, Options};
+use swarm::net::{Download, Options, WebSeed};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::Instant;
 
@@ -35,6 +35,7 @@ pub async fn run(args: &Fetch) -> anyhow::Result<u8> {
     let mut signals = Signals::new()?;
     let options = Options {
         listen: args.listen,
+        web_seed: args.web_seed.clone().or_else(|| named(&torrent)),
         ..Options::new(&args.to)
     };
     let name = torrent.info().name.clone();
@@ -63,6 +64,12 @@ fn read(path: &Path) -> anyhow::Result<Torrent> {
     let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
     Torrent::parse(&bytes)
         .with_context(|| format!("{} is not a torrent that can be used", path.display()))
+}
+
+/// The first web seed of the torrent (BEP 19) that is one for us: `http://` and an address.
+fn named(torrent: &Torrent) -> Option<WebSeed> {
+    let mut urls = torrent.web_seeds().iter();
+    urls.find_map(|url| WebSeed::parse(url).ok())
 }
 
 /// Makes the directory, and finds out before the first byte what would fail after the last.

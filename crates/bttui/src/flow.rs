@@ -172,6 +172,7 @@ impl Machine {
         let (stopped, voice) = (stop.clone(), self.voice.of_job(self.number));
         let mut options = Options::new(DOWNLOADS);
         options.peers.extend(app.seed());
+        options.web_seed = app.manifest.as_ref().and_then(offers::web_seed);
         let task = tokio::spawn(async move {
             if let Some(job) = before {
                 job.end().await;

@@ -7,6 +7,7 @@ use std::path::Path;
 use anyhow::{Context, bail};
 use catalog::manifest::{Entry, Manifest};
 use metainfo::Torrent;
+use swarm::net::WebSeed;
 
 /// Reads the manifest from a folder.
 ///
@@ -49,6 +50,11 @@ pub fn torrent(folder: &Path, entry: &Entry) -> anyhow::Result<Torrent> {
         );
     }
     Ok(torrent)
+}
+
+/// Where the server has all systems' files by HTTP.
+pub fn web_seed(manifest: &Manifest) -> Option<WebSeed> {
+    WebSeed::parse(&format!("{}/oss/", manifest.server)).ok()
 }
 
 #[cfg(test)]

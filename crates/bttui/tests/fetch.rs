@@ -1,5 +1,9 @@
 //! `bttui fetch` as people run it: the program itself against a seeder and a tracker on loopback.
 
+#[path = "../../swarm/tests/common/web.rs"]
+#[allow(dead_code, reason = "the engine's tests use all of it")]
+mod web;
+
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddrV4, TcpListener};
@@ -10,6 +14,7 @@ use std::sync::Arc;
 use metainfo::{FileEntry, Info, Torrent};
 use sha1::{Digest, Sha1};
 use swarm::net::{Download, Options};
+use web::{Manner, Web};
 
 const PIECE: usize = 64 * 1024;
 const ANYWHERE: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0);
@@ -162,6 +167,40 @@ async fn every_byte_arrives_and_the_last_line_says_so() {
     assert_eq!(lines[at]["total"], 431_089);
     assert_eq!(lines[at]["sources"][0]["address"], "127.0.0.1");
     seed.stop().await;
+}
+
+/// Named on the command line, or by the torrent (BEP 19).
+#[test]
+fn where_there_is_no_peer_every_byte_comes_by_http() {
+    let folder = tempfile::tempdir().expect("a directory");
+    let source = folder.path().join("source");
+    let torrent = make(&source).with_announce(tracker(None));
+    let web = Web::new(&source, Ipv4Addr::new(127, 0, 0, 9), Manner::Right);
+    let told = torrent.clone().with_web_seed(web.url());
+    for (number, torrent, words) in [
+        (1, torrent, vec!["--web-seed".to_owned(), web.url()]),
+        (2, told, vec![]),
+    ] {
+        let path = |name: &str| folder.path().join(format!("{name}{number}"));
+        let (file, to) = (path("torrent"), path("to"));
+        fs::write(&file, torrent.to_bytes()).expect("the torrent");
+        let output = bttui(&["fetch", text(&file), "--to", text(&to), "--json"])
+            .args(["--listen", "127.0.0.1:0"])
+            .args(words)
+            .output()
+            .expect("bttui");
+        assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+        for name in ["boot/initrd", "boot/vmlinuz", "empty", "readme"] {
+            let [had, got] =
+                [&source, &to].map(|root| fs::read(root.join("tiny").join(name)).expect(name));
+            assert!(had == got, "{name} differs");
+        }
+        let out = String::from_utf8_lossy(&output.stdout).into_owned();
+        let last = out.lines().last().expect("a line");
+        let complete: serde_json::Value = serde_json::from_str(last).expect(last);
+        assert_eq!(complete["sources"][0]["address"], "127.0.0.9", "{last}");
+        assert_eq!(complete["sources"][0]["bytes"], 431_089, "{last}");
+    }
 }
 
 /// Nobody has the bytes, so it waits until it is told to stop.

@@ -32,6 +32,11 @@ pub(crate) struct Complete {
 impl Fetch {
     /// Starts it on `host`; the system will be in `to`, a folder that is made.
     pub(crate) fn start(host: &Host, offer: &Offer, to: &Path) -> Fetch {
+        Fetch::start_with(&[], host, offer, to)
+    }
+
+    /// The same with further words on its command line.
+    pub(crate) fn start_with(words: &[&str], host: &Host, offer: &Offer, to: &Path) -> Fetch {
         fs::create_dir_all(to).unwrap();
         let beside = |what: &str| {
             let mut name = to.as_os_str().to_owned();
@@ -49,6 +54,7 @@ impl Fetch {
             .command(program)
             .args(["fetch", "--json", "--to"])
             .args([to, &offer.file])
+            .args(words)
             .stdout(Stdio::from(File::create(&out).unwrap()))
             .stderr(Stdio::from(File::create(&err).unwrap()))
             .spawn()

@@ -12,4 +12,5 @@ mod names;
 mod programs;
 mod several;
 mod tree;
+mod web_seed;
 mod world;

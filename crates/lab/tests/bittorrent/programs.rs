@@ -111,7 +111,7 @@ impl After {
 }
 
 /// The server's tracker stays within reach of `host`, and its seed does not.
-fn forbid_the_seed(host: &Host) {
+pub(crate) fn forbid_the_seed(host: &Host) {
     let rule = format!(
         "rule add to {SERVER} ipproto tcp dport {} prohibit",
         SEED.port()

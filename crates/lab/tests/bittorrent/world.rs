@@ -61,6 +61,11 @@ impl World {
         lines.map(str::trim).collect::<Vec<_>>().join("; ")
     }
 
+    /// Everything the server printed so far.
+    pub(crate) fn said(&self) -> String {
+        self.server.said()
+    }
+
     /// Limits what the server sends, in Mbit/s.
     pub(crate) fn limit_sending(&self, megabits: u32) {
         self.host.limit_sending(megabits).unwrap();

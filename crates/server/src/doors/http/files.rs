@@ -19,6 +19,9 @@ use super::{From, Peer, State};
 
 /// tower-http's default chunk costs four times the CPU of this one for large files.
 const READ_CHUNK: usize = 1 << 20;
+/// Parts of payload files that are smaller are not told: a machine that no peer reaches fetches all
+/// it needs in such parts, and reports itself how far it is.
+const SMALL_PART: u64 = 1 << 20;
 
 /// `GET /boot/NAME`: a loader's file, with ranges.
 pub(super) async fn boot(
@@ -96,8 +99,12 @@ pub(super) async fn payload(
         .headers()
         .get(CONTENT_LENGTH)
         .and_then(|v| v.to_str().ok()?.parse().ok());
+    let told = match response.status() {
+        StatusCode::PARTIAL_CONTENT => length.is_some_and(|length| length >= SMALL_PART),
+        status => status.is_success(),
+    };
     match (asked, length) {
-        (Some((name, peer)), Some(length)) if response.status().is_success() => {
+        (Some((name, peer)), Some(length)) if told => {
             let tally = tally(&state, &peer, &name, length);
             response.map(|body| Counted::body(body, tally))
         }
