@@ -21,7 +21,7 @@ const LONGEST: Duration = Duration::from_secs(60);
 const DOUBTFUL: Duration = Duration::from_secs(10);
 /// With so many pieces claimed the server has enough to do. In a room of a thousand it would begin with
 /// one piece for everybody, and nobody would have a whole one to share for a long time.
-const ENOUGH: usize = 128;
+const ENOUGH: usize = 64;
 /// Claims of others that a peer may tell of at a time, and how many of them it may tell in vain beyond
 /// those that came true.
 const MOST_TOLD: u32 = 64;
@@ -124,9 +124,14 @@ impl Claims {
         self.hold = until;
     }
 
-    /// Whether the server has enough to do with what others claim.
+    /// Whether the server has enough to do with what others claim, or we wait for another reason.
     pub(crate) fn crowded(&self, now: Duration) -> bool {
         now < self.hold || self.others.len() >= ENOUGH
+    }
+
+    /// Whether all that is claimed is claimed by others, and is enough.
+    pub(crate) fn left_out(&self) -> bool {
+        self.ours.is_empty() && self.others.len() >= ENOUGH
     }
 
     /// Whether nobody is known to fetch anything from the server.

@@ -11,8 +11,9 @@ use crate::core::wire::{Claim, Kind, Way};
 
 /// So many known addresses are a large room; trackers name about fifty at a time.
 const LARGE_ROOM: usize = 50;
-/// Within so long its machines ask the server for the first time.
-const FIRST_WAIT: Duration = Duration::from_millis(500);
+/// Within so long the machines of a large room begin to ask the server, at first and when it has less to
+/// do: all at once they would flood it before they have heard of each other.
+const LONGEST_WAIT: Duration = Duration::from_millis(500);
 
 impl Swarm {
     /// A peer tells who fetches what from the server.
@@ -52,9 +53,13 @@ impl Swarm {
     pub(super) fn queue_politely(&mut self, conn: ConnId, now: Duration) {
         let server = self.peers.get(&conn).is_some_and(Peer::server);
         if server && self.dialer.known() >= LARGE_ROOM {
-            self.claims
-                .hold(now + FIRST_WAIT.mul_f64(self.rng.random()));
+            self.wait_a_little(now);
         }
+    }
+
+    fn wait_a_little(&mut self, now: Duration) {
+        let wait = LONGEST_WAIT.mul_f64(self.rng.random());
+        self.claims.hold(now + wait);
     }
 
     /// A newcomer hears what we claim.
@@ -116,6 +121,9 @@ impl Swarm {
             server && (picker.begun(piece) || next == Some(piece) && picker.unseen(piece))
         });
         self.claims.repeat(now);
+        if self.claims.left_out() {
+            self.wait_a_little(now);
+        }
         self.tell_claims(now);
     }
 }
