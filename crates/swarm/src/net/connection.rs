@@ -3,6 +3,7 @@
 //! The reader hands on whole frames and waits when the engine is busy, so a peer cannot fill our
 //! memory. The writer has a bounded queue; who does not read is parted from by the engine.
 
+use std::collections::VecDeque;
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,11 +27,11 @@ const CONNECT: Duration = Duration::from_secs(5);
 const UNACKNOWLEDGED: Duration = Duration::from_secs(15);
 /// Bytes that the system may hold before it begins to send them. Beyond that they wait with us, where
 /// a cancelled block is still dropped and a `have` is not queued behind megabytes.
-const UNSENT: u32 = 64 << 10;
+const UNSENT: u32 = 16 << 10;
 /// Frames that may wait for the socket.
 const QUEUE: usize = 4096;
-/// Bytes gathered before they are written; more would keep a `have` waiting behind blocks.
-const GATHER: usize = 64 << 10;
+/// Bytes gathered before they are written, so about one block; more would keep a `have` waiting behind them.
+const GATHER: usize = 16 << 10;
 /// Bytes read at a time.
 const READ: usize = 64 << 10;
 
@@ -137,6 +138,8 @@ async fn read(conn: ConnId, mut stream: OwnedReadHalf, pieces: u32, events: &mps
     }
 }
 
+/// Sends what is queued. Small frames go before blocks: a `have` or a request that waited behind the blocks
+/// for this peer would hold up a machine the more, the more it gives to others.
 async fn write(
     conn: ConnId,
     mut stream: OwnedWriteHalf,
@@ -144,35 +147,44 @@ async fn write(
     storage: &Storage,
     events: &mpsc::Sender<Event>,
 ) {
-    let mut bytes = BytesMut::with_capacity(GATHER);
-    let mut blocks = Vec::new();
-    while let Some(first) = queue.recv().await {
-        let mut next = Some(first);
-        while let Some(out) = next {
-            match out {
-                Out::Frame(frame) => frame.encode(&mut bytes),
-                Out::Block(block) => {
-                    bytes.extend_from_slice(&piece_header(block));
-                    if let Err(why) = storage.read(block, &mut bytes) {
-                        let _ = events.send(Event::Failed(why)).await;
-                        return;
-                    }
-                    blocks.push(block);
-                }
+    let mut bytes = BytesMut::with_capacity(2 * GATHER);
+    // As many as the core lets be on their way to one peer.
+    let mut waiting = VecDeque::new();
+    let mut sent = Vec::new();
+    loop {
+        if waiting.is_empty() {
+            match queue.recv().await {
+                Some(out) => sort(out, &mut bytes, &mut waiting),
+                None => return,
             }
-            next = if bytes.len() < GATHER {
-                queue.try_recv().ok()
-            } else {
-                None
-            };
+        }
+        while let Ok(out) = queue.try_recv() {
+            sort(out, &mut bytes, &mut waiting);
+        }
+        while bytes.len() < GATHER
+            && let Some(block) = waiting.pop_front()
+        {
+            bytes.extend_from_slice(&piece_header(block));
+            if let Err(why) = storage.read(block, &mut bytes) {
+                let _ = events.send(Event::Failed(why)).await;
+                return;
+            }
+            sent.push(block);
         }
         if stream.write_all_buf(&mut bytes).await.is_err() {
             return;
         }
-        for block in blocks.drain(..) {
+        for block in sent.drain(..) {
             if events.send(Event::Uploaded(conn, block)).await.is_err() {
                 return;
             }
         }
+    }
+}
+
+fn sort(out: Out, bytes: &mut BytesMut, waiting: &mut VecDeque<Block>) {
+    match out {
+        Out::Frame(frame) => frame.encode(bytes),
+        Out::Block(block) => waiting.push_back(block),
     }
 }
