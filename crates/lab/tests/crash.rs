@@ -1,6 +1,5 @@
 //! bt-server killed in the middle of everything: what a room remembers, and what goes on.
 
-use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::path::{Path, PathBuf};
@@ -25,18 +24,28 @@ const LONGEST_RUN: Duration = Duration::from_secs(13);
 const SLOW: u32 = 20;
 const FAST: u32 = 2000;
 const PAYLOAD: usize = 160 << 20;
-/// Few addresses for a third as many machines: who has which depends on who came first.
 const SETTINGS: &str =
     "boottorrent:\n  version: 0\ndnsmasq:\n  dhcp_range: 10.77.0.50,10.77.0.58,1h\n";
 const MACHINES: usize = 3;
+/// The run whose state is not the others'.
+const FORGETFUL: u32 = 99;
 
 #[test]
 #[ignore = "needs root and target/dist/bt-server; cargo xtask test runs it"]
 fn ten_crashes_change_nothing() {
     let world = World::new().unwrap();
+    // What a server gives that remembers nothing …
+    let mut forgetful = world.start(FORGETFUL).unwrap();
+    forgetful.wait_until_it_serves(&world.host, SOON).unwrap();
+    let forgotten = world.leases(&[]).unwrap();
+    drop(forgetful);
     let mut server = world.start(0).unwrap();
     server.wait_until_it_serves(&world.host, SOON).unwrap();
-    let leases = world.leases().unwrap();
+    // … is not what these machines ask for: each wants what another one would have got.
+    let mut wanted = forgotten.clone();
+    wanted.rotate_left(1);
+    let leases = world.leases(&wanted).unwrap();
+    assert_eq!(leases, wanted);
     let torrents = world.torrents_gz().unwrap();
     let mut download = world.download().unwrap();
     until("the first bytes", SOON, &Stop::never(), || {
@@ -63,7 +72,7 @@ fn ten_crashes_change_nothing() {
     server.wait_until_it_serves(&world.host, SOON).unwrap();
 
     download.finish().unwrap();
-    assert_eq!(world.leases().unwrap(), leases, "seed {seed}");
+    assert_eq!(world.leases(&[]).unwrap(), leases, "seed {seed}");
     assert!(
         world.torrents_gz().unwrap() == torrents,
         "seed {seed}: other torrents"
@@ -140,7 +149,8 @@ impl World {
     fn start(&self, run: u32) -> Result<BtServer> {
         let flags = ["--iface", self.host.interface(), "--state"];
         let mut arguments: Vec<_> = flags.map(Into::into).into();
-        arguments.push(self.home.join("state").into());
+        let state = if run == FORGETFUL { "other" } else { "state" };
+        arguments.push(self.home.join(state).into());
         let call = Call {
             program: &self.home.join("bt-server"),
             folder: &self.environment,
@@ -162,14 +172,15 @@ impl World {
         Ok(body)
     }
 
-    /// Every machine asks for an address as if it had never had one.
-    fn leases(&self) -> Result<BTreeMap<usize, String>> {
+    /// Every machine asks for an address as if it had never had one, for those `wanted` if there are any.
+    fn leases(&self, wanted: &[String]) -> Result<Vec<String>> {
         let script = self.room.scratch().join("lease.sh");
         fs::write(&script, "#!/bin/sh\n[ \"$1\" != bound ] || echo \"$ip\"\n")?;
         let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
         fs::set_permissions(&script, executable)?;
         let machines = self.machines.iter().enumerate();
         let lease = |(number, machine): (usize, &Host)| {
+            let wanted = wanted.get(number).map(|address| ["-r", address]);
             let output = machine
                 .command(built::busybox(target())?)
                 .args([
@@ -185,9 +196,10 @@ impl World {
                 ])
                 .arg("-s")
                 .arg(&script)
+                .args(wanted.iter().flatten())
                 .output()?;
             anyhow::ensure!(output.status.success(), "{output:?}");
-            Ok((number, String::from_utf8(output.stdout)?.trim().to_owned()))
+            Ok(String::from_utf8(output.stdout)?.trim().to_owned())
         };
         machines.map(lease).collect()
     }
