@@ -42,6 +42,12 @@ pub struct Manifest {
     /// Where the server's own seed listens, so that machines reach it without a tracker too.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seed: Option<SocketAddrV4>,
+    /// Whether machines look for each other by multicast (`bt_enable_lpd`, BEP 14).
+    #[serde(default)]
+    pub lpd: bool,
+    /// Whether machines tell each other of others (`enable_peer_exchange`, BEP 11).
+    #[serde(default)]
+    pub pex: bool,
     /// What the menu offers, in its order.
     #[serde(skip)]
     pub systems: Vec<Entry>,
@@ -219,6 +225,8 @@ mod tests {
             seed_max: Some(600),
             server: "http://10.77.0.1:6969".into(),
             seed: Some(SocketAddrV4::new([10, 77, 0, 1].into(), 6881)),
+            lpd: true,
+            pex: true,
             systems,
         }
     }

@@ -121,6 +121,8 @@ pub(crate) fn manifest(timeout: i64, default: Option<&str>, systems: Vec<Entry>)
         seed_max: None,
         server: format!("http://{SERVER}:6969"),
         seed: None,
+        lpd: false,
+        pex: false,
         systems,
     }
 }

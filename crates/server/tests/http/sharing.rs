@@ -30,6 +30,8 @@ fn manifest(server: &str, seed_time: Option<i64>, seed_max: u64) -> Manifest {
         seed_max: room.then_some(seed_max),
         server: server.to_owned(),
         seed: None,
+        lpd: false,
+        pex: false,
         systems: vec![Entry {
             name: "debian".into(),
             dispname: "Debian".into(),
