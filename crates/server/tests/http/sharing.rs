@@ -16,8 +16,10 @@ use tokio_util::sync::CancellationToken;
 use crate::door::{Setup, announce, open};
 
 const OTHER: [u8; 4] = [127, 0, 0, 2];
-/// Longer than any of these machines may share.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// A machine that shares longer than this shares for ever, on a computer that is busy with other tests too.
+const PATIENCE: Duration = Duration::from_secs(120);
+/// A `seed_max` that nobody lives to see: who starts before it did so for another reason.
+const FOR_EVER: u64 = 3600;
 
 fn manifest(server: &str, seed_time: Option<i64>, seed_max: u64) -> Manifest {
     let room = seed_time.is_none();
@@ -135,13 +137,14 @@ fn room() -> (crate::door::Door, String) {
     (door, url)
 }
 
-fn near(took: Duration, seconds: u64) {
-    // A busy computer is late, never early.
-    let (from, to) = (
-        Duration::from_secs(seconds),
-        Duration::from_secs(seconds + 5),
-    );
-    assert!(from <= took && took < to, "{took:?} instead of {seconds} s");
+/// That it was not early. How late it may be says what was asked and answered meanwhile, and [`PATIENCE`]: a busy
+/// computer is late.
+fn at_least(took: Duration, seconds: u64) {
+    assert!(took >= Duration::from_secs(seconds), "{took:?}");
+}
+
+fn nobody_is_asked(_: usize) {
+    panic!("nobody is asked");
 }
 
 #[test]
@@ -150,13 +153,11 @@ fn alone_in_the_room_it_starts_at_once() {
     // It has announced itself, of course, and has been fetching until a moment ago.
     announce(&door, [127, 0, 0, 1], "left=9&event=started");
     let mut answers = Vec::new();
-    let took = door
-        .runtime
-        .block_on(until_start(manifest(&url, None, 60), |waiting| {
+    door.runtime
+        .block_on(until_start(manifest(&url, None, FOR_EVER), |waiting| {
             answers.push(waiting);
         }));
     assert_eq!(answers, [0], "one question");
-    near(took, 0);
 }
 
 #[test]
@@ -167,7 +168,7 @@ fn it_stays_until_the_others_have_everything() {
     let mut answers = Vec::new();
     let took = door
         .runtime
-        .block_on(until_start(manifest(&url, None, 60), |waiting| {
+        .block_on(until_start(manifest(&url, None, FOR_EVER), |waiting| {
             answers.push(waiting);
             // One completes after the second answer, the other leaves after the fourth.
             match answers.len() {
@@ -177,39 +178,35 @@ fn it_stays_until_the_others_have_everything() {
             }
         }));
     assert_eq!(answers, [2, 2, 1, 1, 0]);
-    near(took, 4);
+    at_least(took, 4);
 }
 
 #[test]
 fn seed_max_ends_it_whoever_waits() {
     let (door, url) = room();
     announce(&door, OTHER, "left=9&event=started");
-    near(
-        door.runtime
-            .block_on(until_start(manifest(&url, None, 2), |_| {})),
-        2,
-    );
     let took = door
         .runtime
-        .block_on(until_start(manifest(&url, None, 0), |_| {}));
-    near(took, 0);
+        .block_on(until_start(manifest(&url, None, 2), |waiting| {
+            assert_eq!(waiting, 1);
+        }));
+    at_least(took, 2);
+    door.runtime
+        .block_on(until_start(manifest(&url, None, 0), nobody_is_asked));
 }
 
 #[test]
 fn seed_time_is_a_minimum_although_nobody_waits() {
     let (door, url) = room();
-    near(
-        door.runtime
-            .block_on(until_start(manifest(&url, Some(2), 60), |_| {
-                panic!("nobody is asked")
-            })),
-        2,
-    );
+    let took = door
+        .runtime
+        .block_on(until_start(manifest(&url, Some(2), 60), nobody_is_asked));
+    at_least(took, 2);
     announce(&door, OTHER, "left=9&event=started");
     for at_once in [0, -1] {
         let manifest = manifest(&url, Some(at_once), 60);
-        let took = door.runtime.block_on(until_start(manifest, |_| {}));
-        near(took, 0);
+        door.runtime
+            .block_on(until_start(manifest, nobody_is_asked));
     }
 }
 
@@ -224,12 +221,12 @@ fn a_server_that_does_not_answer_is_given_five_seconds() {
     let urls = [silent.local_addr().unwrap(), dead, strange.address]
         .map(|at: SocketAddr| format!("http://{at}"));
     let [first, second, third] = urls.map(|url| async move {
-        until_start(manifest(&url, None, 60), |_| panic!("nobody answers")).await
+        until_start(manifest(&url, None, FOR_EVER), |_| panic!("nobody answers")).await
     });
     let took = strange
         .runtime
         .block_on(async { tokio::join!(first, second, third) });
     for took in [took.0, took.1, took.2] {
-        near(took, 5);
+        at_least(took, 5);
     }
 }
