@@ -16,6 +16,10 @@ pub use read::settings;
 ///
 /// Field names are the file's key names; the sections `dnsmasq`, `opentracker` and `aria2` keep the
 /// names of the programs the original project started, although none of them runs here.
+///
+/// A key that is not known is ignored with a warning, as the original ignored it. At the file's top and in
+/// `boottorrent` it is an error where it is near a known key or belongs into another section: it was meant for
+/// that one, and without it something else might be started.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
     /// `boottorrent.timeout`: seconds the menu waits for a person, at most a year; 0 starts the default at

@@ -18,6 +18,9 @@ pub struct PayloadFile {
 }
 
 /// One system that can be booted.
+///
+/// A key of its file that is not known is ignored with a warning, as the original ignored it, and is an error where
+/// it is near a key that is known: without that one something else might be started.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct System {
     /// Folder name in oss; also the torrent's name.

@@ -168,15 +168,9 @@ fn each_mistake_has_line_value_and_remedy() {
         ),
         (
             "boottorrent",
-            "colour: red",
-            "unknown key boottorrent.colour",
-            "known here: version, timeout",
-        ),
-        (
-            "boottorrent",
-            "5: x",
-            "unknown key boottorrent.5",
-            "known here",
+            "enable_dhcp: False",
+            "unknown key boottorrent.enable_dhcp (found: False)",
+            "move it below a line `dnsmasq:`",
         ),
         (
             "boottorrent",
@@ -344,6 +338,33 @@ aria2:
         "{}",
         said(&problems)
     );
+}
+
+/// The original ignored what it did not know, and a file that ran there runs here.
+#[test]
+fn a_key_near_none_that_is_known_is_ignored_with_a_warning() {
+    for (text, what) in [
+        (
+            "boottorrent:\n  colour: red\n",
+            "Boottorrent.yaml:2: warning: unknown key boottorrent.colour, ignored (found: red)\n    \
+             remedy: remove the line; known here: version, timeout",
+        ),
+        (
+            "boottorrent:\n  5: x\n",
+            ":2: warning: unknown key boottorrent.5, ignored",
+        ),
+        (
+            "boottorrent: {}\nschool: {room: 5}\n",
+            ":2: warning: unknown key school, ignored (found: a mapping)\n    \
+             remedy: remove the line; known here: boottorrent, dnsmasq, opentracker, aria2",
+        ),
+    ] {
+        let (settings, problems) = read(text);
+        let message = said(&problems);
+        assert!(message.contains(what), "{message}");
+        assert_eq!(message.lines().count(), 2, "{message}");
+        assert_eq!(settings, Settings::default(), "{text}");
+    }
 }
 
 #[test]

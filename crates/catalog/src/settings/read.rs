@@ -53,7 +53,7 @@ fn read(file: &str, root: Node, settings: &mut Settings) -> Vec<Problem> {
     problems
 }
 
-/// Where a key belongs that was found at the file's top.
+/// Where a key belongs that was found at the file's top or in the section `boottorrent`.
 fn section_of(key: &str) -> Option<String> {
     let section = match key {
         "version" | "timeout" | "default_os" | "seed_time" | "seed_until" | "seed_max"
@@ -89,7 +89,7 @@ fn boottorrent(mut section: Section<'_>, settings: &mut Settings) -> Vec<Problem
         let what = "has no effect beside seed_time";
         section.warn("seed_until", until.line, what, "remove one of the two");
     }
-    section.finish(Severity::Error, |_| None)
+    section.finish(Severity::Error, section_of)
 }
 
 fn seed_until(section: &mut Section<'_>) -> Option<Placed<SeedUntil>> {

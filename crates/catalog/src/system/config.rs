@@ -111,7 +111,10 @@ impl Config<'_> {
             .iter()
             .find(|(key, _)| asked.clone().any(|asked| asked == *key));
         let Some((key, method)) = found else {
-            return self.kexec();
+            let method = self.kexec();
+            // One of another method, misspelt, would have asked for that method.
+            self.section.knows(KEYS.map(|(key, _)| key));
+            return method;
         };
         let remedy = format!("write method: {method}, to which the key {key} belongs");
         self.section.lacks("method", "", remedy);

@@ -72,7 +72,11 @@ impl<'f> Section<'f> {
             "" => "must hold keys and values".to_owned(),
             name => format!("{name} must hold keys and values"),
         };
-        let problem = Problem::error(self.file, what, "write one `key: value` per line");
+        let problem = Problem::error(
+            self.file,
+            what,
+            "write one `key: value` per line, with a blank after the colon",
+        );
         let problem = problem.at(Some(node.line)).found(node.shown());
         self.problems.push(problem);
     }
@@ -188,25 +192,40 @@ impl<'f> Section<'f> {
         }
     }
 
-    /// Ends the section: what was not taken is unknown, which weighs as the caller says. `elsewhere`
-    /// may tell where such a key belongs.
+    /// Names keys that may stand here and are not asked for, so that one near them is found.
+    pub(crate) fn knows(&mut self, keys: impl IntoIterator<Item = &'static str>) {
+        for key in keys {
+            if !self.known.contains(&key) {
+                self.known.push(key);
+            }
+        }
+    }
+
+    /// Ends the section: what was not taken is unknown, and ignored as the original ignored it, with a warning.
+    /// What is meant for a known key weighs as the caller says: without that key something else might be
+    /// started. Those are names near one that is known here, and names that `elsewhere` can tell the place of.
     pub(crate) fn finish(
         mut self,
-        unknown: Severity,
+        misspelt: Severity,
         elsewhere: impl Fn(&str) -> Option<String>,
     ) -> Vec<Problem> {
         for Entry { key, line, value } in self.entries {
-            let remedy = match (elsewhere(&key), nearest(&key, self.known.iter().copied())) {
-                (Some(remedy), _) => remedy,
-                (None, Some(near)) => format!("write {near} if that is meant, or remove the line"),
-                (None, None) => format!("remove the line; known here: {}", self.known.join(", ")),
+            let near = nearest(&key, self.known.iter().copied());
+            let near =
+                near.map(|near| format!("write {near} if that is meant, or remove the line"));
+            let (severity, remedy) = match elsewhere(&key).or(near) {
+                Some(remedy) => (misspelt, remedy),
+                None => {
+                    let remedy = format!("remove the line; known here: {}", self.known.join(", "));
+                    (Severity::Warning, remedy)
+                }
             };
-            let what = match unknown {
+            let what = match severity {
                 Severity::Error => format!("unknown key {}{key}", self.prefix),
                 Severity::Warning => format!("unknown key {}{key}, ignored", self.prefix),
             };
             let problem = Problem {
-                severity: unknown,
+                severity,
                 ..Problem::error(self.file, what, remedy)
             };
             self.problems

@@ -91,20 +91,22 @@ const TAILS: &[&str] = &[
     "*nobody\n",
     "x: &a [*a]\n",
     "x: !!python/object/apply:os.system [ls]\n",
-    "timeout: 30\n",
-    "boottorent: {}\n",
     "\0",
 ];
 
+/// What is wrong behind settings only.
+const SETTINGS_TAILS: &[&str] = &["timeout: 30\n", "boottorent: {}\n"];
+
 /// Replaces one section by one with a mistake in it, or spoils the whole.
 pub(crate) fn settings(good: &str, random: &mut StdRng) -> String {
-    let (section, line) = match random.random_range(0..6) {
+    let (section, line) = match random.random_range(0..7) {
         0 | 1 => ("boottorrent", one(BOOTTORRENT, random)),
         2 | 3 => ("dnsmasq", one(DNSMASQ, random)),
         4 => {
             let (section, lines) = one(OTHERS, random);
             (section, one(lines, random))
         }
+        5 => return format!("{good}\n{}", one(SETTINGS_TAILS, random)),
         _ => return format!("{good}\n{}", one(TAILS, random)),
     };
     let others: String = sections(good)

@@ -14,8 +14,9 @@ const TRUTHS: &[&str] = &[
     "!!bool true",
 ];
 
-/// The keys of `boottorrent` but those that name systems.
+/// The keys of `boottorrent` but those that name systems, and one that nobody knows.
 pub(crate) const BOOTTORRENT: &[Key] = &[
+    ("colour", &["red", "[1, 2]"]),
     ("version", &["0", "0x0", "\"0\"", "-0"]),
     (
         "timeout",
