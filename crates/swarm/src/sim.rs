@@ -19,11 +19,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use metainfo::InfoHash;
-use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rand::seq::index;
+use rand::{RngExt, SeedableRng};
 
-use crate::core::wire::{Frame, Message};
+use crate::core::wire::{Claim, Frame, Kind, Message, OUR_CLAIM_ID, Way};
 use crate::core::{Action, BLOCK, Bitfield, Block, ConnId, Layout, Settings, Swarm};
 use event::{Agenda, Event};
 use link::{Mail, Uplink};
@@ -38,6 +38,9 @@ const NAMED: usize = 50;
 const NO_ROUTE: Duration = Duration::from_secs(3);
 /// Messages are handed over at multiples of this.
 const MAIL: Duration = Duration::from_millis(1);
+
+/// What a grabber claims at every tick.
+const GRABBED: usize = 20;
 
 /// Zeros are right and ones are wrong.
 static RIGHT: [u8; BLOCK as usize] = [0; BLOCK as usize];
@@ -175,6 +178,7 @@ impl World {
             Event::Vanish => one.swarm = None,
             Event::Tick => {
                 swarm.tick(now);
+                self.grab(index);
                 self.plan(now + TICK, index, Event::Tick);
             }
             Event::Announce => {
@@ -334,6 +338,26 @@ impl World {
                 self.awaited -= usize::from(one.awaited());
                 one.outcome.finished = Some(now);
             }
+        }
+    }
+
+    /// A grabber claims some pieces every time.
+    fn grab(&mut self, index: usize) {
+        if self.room[index].machine.conduct != Conduct::Grabber {
+            return;
+        }
+        let conns: Vec<_> = self.room[index].links.keys().copied().collect();
+        for (conn, _) in conns
+            .iter()
+            .flat_map(|conn| (0..GRABBED).map(move |n| (*conn, n)))
+        {
+            let claim = Claim {
+                kind: Kind::Takes,
+                piece: self.rng.random_range(..self.layout.pieces()),
+                rank: 0,
+                way: Way::Direct,
+            };
+            self.send(index, conn, claim.to_message(OUR_CLAIM_ID).into());
         }
     }
 

@@ -18,7 +18,7 @@ const UNREPEATED: Duration = Duration::from_secs(4);
 /// However often it is repeated: a piece that takes so long is not coming.
 const LONGEST: Duration = Duration::from_secs(60);
 /// A claim so old is overlooked by who has nothing else to fetch.
-const DOUBTFUL: Duration = Duration::from_secs(10);
+const DOUBTFUL: Duration = Duration::from_secs(5);
 /// With so many pieces claimed the server has enough to do. In a room of a thousand it would begin with
 /// one piece for everybody, and nobody would have a whole one to share for a long time.
 const ENOUGH: usize = 64;
@@ -103,6 +103,12 @@ pub(crate) struct Said {
 }
 
 impl Claims {
+    /// What others fetch, for tests.
+    #[cfg(test)]
+    pub(crate) fn others(&self) -> impl Iterator<Item = u32> {
+        self.others.keys().copied()
+    }
+
     /// Whether nobody is known to fetch this piece from the server.
     pub(crate) fn free(&self, piece: u32) -> bool {
         !self.others.contains_key(&piece) && !self.ours.contains_key(&piece)
@@ -134,9 +140,10 @@ impl Claims {
         self.ours.is_empty() && self.others.len() >= ENOUGH
     }
 
-    /// Whether nobody is known to fetch anything from the server.
-    pub(crate) fn none(&self) -> bool {
-        self.others.is_empty() && self.ours.is_empty()
+    /// Whether nobody is known to fetch anything from the server, as far as that is believed.
+    pub(crate) fn none(&self, now: Duration) -> bool {
+        let mut others = self.others.keys();
+        self.ours.is_empty() && others.all(|piece| self.doubtful(*piece, now))
     }
 
     pub(crate) fn next(&self) -> Option<u32> {
@@ -274,12 +281,14 @@ impl Claims {
         true
     }
 
-    /// Somebody has a piece, so that nobody needs the server for it.
-    pub(crate) fn came(&mut self, piece: u32) {
+    /// Somebody has a piece, a peer or ourselves, so that nobody needs the server for it.
+    pub(crate) fn came(&mut self, piece: u32, to: Option<ConnId>) {
         if let Some(other) = self.others.remove(&piece) {
             self.standing(other.conn, |standing| {
                 *standing.count(other.way) -= 1;
-                standing.kept += 1;
+                // What comes to others is no merit of who claimed it.
+                let kept = other.way == Way::ToldOn || to == Some(other.conn);
+                standing.kept += u32::from(kept);
             });
         }
     }

@@ -1,3 +1,7 @@
+//! Rooms in which something is wrong, and what it costs.
+
+mod claims;
+
 use std::time::Duration;
 
 use super::{Conduct, Machine, Outcome, World};

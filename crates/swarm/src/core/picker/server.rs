@@ -36,7 +36,7 @@ impl Picker {
             self.reserve(claims, now, rng);
             return Some(block);
         }
-        (worker.idle && claims.none()).then(|| self.fall_back(worker, claims, now, rng))?
+        (worker.idle && claims.none(now)).then(|| self.fall_back(worker, claims, now, rng))?
     }
 
     /// Claims the piece after the present one ahead of time, so that two machines that want the same

@@ -70,7 +70,7 @@ impl Swarm {
             return Ok(());
         }
         self.picker.more_copies(piece);
-        self.claims.came(piece);
+        self.claims.came(piece, Some(conn));
         if self.picker.have().has(piece) {
             self.part_if_both_complete(conn, now);
             return Ok(());
@@ -101,7 +101,7 @@ impl Swarm {
         if !peer.seed {
             for piece in peer.has.iter() {
                 self.picker.more_copies(piece);
-                self.claims.came(piece);
+                self.claims.came(piece, Some(conn));
             }
         }
         self.show_interest(conn, now);

@@ -1,5 +1,6 @@
 //! Conversations, message by message: how they begin, what ends them.
 
+mod claims;
 mod trade;
 
 use std::net::SocketAddrV4;

@@ -25,7 +25,7 @@ impl Swarm {
             self.offenders.clear(alone);
         }
         self.claims.over(piece);
-        self.claims.came(piece);
+        self.claims.came(piece, None);
         for (from, bytes) in providers {
             *self.sources.entry(from).or_default() += u64::from(bytes);
         }

@@ -9,7 +9,7 @@ use super::{NOW, PIECES, actions, address, empty, full, guest, parted, said};
 use crate::core::wire::Message;
 use crate::core::{BLOCK, Bitfield, Block, ConnId};
 
-fn requests(actions: &[Action], to: ConnId) -> Vec<Block> {
+pub(super) fn requests(actions: &[Action], to: ConnId) -> Vec<Block> {
     let messages = said(actions, to).into_iter();
     let blocks = messages.filter_map(|message| match message {
         Message::Request(block) => Some(block),
