@@ -151,8 +151,16 @@ fn what_has_no_effect_is_only_mentioned() {
         ),
         (
             "method: kexec\nkernel: vmlinuz\ninitrd: none",
-            ":3: warning: initrd names none, a file of 0 bytes, and is left out",
+            ":3: warning: initrd names none, a file of 0 bytes, and is left out\n    \
+             remedy: write initrd: [] for a kernel that needs none\n",
             kexec(&[]),
+        ),
+        // The other one of the list is not to be lost.
+        (
+            "kernel: vmlinuz\ninitrd:\n- initrd\n- /none\n",
+            ":4: warning: initrd names none, a file of 0 bytes, and is left out\n    \
+             remedy: remove none from the list\n",
+            kexec(&["initrd"]),
         ),
     ];
     for (config, what, method) in table {

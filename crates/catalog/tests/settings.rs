@@ -97,6 +97,19 @@ fn new_keys_are_read() {
 }
 
 #[test]
+fn what_seed_time_overrules_is_mentioned() {
+    for (key, value) in [("seed_until", "room"), ("seed_max", "600")] {
+        let (_, problems) = read(&format!("boottorrent:\n  {key}: {value}\n  seed_time: 5\n"));
+        assert_eq!(
+            said(&problems),
+            format!(
+                "Boottorrent.yaml:2: warning: boottorrent.{key} has no effect beside seed_time\n    remedy: remove one of the two\n"
+            )
+        );
+    }
+}
+
+#[test]
 fn several_interfaces_are_a_list_or_have_commas() {
     for text in [
         "interface: eth0,br0",

@@ -85,9 +85,21 @@ fn boottorrent(mut section: Section<'_>, settings: &mut Settings) -> Vec<Problem
         .map(|seconds| seconds.map(i64::unsigned_abs));
     settings.host_ip = network::host_ip(&mut section);
     settings.display_oss = display_oss(&mut section);
-    if let (Some(until), Some(_)) = (settings.seed_until, settings.seed_time) {
-        let what = "has no effect beside seed_time";
-        section.warn("seed_until", until.line, what, "remove one of the two");
+    let unheard = [
+        (
+            "seed_until",
+            settings.seed_until.and_then(|until| until.line),
+        ),
+        (
+            "seed_max",
+            settings.seed_max.and_then(|seconds| seconds.line),
+        ),
+    ];
+    for (key, line) in unheard {
+        if line.is_some() && settings.seed_time.is_some() {
+            let what = "has no effect beside seed_time";
+            section.warn(key, line, what, "remove one of the two");
+        }
     }
     section.finish(Severity::Error, section_of)
 }

@@ -148,10 +148,7 @@ impl Config<'_> {
             None => self.guessed(Role::Kernel),
         };
         let initrd = match self.section.texts("initrd", "initrd.gz") {
-            Some(paths) => {
-                let paths = paths.value.iter();
-                paths.filter_map(|path| self.initrd(path)).collect()
-            }
+            Some(paths) => self.initrds(&paths.value),
             None => {
                 Vec::from_iter(Some(self.guessed(Role::Initrd)).filter(|path| !path.is_empty()))
             }

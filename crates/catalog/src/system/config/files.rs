@@ -9,13 +9,28 @@ use crate::{
 };
 
 impl Config<'_> {
-    /// An initrd of the payload. One of no bytes stands for none: the original wanted one named in any case.
-    pub(super) fn initrd(&mut self, written: &Placed<String>) -> Option<String> {
+    /// The initrds of the payload. One of no bytes stands for none: the original wanted one named in any case.
+    pub(super) fn initrds(&mut self, written: &[Placed<String>]) -> Vec<String> {
+        let instead = |path: &str| match written {
+            [_] => "write initrd: [] for a kernel that needs none".to_owned(),
+            _ => format!("remove {path} from the list"),
+        };
+        let initrds = written.iter();
+        initrds
+            .filter_map(|written| self.initrd(written, instead))
+            .collect()
+    }
+
+    fn initrd(
+        &mut self,
+        written: &Placed<String>,
+        instead: impl Fn(&str) -> String,
+    ) -> Option<String> {
         let path = self.inside(&written.value);
         let named = self.files.iter().find(|file| file.path == path);
         if named.is_some_and(|file| file.size == 0) {
             let what = format!("names {path}, a file of 0 bytes, and is left out");
-            let remedy = "write initrd: [] for a kernel that needs none";
+            let remedy = instead(&path);
             self.section.warn("initrd", written.line, &what, remedy);
             return None;
         }
