@@ -4,17 +4,26 @@
 //! 1. The tracker names addresses; [`Swarm`] decides which of them to connect to, and asks its
 //!    shell for it with an [`Action`]. Both sides greet each other ([`wire::Handshake`]), say what
 //!    they have, and unchoke each other at once: in a room everybody serves everybody.
-//! 2. A machine that lacks a piece which a peer has is interested and keeps a window of requests
+//! 2. The server gives each piece once, as long as there are pieces that it has not given. A machine asks
+//!    it only for what no peer has and nobody claims, tells its own kind what it takes
+//!    ([`wire::Claim`], extension `bs_claim`) and which piece it will take next, so that two who
+//!    chose the same one notice before they ask. It walks from piece to neighbouring piece, which
+//!    keeps machines apart even where they do not hear each other. In a room larger than what
+//!    everybody is connected to, claims are told on once; where the server has enough to do
+//!    already, others wait. A claim is a courtesy: it ends when it is not repeated, a stranger has
+//!    a few at most, and who breaks one is not believed any more. When nothing is claimed and
+//!    nothing new is left, the server gives the rarest pieces again rather than rest.
+//! 3. A machine that lacks a piece which a peer has is interested and keeps a window of requests
 //!    open at that peer, as many as the peer answers within a fraction of a second (one that is
-//!    not ours: within one and a half). The picker chooses the rarest piece, at random among
-//!    equals, so that machines have different pieces to trade. No block is asked for twice, except
+//!    not ours: within one and a half). Of other machines it
+//!    wants the rarest piece, at random among equals, so that all have something to trade. No block is asked for twice, except
 //!    the last few of all (end game).
-//! 3. A block that arrives goes to the file at once ([`Action::Store`]). When the last one of a
+//! 4. A block that arrives goes to the file at once ([`Action::Store`]). When the last one of a
 //!    piece is there, the shell checks the hash ([`Action::Check`]) and reports the verdict.
-//! 4. Only a verified piece counts: everybody is told of it at once, and it is served to whoever
+//! 5. Only a verified piece counts: everybody is told of it at once, and it is served to whoever
 //!    asks. A piece that is wrong is fetched again from one peer alone, so that the liar is known
 //!    and banned when it lies again.
-//! 5. Who promises and does not deliver loses its requests after seconds and is passed over for a
+//! 6. Who promises and does not deliver loses its requests after seconds and is passed over for a
 //!    while; who vanishes loses them at once.
 //!
 //! Nothing here sleeps, reads or sends. Time is an argument, counted from wherever the caller

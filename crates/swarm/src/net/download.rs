@@ -41,12 +41,12 @@ pub struct Options {
 }
 
 impl Options {
-    /// Any address, any port, 50 connections.
+    /// Any address, any port, as many connections as suit a large room.
     pub fn new(to: impl Into<PathBuf>) -> Self {
         Self {
             listen: SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 0),
             to: to.into(),
-            max_peers: 50,
+            max_peers: Settings::MAX_PEERS,
             peers: Vec::new(),
             web_seed: None,
         }
