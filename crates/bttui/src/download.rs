@@ -5,15 +5,16 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use catalog::manifest::Entry;
 use report::{Progress, Source};
 use swarm::net::{Download, Options};
 use tokio_util::sync::CancellationToken;
 
 use crate::app::Event;
+use crate::memory::{Memory, Need};
 use crate::news::Voice;
-use crate::offers;
+use crate::{facts, offers};
 
 /// How long leaving the swarm may take; trackers and peers notice a silent machine by themselves.
 pub const LEAVE_WITHIN: Duration = Duration::from_secs(3);
@@ -30,7 +31,10 @@ pub async fn run(
     voice: &Voice,
 ) -> anyhow::Result<()> {
     let torrent = offers::torrent(offers, entry)?;
-    make_room(&options.to, &entry.name, torrent.info().total_length())?;
+    clear(&options.to, &entry.name)?;
+    let need = Need::of(torrent.info(), &entry.method);
+    let memory = memory(&options.to.join(&entry.name), &options.to);
+    need.fits(memory).map_err(anyhow::Error::msg)?;
     let mut download = Download::start(Arc::new(torrent), options).await?;
     let ended = follow(&mut download, &entry.name, stop, voice).await;
     let _ = tokio::time::timeout(LEAVE_WITHIN, download.stop()).await;
@@ -68,8 +72,8 @@ async fn follow(
     }
 }
 
-/// Removes what an earlier choice left there, and checks that the rest is enough.
-fn make_room(to: &Path, system: &str, needed: u64) -> anyhow::Result<()> {
+/// Removes what an earlier choice left in the folder of all downloads.
+fn clear(to: &Path, system: &str) -> anyhow::Result<()> {
     let entries = std::fs::read_dir(to).with_context(|| format!("cannot read {}", to.display()))?;
     for entry in entries
         .flatten()
@@ -83,18 +87,21 @@ fn make_room(to: &Path, system: &str, needed: u64) -> anyhow::Result<()> {
         };
         removed.with_context(|| format!("cannot remove {}", path.display()))?;
     }
-    let room = rustix::fs::statvfs(to)
-        .map(|fs| fs.f_bavail.saturating_mul(fs.f_frsize))
-        .unwrap_or(u64::MAX);
-    let room = room.saturating_add(folder_size(&to.join(system)));
-    if needed > room {
-        bail!(
-            "this system needs {} of memory for its files; this machine has room for {}",
-            report::bytes(needed),
-            report::bytes(room)
-        );
-    }
     Ok(())
+}
+
+/// What this machine has for a system's folder in the file system of all downloads, which is memory.
+fn memory(folder: &Path, to: &Path) -> Memory {
+    let room = rustix::fs::statvfs(to).map(|fs| fs.f_bavail.saturating_mul(fs.f_frsize));
+    let available = match facts::memory_available() {
+        0 => u64::MAX,
+        available => available,
+    };
+    let free = room.unwrap_or(u64::MAX).min(available);
+    Memory {
+        total: facts::memory_total(),
+        free: free.saturating_add(folder_size(folder)),
+    }
 }
 
 /// Bytes that a folder's files occupy already.
@@ -146,7 +153,7 @@ mod tests {
             fs::write(to.path().join(path).join("vmlinuz"), vec![7; 100_000]).expect("a file");
         }
         fs::write(to.path().join("old.initrd"), b"left behind").expect("a file");
-        make_room(to.path(), "tiny", 1).expect("room");
+        clear(to.path(), "tiny").expect("room");
         let left: Vec<_> = fs::read_dir(to.path())
             .expect("the directory")
             .flatten()
@@ -157,13 +164,19 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_is_refused_with_both_figures() {
+    fn what_this_machine_has_is_known_and_what_is_there_counts_as_free() {
         let to = tempfile::tempdir().expect("a directory");
-        let error = make_room(to.path(), "tiny", u64::MAX).expect_err("nobody has so much");
-        let text = error.to_string();
-        assert!(
-            text.contains("needs 18.4 EB") && text.contains("room for"),
-            "{text}"
-        );
+        let folder = to.path().join("tiny");
+        fs::create_dir_all(&folder).expect("a folder");
+        fs::write(folder.join("boot"), vec![7; 1 << 20]).expect("a file");
+        let found = memory(&folder, to.path());
+        assert!(found.total > 64 << 20, "{found:?}");
+        assert!(found.free >= 1 << 20, "{found:?}");
+        assert!(found.free < u64::MAX, "{found:?}");
+        let need = Need {
+            files: u64::MAX,
+            initrds: 0,
+        };
+        assert!(need.fits(found).is_err());
     }
 }

@@ -11,13 +11,18 @@ use report::Facts;
 pub fn gather(interface: &str, address: Ipv4Addr) -> Facts {
     let cpuinfo = read("/proc/cpuinfo");
     Facts {
-        memory_bytes: memory(&read("/proc/meminfo"), "MemTotal"),
+        memory_bytes: memory_total(),
         cpus: processors(&cpuinfo),
         cpu: processor_name(&cpuinfo),
         nic: card(Path::new("/sys/class/net"), interface),
         address,
         kernel: read("/proc/sys/kernel/osrelease").trim().to_owned(),
     }
+}
+
+/// Bytes of memory that the kernel manages.
+pub fn memory_total() -> u64 {
+    memory(&read("/proc/meminfo"), "MemTotal")
 }
 
 /// Bytes of memory the kernel can still give away without harm.

@@ -4,7 +4,7 @@
 //! and [`keys`], and [`sharing`] says when a machine that has everything starts;
 //! [`ui`] draws it; [`console`] and [`tty`] bring it to every screen and serial line. [`flow`] is
 //! phase 1 from waking up to the jump: [`lease`], [`facts`] and [`offers`] read what phase 1 left for
-//! it, [`download`] fetches, [`reports`] tells the server and [`waiting`] asks it, [`kexec`] starts, and [`phase1`] guards all
+//! it, [`memory`] says whether a system fits, [`download`] fetches, [`reports`] tells the server and [`waiting`] asks it, [`kexec`] starts, and [`phase1`] guards all
 //! that acts on the machine. [`fetch`] is the download alone, for any Linux.
 //!
 //! It holds no protocol (that is `swarm`) and no server code. Names are never resolved: a static
@@ -22,6 +22,7 @@ pub mod flow;
 pub mod kexec;
 pub mod keys;
 pub mod lease;
+pub mod memory;
 pub mod menu;
 pub mod news;
 pub mod offers;
