@@ -82,6 +82,22 @@ pub(super) fn lines(text: &str) -> u64 {
     (after - u64::from(ended)).max(1)
 }
 
+/// The lines with their numbers, from 1, as YAML breaks them.
+pub(super) fn numbered(text: &str) -> impl Iterator<Item = (u64, &str)> {
+    let mut rest = Some(text);
+    let lines = std::iter::from_fn(move || {
+        let text = rest?;
+        let (line, after) = match text.find(['\r', '\n']) {
+            Some(at) if text[at..].starts_with("\r\n") => (&text[..at], Some(&text[at + 2..])),
+            Some(at) => (&text[..at], Some(&text[at + 1..])),
+            None => (text, None),
+        };
+        rest = after;
+        Some(line)
+    });
+    (1..).zip(lines)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -99,6 +115,8 @@ mod tests {
         ];
         for (text, count) in table {
             assert_eq!(lines(text), count, "{text:?}");
+            let last = numbered(text).filter(|(_, line)| !line.is_empty()).last();
+            assert!(last.is_none_or(|(number, _)| number == count), "{text:?}");
         }
     }
 
