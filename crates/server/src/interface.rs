@@ -64,7 +64,7 @@ pub enum Kind {
 /// # Errors
 /// There is no such interface any more.
 pub fn has_link(name: &str) -> io::Result<bool> {
-    let mut entries = getifaddrs()?.filter(|entry| entry.interface_name == name);
+    let mut entries = getifaddrs()?.filter(|entry| device(&entry.interface_name) == name);
     let entry = entries.next().ok_or_else(|| {
         let gone = format!("there is no interface {name} any more");
         io::Error::new(io::ErrorKind::NotFound, gone)
@@ -79,12 +79,13 @@ pub fn has_link(name: &str) -> io::Result<bool> {
 pub fn list() -> io::Result<Vec<Seen>> {
     let mut seen: Vec<Seen> = Vec::new();
     for entry in getifaddrs()? {
-        let at = match seen.iter().position(|i| i.name == entry.interface_name) {
+        let name = device(&entry.interface_name);
+        let at = match seen.iter().position(|i| i.name == name) {
             Some(at) => at,
             None => {
                 seen.push(Seen {
-                    name: entry.interface_name.clone(),
-                    kind: kind(&entry.interface_name, entry.flags),
+                    name: name.to_owned(),
+                    kind: kind(name, entry.flags),
                     ..Seen::default()
                 });
                 seen.len() - 1
@@ -107,6 +108,12 @@ pub fn list() -> io::Result<Vec<Seen>> {
         }
     }
     Ok(seen)
+}
+
+/// The interface that an address belongs to, of the name it is listed under: an address may have a label of its
+/// own, `eth0:0`, which libc gives in place of the interface's name (netdevice(7), aliases).
+fn device(label: &str) -> &str {
+    label.split_once(':').map_or(label, |(device, _)| device)
 }
 
 /// /sys may show another namespace's interfaces; it is asked only for what an interface is made of, and whoever
@@ -137,5 +144,17 @@ mod tests {
         let seen = list().expect("the kernel answers");
         let lo = seen.iter().find(|interface| interface.name == "lo");
         assert_eq!(lo.map(|lo| lo.kind), Some(Kind::Loopback));
+    }
+
+    #[test]
+    fn a_label_is_of_its_interface() {
+        for (label, name) in [
+            ("eth0:0", "eth0"),
+            ("br-lan:room:2", "br-lan"),
+            ("eth0.5", "eth0.5"),
+            ("eth0", "eth0"),
+        ] {
+            assert_eq!(device(label), name);
+        }
     }
 }

@@ -3,7 +3,7 @@
 //! Static programs have no name service, so `/etc/passwd` is read directly. Dropping acts on the
 //! whole process and must happen before the runtime starts threads.
 
-use anyhow::{Context, anyhow, bail};
+use anyhow::{Context, bail};
 use nix::unistd::{Gid, Uid};
 use rustix::thread;
 
@@ -20,12 +20,27 @@ pub struct User {
     pub home: String,
 }
 
+/// Why the server cannot become somebody.
+#[derive(Debug, thiserror::Error)]
+pub enum Unfit {
+    /// Nobody can be looked up.
+    #[error("cannot read /etc/passwd: {0}")]
+    Unreadable(String),
+    /// There is no user of this name or number.
+    #[error("user {0} is not in /etc/passwd")]
+    Unknown(String),
+    /// It is root, whose rights are to be given up.
+    #[error("user {0} is root, and the server does not go on as root")]
+    Root(String),
+}
+
 /// What this machine says of its users, read once.
 #[derive(Clone, Debug)]
 pub struct Users {
     /// Whether this process is root and will become another.
     pub root: bool,
-    /// The text of `/etc/passwd`, or why it cannot be read.
+    /// The text of `/etc/passwd`, or why it cannot be read. Names of people may be in any encoding there; what
+    /// is no UTF-8 is replaced.
     pub passwd: Result<String, String>,
     /// Who called sudo.
     pub caller: Option<User>,
@@ -35,10 +50,9 @@ impl Users {
     /// Asks the kernel, `/etc/passwd` and sudo's variables.
     #[must_use]
     pub fn look() -> Users {
-        let passwd = std::fs::read_to_string("/etc/passwd");
         Users {
             root: nix::unistd::geteuid().is_root(),
-            passwd: passwd.map_err(|error| error.to_string()),
+            passwd: text(std::fs::read("/etc/passwd")),
             caller: sudo_user(),
         }
     }
@@ -48,15 +62,27 @@ impl Users {
     /// process that is not root keeps it in any case, but what is wanted must exist all the same.
     ///
     /// # Errors
-    /// The user does not exist, or is root, or `/etc/passwd` cannot be read.
-    pub fn target(&self, wanted: Option<&str>) -> anyhow::Result<Option<User>> {
+    /// The user does not exist, or is root, or `/etc/passwd` cannot be read and sudo does not say who called it.
+    pub fn target(&self, wanted: Option<&str>) -> Result<Option<User>, Unfit> {
         if !self.root && wanted.is_none() {
             return Ok(None);
         }
-        let passwd = self.passwd.as_deref();
-        let passwd = passwd.map_err(|error| anyhow!("cannot read /etc/passwd: {error}"))?;
+        let passwd = match (&self.passwd, &self.caller) {
+            (Ok(passwd), _) => passwd,
+            // sudo's own numbers will do.
+            (Err(_), Some(caller)) if wanted.is_none_or(|name| name == caller.name) => {
+                return Ok(Some(caller.clone()));
+            }
+            (Err(error), _) => return Err(Unfit::Unreadable(error.clone())),
+        };
         choose(passwd, wanted, self.caller.as_ref()).map(Some)
     }
+}
+
+/// The text of a file whose encoding is nobody's promise.
+fn text(read: std::io::Result<Vec<u8>>) -> Result<String, String> {
+    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+    read.map(text).map_err(|error| error.to_string())
 }
 
 /// Who called sudo, as sudo tells. A user of a directory service is not in `/etc/passwd`, so the
@@ -77,7 +103,7 @@ fn sudo_user() -> Option<User> {
     .filter(|user| user.uid != 0)
 }
 
-fn choose(passwd: &str, wanted: Option<&str>, sudo_user: Option<&User>) -> anyhow::Result<User> {
+fn choose(passwd: &str, wanted: Option<&str>, sudo_user: Option<&User>) -> Result<User, Unfit> {
     let user = match (wanted, sudo_user) {
         (Some(name), _) => find(passwd, name),
         (None, Some(caller)) => Some(find(passwd, &caller.name).unwrap_or_else(|| caller.clone())),
@@ -85,12 +111,12 @@ fn choose(passwd: &str, wanted: Option<&str>, sudo_user: Option<&User>) -> anyho
     };
     let name = wanted.unwrap_or("nobody");
     let Some(user) = user else {
-        bail!("user {name} is not in /etc/passwd");
+        return Err(Unfit::Unknown(name.to_owned()));
     };
-    if user.uid == 0 {
-        bail!("user {name} is root, and the server does not go on as root");
+    match user.uid {
+        0 => Err(Unfit::Root(name.to_owned())),
+        _ => Ok(user),
     }
-    Ok(user)
 }
 
 /// Finds `name` (or a decimal uid) in the text of `/etc/passwd`.
@@ -208,5 +234,37 @@ mod tests {
         assert_eq!(becomes(true, None).as_deref(), Some("ann"));
         assert_eq!(becomes(false, None), None, "keeps what it is");
         assert_eq!(becomes(false, Some("nobody")).as_deref(), Some("nobody"));
+    }
+
+    /// A person's name may be in Latin-1 there.
+    #[test]
+    fn any_bytes_are_a_text() {
+        let read = b"ren\xe9:x:1001:1001:Ren\xe9:/home/rene:/bin/sh\nann:x:1000:1001::/:/bin/sh\n";
+        let users = Users {
+            root: true,
+            passwd: text(Ok(read.to_vec())),
+            caller: Some(caller("ann")),
+        };
+        for (wanted, uid) in [(None, 1000), (Some("ann"), 1000), (Some("1001"), 1001)] {
+            let user = users.target(wanted).expect("exists").expect("becomes one");
+            assert_eq!(user.uid, uid, "{wanted:?}");
+        }
+    }
+
+    #[test]
+    fn without_etc_passwd_sudos_numbers_will_do() {
+        let users = |caller| Users {
+            root: true,
+            passwd: text(Err(std::io::ErrorKind::PermissionDenied.into())),
+            caller,
+        };
+        for wanted in [None, Some("ann")] {
+            let user = users(Some(caller("ann"))).target(wanted).expect("known");
+            assert_eq!(user.map(|user| user.uid), Some(5000), "{wanted:?}");
+        }
+        for (caller, wanted) in [(None, None), (Some(caller("ann")), Some("nobody"))] {
+            let refused = users(caller).target(wanted);
+            assert!(matches!(refused, Err(Unfit::Unreadable(_))), "{refused:?}");
+        }
     }
 }

@@ -7,7 +7,7 @@ use crate::args::{Dhcp, Serve};
 use crate::bind::Ports;
 use crate::host::Host;
 use crate::interface::{self, Asked, Interface};
-use crate::user::{User, Users};
+use crate::user::{Unfit, User, Users};
 
 /// The seed's port where the command line names none.
 const PEER_PORT: u16 = 6881;
@@ -64,17 +64,20 @@ pub(super) fn user(
     let named = settings.user.as_ref().filter(|_| args.user.is_none());
     let wanted = args.user.as_deref();
     let wanted = wanted.or(named.map(|name| name.value.as_str()));
-    users.target(wanted).map_err(|error| {
-        let error = format!("{error:#}");
-        let remedy = "name an ordinary user of this machine";
-        match named {
-            Some(name) => {
-                let what = format!("dnsmasq.user cannot be had: {error}");
-                let remedy = format!("{remedy}, or remove the line");
-                let problem = Problem::error(file, what, remedy).at(name.line);
-                problem.found(&name.value)
-            }
-            None => Problem::error("user", error, format!("{remedy} with --user")),
+    users.target(wanted).map_err(|error| match (error, named) {
+        (error @ Unfit::Unreadable(_), _) => {
+            let remedy = "run `chmod a+r /etc/passwd`, or start with sudo as an ordinary user";
+            Problem::error("user", error.to_string(), remedy)
+        }
+        (error, Some(name)) => {
+            let what = format!("dnsmasq.user cannot be had: {error}");
+            let remedy = "write user: nobody, or remove the line";
+            let problem = Problem::error(file, what, remedy).at(name.line);
+            problem.found(&name.value)
+        }
+        (error, None) => {
+            let remedy = "name an ordinary user of this machine with --user";
+            Problem::error("user", error.to_string(), remedy)
         }
     })
 }

@@ -94,8 +94,51 @@ const TAILS: &[&str] = &[
     "\0",
 ];
 
+/// Mistakes of layout: text, the line of it that is wrong, and what the remedy must hold. YAML readers name other lines.
+const LAYOUTS: &[(&str, u64, &str)] = &[
+    ("boottorrent:\n    version: 0\n\ttimeout: 30\n", 3, "tabs"),
+    ("boottorrent:\n\tversion: 0\n", 2, "tabs"),
+    (
+        "dnsmasq:\n  user: nobody\n\n\t# x\n  \tenable_tftp: True\n",
+        5,
+        "tabs",
+    ),
+    ("kernel: vmlinuz\n\tinitrd: initrd\n", 2, "tabs"),
+    ("boottorrent:\n    version:0\n    timeout: 30\n", 2, "blank"),
+    ("boottorrent:\n    timeout: 30\n    version:0\n", 3, "blank"),
+    (
+        "dnsmasq:\n  enable_dhcp:True\n\n  # x\n  user: nobody\n",
+        2,
+        "blank",
+    ),
+    (
+        "opentracker:\n  \"port\":6969\n  enable: True\n",
+        2,
+        "blank",
+    ),
+    (
+        "kernel: vmlinuz\ninitrd:initrd\ncmdline: quiet\n",
+        2,
+        "blank",
+    ),
+];
+
 /// What is wrong behind settings only.
 const SETTINGS_TAILS: &[&str] = &["timeout: 30\n", "boottorent: {}\n"];
+
+/// Where a mistake of layout is, and a word of its remedy.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Layout {
+    pub(crate) line: u64,
+    pub(crate) remedy: &'static str,
+}
+
+/// The text with a mistake of layout behind it, and what must be said of it.
+pub(crate) fn layout(good: &str, random: &mut StdRng) -> (String, Layout) {
+    let (tail, line, remedy) = one(LAYOUTS, random);
+    let line = line + good.lines().count() as u64;
+    (format!("{good}{tail}"), Layout { line, remedy })
+}
 
 /// Replaces one section by one with a mistake in it, or spoils the whole.
 pub(crate) fn settings(good: &str, random: &mut StdRng) -> String {

@@ -5,6 +5,7 @@
 
 mod broken;
 mod hostile;
+mod refused;
 mod start;
 mod valid;
 mod words;
@@ -51,6 +52,12 @@ fn two_thousand_configurations_are_accepted_or_refused_with_file_line_and_remedy
             }
         }
         let said = || world.said(&checked.problems);
+        assert!(
+            case.is_told(&checked.problems),
+            "{}of {}",
+            said(),
+            case.told()
+        );
         match case.kind {
             Kind::Valid => assert!(!refused, "{}of {}", said(), case.told()),
             Kind::Broken => assert!(refused, "nothing is wrong with {}", case.told()),

@@ -103,11 +103,16 @@ fn folders_of_every_shape_start_or_are_refused_by_check() -> Result<()> {
 #[ignore = "needs root, network namespaces and target/phase1; cargo xtask test runs it"]
 fn what_the_computer_cannot_give_is_refused_by_everybody_alike() -> Result<()> {
     let lab = Lab::new()?;
+    // As Debian adds a second address: under a name of its own.
+    let mut ip = lab.host.command("ip");
+    ip.args(["address", "add", "10.78.0.1/24", "dev", "eth0"]);
+    ensure!(ip.args(["label", "eth0:0"]).status()?.success());
     let environment = lab.folder("asked")?;
     furnish(&environment);
     let table = [
         ("boottorrent: {host_ip: 10.77.0.1}", true),
         ("boottorrent: {host_ip: 10.77.0.9}", false),
+        ("boottorrent: {host_ip: 10.78.0.1}", true),
         ("dnsmasq: {interface: eth0}", true),
         ("dnsmasq: {interface: eth9}", false),
         ("dnsmasq: {interface: lo}", false),

@@ -13,7 +13,8 @@ use catalog::Problem;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
-use crate::{broken, hostile, valid};
+use crate::broken::{self, Layout};
+use crate::{hostile, valid};
 
 /// What is expected of an environment.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -41,6 +42,8 @@ pub(crate) struct Case {
     pub(crate) settings: Vec<u8>,
     /// `oss/tiny/config.yaml`.
     pub(crate) config: Vec<u8>,
+    /// A mistake of layout in the one of the two that is spoilt.
+    pub(crate) layout: Option<Layout>,
 }
 
 impl Case {
@@ -50,8 +53,14 @@ impl Case {
         let kind = Kind::ALL[(number % 4) as usize];
         let of_settings = (number / 4).is_multiple_of(2);
         let (settings, config) = (valid::settings(&mut random), valid::config(&mut random));
-        let spoil = |good: &str, random: &mut StdRng| match kind {
+        let mut layout = None;
+        let mut spoil = |good: &str, random: &mut StdRng| match kind {
             Kind::Valid => valid::dressed(good, random),
+            Kind::Broken if random.random_ratio(1, 5) => {
+                let (text, wrong) = broken::layout(good, random);
+                layout = Some(wrong);
+                text.into_bytes()
+            }
             Kind::Broken if of_settings => broken::settings(good, random).into_bytes(),
             Kind::Broken => broken::config(good, random).into_bytes(),
             Kind::Mutated => broken::mutated(good, random),
@@ -67,7 +76,17 @@ impl Case {
             kind,
             settings,
             config,
+            layout,
         }
+    }
+
+    /// Whether problems say where the mistake of layout is, if there is one, and what to do.
+    pub(crate) fn is_told(&self, problems: &[Problem]) -> bool {
+        self.layout.is_none_or(|wrong| {
+            let told =
+                |one: &Problem| one.line == Some(wrong.line) && one.remedy.contains(wrong.remedy);
+            problems.iter().any(told)
+        })
     }
 
     /// The generated files, by their path in the environment.
