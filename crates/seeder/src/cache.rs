@@ -2,11 +2,13 @@
 //!
 //! One file for each folder, named after its path and written as soon as it is hashed, so that a
 //! server that is killed keeps what it has done. An entry is believed as long as the same files are
-//! there with the same [`Fingerprint`]s, and its hashes are true for some samples. Anything else is
-//! as if there were none: nothing here makes a start fail, and a folder is always hashed in the end.
+//! there with the same [`Fingerprint`]s, on file systems whose word counts ([`disk`]), and its hashes
+//! are true for some samples. Anything else is as if there were none: nothing here makes a start fail,
+//! and a folder is always hashed in the end.
 //!
 //! Only one process may use a state folder at a time; who does sees to that.
 
+mod disk;
 mod entry;
 #[cfg(test)]
 mod tests;
@@ -20,9 +22,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::SystemTime;
 
+use metainfo::bencode::Encoded;
 use metainfo::{FileEntry, Info, Torrent};
 use sha1::{Digest, Sha1};
 
+use self::disk::Disk;
 use crate::hash::{empty_info, hash_payload, sample};
 use crate::payload::Payload;
 use crate::{Error, Fingerprint};
@@ -59,6 +63,8 @@ pub struct Cache {
     folder: PathBuf,
     /// That it cannot be written is said once, not for every folder.
     told: AtomicBool,
+    /// And so is that a folder cannot be remembered.
+    doubted: AtomicBool,
 }
 
 impl Cache {
@@ -68,6 +74,7 @@ impl Cache {
         Self {
             folder: state.join("hashes"),
             told: AtomicBool::new(false),
+            doubted: AtomicBool::new(false),
         }
     }
 
@@ -81,7 +88,9 @@ impl Cache {
         let bytes = load(&place)?;
         let mut info = empty_info(name, files).ok()?;
         let payload = Payload::look(root, &info.files).ok()?;
-        info.pieces = entry::pieces(&bytes, &entry::identity(root, &info, &payload))?;
+        let disks = disk::of(&payload).ok()?.ok()?;
+        let identity = entry::identity(root, &info, &payload, &disks);
+        info.pieces = entry::pieces(&bytes, &identity)?;
         let expected = info.total_length().div_ceil(info.piece_length.into());
         if info.pieces.len() as u64 != expected {
             return None;
@@ -100,10 +109,10 @@ impl Cache {
     }
 
     /// Hashes `files` below `root` as [`hash_folder`](crate::hash_folder) does, and remembers it. What
-    /// cannot be written is one warning.
+    /// cannot be written, and folders on file systems whose word does not count, are one warning each.
     ///
-    /// Files that were written to a moment ago are let settle first, for 0.1 s (2 s on file systems that
-    /// count whole seconds): until then one more write might not show in their times, and what we
+    /// Files that were written to a moment ago are let settle first, for 0.1 s (2 s where their mtime is
+    /// in whole seconds): until then one more write might not show in their times, and what we
     /// remember would be wrong for good. So a room that starts right after copying finds everything
     /// hashed at the next start too. Files that nobody lets settle are hashed and not remembered.
     ///
@@ -119,15 +128,18 @@ impl Cache {
     ) -> Result<Hashed, Error> {
         let info = empty_info(name, files)?;
         let mut payload = Payload::look(root, &info.files)?;
+        let mut disks = self.believed(root, &payload);
         let wait = payload.settles_in(SystemTime::now());
-        if !wait.is_zero() {
+        if disks.is_some() && !wait.is_zero() {
             thread::sleep(wait);
             payload = Payload::look(root, &info.files)?;
+            disks = self.believed(root, &payload);
         }
         let settled = payload.settles_in(SystemTime::now()).is_zero();
         let info = hash_payload(info, &payload, threads, progress)?;
-        if settled {
-            self.remember(root, &info, &payload);
+        if let Some(disks) = disks.filter(|_| settled) {
+            let identity = entry::identity(root, &info, &payload, &disks);
+            self.remember(root, &identity, &info);
         }
         Ok(Hashed::new(root, info, &payload))
     }
@@ -152,8 +164,25 @@ impl Cache {
         root.is_some_and(|root| self.place(&root) == place && !is_gone(&root))
     }
 
-    fn remember(&self, root: &Path, info: &Info, payload: &Payload) {
-        let bytes = entry::seal(&entry::identity(root, info, payload), &info.pieces);
+    /// The file systems a folder is on, if it can be remembered.
+    fn believed(&self, root: &Path, payload: &Payload) -> Option<Vec<Disk>> {
+        // A file system that cannot be asked is for who hashes to tell.
+        let doubt = match disk::of(payload).ok()? {
+            Ok(disks) => return Some(disks),
+            Err(doubt) => doubt,
+        };
+        if !self.doubted.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                "{} is hashed at every start: it is on {doubt}, where a changed file may look as before\n    remedy: \
+                 keep it on ext4, xfs or btrfs to have it remembered",
+                root.display()
+            );
+        }
+        None
+    }
+
+    fn remember(&self, root: &Path, identity: &Encoded, info: &Info) {
+        let bytes = entry::seal(identity, &info.pieces);
         if bytes.len() > entry::MAX_BYTES {
             tracing::debug!("{} has too many files to be remembered", root.display());
             return;

@@ -60,6 +60,12 @@ impl Payload {
         self.files.iter().map(|known| known.fingerprint)
     }
 
+    /// Where every file is and what it was, in the torrent's order.
+    pub(crate) fn looked_at(&self) -> impl Iterator<Item = (&Path, Fingerprint)> {
+        let files = self.files.iter();
+        files.map(|known| (known.path.as_path(), known.fingerprint))
+    }
+
     /// How long from `now` on until no file can be written to unnoticed.
     pub(crate) fn settles_in(&self, now: SystemTime) -> Duration {
         let times = self.fingerprints().map(|file| file.settles_in(now));

@@ -224,8 +224,8 @@ fn damaged_entries_are_none() {
         assert_eq!(found(&good[..at]), None, "cut at {at}");
     }
     assert_eq!(found(&[&good[..], b"\n"].concat()), None, "longer");
-    let other = good.strip_prefix(b"bt-server hashes 1\n").unwrap();
-    let newer = [b"bt-server hashes 2\n", other].concat();
+    let other = good.strip_prefix(b"bt-server hashes 2\n").unwrap();
+    let newer = [b"bt-server hashes 3\n", other].concat();
     assert_eq!(found(&newer), None, "of another version");
     assert_eq!(found(&good), Some(world.hashed));
 }

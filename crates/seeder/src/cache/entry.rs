@@ -13,6 +13,7 @@ use metainfo::bencode::{self, Dict, Encoded, Value};
 use metainfo::{FileEntry, Info};
 use sha1::{Digest, Sha1};
 
+use super::disk::Disk;
 use crate::Fingerprint;
 use crate::payload::Payload;
 
@@ -21,7 +22,7 @@ pub(super) const MAX_BYTES: usize = 32 << 20;
 
 /// Says that this is an entry, and how to read it. Whoever changes how folders are hashed or what is
 /// written here counts it up.
-const VERSION: &[u8] = b"bt-server hashes 1\n";
+const VERSION: &[u8] = b"bt-server hashes 2\n";
 
 /// Bytes of the checksum.
 const CHECKSUM: usize = 20;
@@ -29,15 +30,21 @@ const CHECKSUM: usize = 20;
 /// What is hashed: the folder and each of its files. Of the torrent only what its hashes depend on,
 /// so that its name does not matter.
 ///
-/// Device numbers are left out: they are given anew at every mount, and an inode with the same times
-/// is no less the same for it.
-pub(super) fn identity(root: &Path, info: &Info, payload: &Payload) -> Encoded {
+/// Device numbers are left out: they are given anew at every mount. What tells one file system from
+/// another is in `disks`.
+pub(super) fn identity(root: &Path, info: &Info, payload: &Payload, disks: &[Disk]) -> Encoded {
     let files = info.files.iter().zip(payload.fingerprints());
     Encoded::dict([
+        ("disks", Encoded::list(disks.iter().map(disk))),
         ("files", Encoded::list(files.map(file))),
         ("piece length", Encoded::int(info.piece_length.into())),
         ("root", Encoded::bytes(root.as_os_str().as_bytes())),
     ])
+}
+
+fn disk(disk: &Disk) -> Encoded {
+    let kind = Encoded::int(disk.kind.into());
+    Encoded::list([kind, Encoded::int(disk.number.cast_signed())])
 }
 
 /// A list and not a dictionary, so that the files of a large folder stay within

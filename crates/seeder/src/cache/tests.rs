@@ -4,7 +4,7 @@ use std::os::unix::fs::symlink;
 use std::process::Command;
 use std::sync::atomic::AtomicU64;
 
-use metainfo::bencode::{self, Encoded};
+use metainfo::bencode;
 use proptest::prelude::*;
 use tempfile::TempDir;
 
@@ -61,7 +61,8 @@ impl World {
     fn identity(&self) -> Encoded {
         let info = empty_info("name", &self.files).unwrap();
         let payload = Payload::look(self.root.path(), &info.files).unwrap();
-        entry::identity(self.root.path(), &info, &payload)
+        let disks = disk::of(&payload).unwrap().expect("a disk to be believed");
+        entry::identity(self.root.path(), &info, &payload, &disks)
     }
 
     fn pieces(&self) -> Vec<[u8; 20]> {
@@ -143,7 +144,7 @@ fn entries_with_a_good_checksum_and_bad_content_are_none() {
         sealed(&vec![b'd'; 1 << 20]),
         sealed(b"d2:of9223372036854775807:"),
         vec![],
-        b"bt-server hashes 1\n".to_vec(),
+        b"bt-server hashes 2\n".to_vec(),
         vec![0; 100],
     ];
     for bytes in bad {
