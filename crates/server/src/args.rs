@@ -1,9 +1,11 @@
 //! The command line, as people type it. Holds no defaults that need to look at the machine.
 
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use pxe::Loader;
+use tracing_subscriber::EnvFilter;
 
 /// Boots a room of computers over the network: DHCP, TFTP, HTTP and BitTorrent in one process.
 #[derive(Debug, Parser)]
@@ -77,7 +79,41 @@ pub struct Serve {
     pub phase1: Option<PathBuf>,
     /// error, warn, info, debug, or a filter like librqbit=debug
     #[arg(long, value_name = "FILTER", default_value = "info")]
-    pub log: String,
+    pub log: LogFilter,
+}
+
+/// What is logged, of this program and of what it is made of: a filter that was read once without an error.
+#[derive(Clone, Debug)]
+pub struct LogFilter(String);
+
+impl LogFilter {
+    /// The filter to log through.
+    #[must_use]
+    pub fn filter(&self) -> EnvFilter {
+        EnvFilter::new(&self.0)
+    }
+}
+
+impl FromStr for LogFilter {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<LogFilter, String> {
+        // librqbit and its like tell things at info that mean nothing to who runs a room.
+        let filter = match text.contains(['=', ',']) {
+            true => text.to_owned(),
+            false => format!("warn,bt_server={text}"),
+        };
+        match EnvFilter::try_new(&filter) {
+            Ok(_) => Ok(LogFilter(filter)),
+            Err(error) => Err(format!("{error}; use error, warn, info, debug or trace")),
+        }
+    }
+}
+
+impl Default for LogFilter {
+    fn default() -> LogFilter {
+        LogFilter("warn,bt_server=info".to_owned())
+    }
 }
 
 /// What to be on the wire.
@@ -117,6 +153,30 @@ mod tests {
                 command.get_name()
             );
         }
+    }
+
+    /// By every command that has the option, so that `check` accepts nothing that `start` does not.
+    #[test]
+    fn a_filter_that_is_none_is_refused_with_what_to_write() {
+        for command in [Some("check"), Some("start"), None] {
+            let parse = |filter: &str| {
+                let words = ["bt-server"].into_iter().chain(command);
+                Cli::try_parse_from(words.chain(["--log", filter]))
+            };
+            for filter in ["!!=,", "loud", "librqbit=loud"] {
+                let refused = parse(filter).expect_err(filter);
+                assert_eq!(refused.exit_code(), 2);
+                let said = refused.to_string();
+                assert!(said.contains("use error, warn, info"), "{said}");
+            }
+            for filter in ["warn", "librqbit=debug", "off"] {
+                let accepted = parse(filter).map(|_| ()).map_err(|e| e.to_string());
+                assert_eq!(accepted, Ok(()), "{filter}");
+            }
+        }
+        let default = Cli::parse_from(["bt-server"]).serve.log;
+        let is_default = default.filter().to_string() == LogFilter::default().filter().to_string();
+        assert!(is_default, "{default:?}");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use bt_server::args::{Cli, Command, Serve};
+use bt_server::args::{Cli, Command, LogFilter, Serve};
 use bt_server::user::Users;
 use bt_server::{init, plan, screen, start};
 use clap::Parser;
@@ -28,13 +28,7 @@ fn main() -> ExitCode {
 }
 
 fn serve(args: &Serve) -> ExitCode {
-    if let Err(e) = start_log(&args.log) {
-        eprintln!(
-            "error: --log {}: {e}\n    remedy: use error, warn, info, debug or trace",
-            args.log
-        );
-        return REFUSED.into();
-    }
+    start_log(&args.log);
     match start::start(args) {
         Ok(()) => ExitCode::SUCCESS,
         Err(refused @ start::Refused::Problems(_)) => {
@@ -104,21 +98,14 @@ fn version(phase1: bool) -> ExitCode {
     }
 }
 
-fn start_log(filter: &str) -> anyhow::Result<()> {
-    // librqbit and its like tell things at info that mean nothing to who runs a room.
-    let own = tracing_subscriber::EnvFilter::try_new(if filter.contains(['=', ',']) {
-        filter.to_owned()
-    } else {
-        format!("warn,bt_server={filter}")
-    })?;
+fn start_log(filter: &LogFilter) {
     tracing_subscriber::fmt()
-        .with_env_filter(own)
+        .with_env_filter(filter.filter())
         .with_target(false)
         .with_ansi(std::io::stderr().is_terminal())
         .with_timer(SinceStart(Instant::now()))
         .with_writer(std::io::stderr)
         .init();
-    Ok(())
 }
 
 /// Log lines say how long the server has been up, to a tenth of a second: what a person compares
