@@ -85,7 +85,11 @@ pub fn not_served(asked: &Asked<'_>, chosen: &Interface) -> Option<Problem> {
         "dnsmasq.interface names several interfaces; only {}, which has host_ip, is served",
         chosen.name
     );
-    let problem = Problem::warning(asked.file, what, "run one server for each interface");
+    let problem = Problem::warning(
+        asked.file,
+        what,
+        "run one server for each interface, each with its own --state",
+    );
     Some(problem.at(first.line).found(&first.value))
 }
 

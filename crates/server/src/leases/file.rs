@@ -1,6 +1,7 @@
 //! One subnet's file: lines are appended to it, and it is written anew at the start and when it has
 //! grown. It never fails: where the disk is full or the folder gone, the leases are in memory
-//! alone, which is said once, and tried again.
+//! alone, which is said once, and tried again. A file with lines that are no leases is kept beside the
+//! new one as `NAME.damaged`, the last one only: a person may have mistyped what is nowhere else.
 
 use std::fmt::Write as _;
 use std::fs::{self, DirBuilder, File, OpenOptions};
@@ -66,7 +67,9 @@ impl LeaseFile {
         match read(&file.path) {
             Ok((text, unread)) => {
                 let (records, foreign) = Records::read(&text, pool, at.wall);
-                file.tell_damage(foreign, unread);
+                if let Some(damage) = damage(foreign, unread) {
+                    file.keep_damaged(&damage);
+                }
                 file.records = records;
             }
             Err(error) => {
@@ -83,29 +86,18 @@ impl LeaseFile {
         file
     }
 
-    fn tell_damage(&self, foreign: usize, unread: u64) {
-        let mut damage = Vec::new();
-        if foreign > 0 {
-            let (lines, are) = if foreign == 1 {
-                ("line", "is no lease")
-            } else {
-                ("lines", "are no leases")
-            };
-            damage.push(format!("{foreign} {lines} {are} of this subnet"));
-        }
-        if unread > 0 {
-            damage.push(format!(
-                "{} before its end are too much",
-                report::bytes(unread)
-            ));
-        }
-        if !damage.is_empty() {
-            tracing::warn!(
-                "{}: {}; left out, the others count",
-                self.path.display(),
-                damage.join(", ")
-            );
-        }
+    /// Before the file is written anew without them.
+    fn keep_damaged(&self, damage: &str) {
+        let path = self.path.display();
+        let kept = named(&self.path, ".damaged");
+        let is_kept = match keep(&self.path, &kept) {
+            Ok(()) => format!("the file as it was is {}", kept.display()),
+            Err(error) => format!("it cannot be kept as {}: {error}", kept.display()),
+        };
+        tracing::warn!(
+            "{path}: {damage}; left out, the others count; {is_kept}\n    remedy: if a line is missed, stop the server, \
+             write it as it should be at the end of {path}, and start again"
+        );
     }
 
     fn restore(&self, responder: &mut Responder, at: Moment) {
@@ -182,12 +174,47 @@ impl LeaseFile {
                 if !std::mem::replace(&mut self.failing, true) {
                     tracing::warn!(
                         "leases cannot be written to {path}: {error}; the server goes on with its memory alone and \
-                         tries again"
+                         tries again\n    remedy: make room there, or let the server's user write to this folder"
                     );
                 }
             }
         }
     }
+}
+
+/// What is wrong with a file, if anything is: lines that are nothing of ours, and bytes that were too many to be read.
+fn damage(foreign: usize, unread: u64) -> Option<String> {
+    let mut damage = Vec::new();
+    if foreign > 0 {
+        let (lines, are) = if foreign == 1 {
+            ("line", "is no lease")
+        } else {
+            ("lines", "are no leases")
+        };
+        damage.push(format!("{foreign} {lines} {are} of this subnet"));
+    }
+    if unread > 0 {
+        let unread = report::bytes(unread);
+        damage.push(format!("{unread} before its end are too much"));
+    }
+    (!damage.is_empty()).then(|| damage.join(", "))
+}
+
+/// Gives the file another name too, in the place of what has it.
+fn keep(path: &Path, kept: &Path) -> io::Result<()> {
+    match fs::remove_file(kept) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    // A second name, so that the first is there whenever we are killed. Not all file systems can do that.
+    fs::hard_link(path, kept).or_else(|_| fs::rename(path, kept))
+}
+
+/// The file beside `path` whose name goes on with `end`.
+fn named(path: &Path, end: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(end);
+    name.into()
 }
 
 /// The end of the file, in whole lines but for the last, and how many bytes before it were too many.
@@ -223,8 +250,7 @@ fn replace(path: &Path, records: &Records) -> io::Result<Open> {
         .recursive(true)
         .mode(0o700)
         .create(folder)?;
-    let mut new = path.as_os_str().to_owned();
-    new.push(".new");
+    let new = named(path, ".new");
     // Left by a run that was killed right here.
     let _ = fs::remove_file(&new);
     let mut file = OpenOptions::new()
