@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use catalog::Problem;
 
+use crate::shell;
 use crate::user::User;
 
 /// What is made, relative to the environment's folder, with its content.
@@ -51,10 +52,12 @@ pub fn init(dir: &Path, owner: Option<&User>) -> Result<Vec<PathBuf>, Problem> {
 /// What to type next, as text for the screen. `program` is how this program was called.
 #[must_use]
 pub fn next(dir: &Path, program: &str) -> String {
-    let dir = dir.display();
+    let oss = dir.join("oss");
+    let (shown, oss) = (oss.display(), shell::word(&oss));
+    let program = shell::word(Path::new(program));
     format!(
-        "next: make a folder {dir}/oss/NAME with a kernel and its initrd, then\n  \
-         {program} check --oss {dir}/oss\n  sudo {program} start --oss {dir}/oss\n"
+        "next: make a folder {shown}/NAME with a kernel and its initrd, then\n  \
+         {program} check --oss {oss}\n  sudo {program} start --oss {oss}\n"
     )
 }
 
@@ -68,23 +71,22 @@ impl Making<'_> {
         if let Some(parent) = path.parent() {
             self.folder(parent)?;
         }
-        let write = || -> io::Result<File> {
-            let mut options = OpenOptions::new();
-            let mut file = options
-                .write(true)
-                .create_new(true)
-                .mode(0o644)
-                .open(path)?;
-            file.write_all(content.as_bytes())?;
-            Ok(file)
-        };
-        let file = write().map_err(|error| refused(path, &error))?;
+        let mut options = OpenOptions::new();
+        let file = options.write(true).create_new(true).mode(0o644).open(path);
+        let file = file.map_err(|error| refused(path, &error))?;
+        // From here on it is ours to take away, whole or not.
         self.made.push(path.to_owned());
-        match self.owner {
-            Some(user) => fchown(&file, Some(user.uid), Some(user.gid)),
-            None => Ok(()),
+        self.fill(file, content)
+            .map_err(|error| refused(path, &error))
+    }
+
+    fn fill(&self, mut file: File, content: &str) -> io::Result<()> {
+        file.write_all(content.as_bytes())?;
+        if let Some(user) = self.owner {
+            fchown(&file, Some(user.uid), Some(user.gid))?;
         }
-        .map_err(|error| refused(path, &error))
+        // A disk may be found full only when what was written goes there.
+        file.sync_all()
     }
 
     /// The folder, and those it lies in.
@@ -114,8 +116,16 @@ impl Making<'_> {
 }
 
 fn refused(path: &Path, error: &io::Error) -> Problem {
+    use io::ErrorKind::{
+        AlreadyExists, NotADirectory, QuotaExceeded, ReadOnlyFilesystem, StorageFull,
+    };
     let what = format!("cannot be made: {error}");
-    let remedy = "name a folder that you may write to, or use sudo";
+    let remedy = match error.kind() {
+        StorageFull | QuotaExceeded => "make room on that disk, or name a folder on another",
+        AlreadyExists | NotADirectory => "name another folder, or move away what is there",
+        ReadOnlyFilesystem => "name a folder on a disk that can be written to",
+        _ => "name a folder that you may write to, or use sudo",
+    };
     Problem::error(&path.display().to_string(), what, remedy)
 }
 

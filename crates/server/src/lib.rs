@@ -32,6 +32,7 @@ pub mod prepare;
 pub mod screen;
 pub mod serve;
 pub mod shelf;
+mod shell;
 pub mod start;
 pub mod state;
 pub mod user;

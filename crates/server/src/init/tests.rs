@@ -170,9 +170,26 @@ fn what_cannot_be_made_leaves_nothing_behind() {
     let problem = init(&room, None).expect_err("oss is no folder");
     assert_eq!(problem.file, room.join("oss").display().to_string());
     assert!(problem.what.starts_with("cannot be made"), "{problem}");
+    let remedy = "name another folder, or move away what is there";
+    assert_eq!(problem.remedy, remedy, "{problem}");
     assert_eq!(fs::read_dir(&room).expect("a folder").count(), 1);
     let problem = init(&base.path().join("room/oss/x"), None).expect_err("below a file");
     assert!(problem.file.ends_with("room/oss"), "{problem}");
+    assert_eq!(problem.remedy, remedy, "{problem}");
+}
+
+#[test]
+fn what_cannot_be_made_says_what_helps() {
+    use io::ErrorKind::{PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull};
+    for (kind, remedy) in [
+        (StorageFull, "make room on that disk"),
+        (QuotaExceeded, "make room on that disk"),
+        (ReadOnlyFilesystem, "that can be written to"),
+        (PermissionDenied, "or use sudo"),
+    ] {
+        let problem = refused(Path::new("room"), &kind.into());
+        assert!(problem.remedy.contains(remedy), "{problem}");
+    }
 }
 
 #[test]
@@ -209,4 +226,7 @@ fn the_next_command_is_one_to_type() {
         text.contains("\n  sudo ./bt-server start --oss lab/oss\n"),
         "{text}"
     );
+    let text = next(Path::new("my room"), "/mnt/a stick/bt-server");
+    let command = "\n  sudo '/mnt/a stick/bt-server' start --oss 'my room/oss'\n";
+    assert!(text.contains(command), "{text}");
 }

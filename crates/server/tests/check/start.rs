@@ -188,6 +188,25 @@ fn what_init_makes_starts_with_a_kernel_and_an_initrd() -> Result<()> {
     Ok(())
 }
 
+/// A file that did not fit is taken away again, and so is what was made before it.
+#[test]
+#[ignore = "needs root and mount namespaces; cargo xtask test runs it"]
+fn init_on_a_full_disk_leaves_nothing() -> Result<()> {
+    let lab = Lab::new()?;
+    let disk = lab.folder("full")?;
+    // Two pages, for two of the three files.
+    let script = "mount -t tmpfs -o size=8k none \"$1\" && \"$0\" init \"$1/room\"; echo \"ends with $?\"; ls \"$1\"";
+    let mut shell = lab.host.command("unshare");
+    shell.args(["--mount", "--propagation", "private", "sh", "-c", script]);
+    let output = shell.arg(&lab.program).arg(&disk).output()?;
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    ensure!(said == format!("ends with {REFUSED}\n"), "{said}{told}");
+    ensure!(told.contains("cannot be made: No space left"), "{told}");
+    ensure!(told.contains("remedy: make room on that disk"), "{told}");
+    Ok(())
+}
+
 /// One host, the program, and who may read it.
 struct Lab {
     room: Room,
