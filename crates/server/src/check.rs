@@ -205,7 +205,16 @@ fn read_text(file: &Path) -> Result<String, Problem> {
     let shown = file.display().to_string();
     let failed = |error: &io::Error| {
         let what = format!("cannot be read: {error}");
-        Problem::error(&shown, what, "make it a text file that this user may read")
+        match fs::read_link(file) {
+            Ok(target) if error.kind() == io::ErrorKind::NotFound => {
+                let what = format!(
+                    "is a symbolic link to {}, which is not there",
+                    target.display()
+                );
+                Problem::error(&shown, what, "correct or remove the link")
+            }
+            _ => Problem::error(&shown, what, "make it a text file that this user may read"),
+        }
     };
     // Opening a pipe or a device instead could wait for ever.
     if !fs::metadata(file)

@@ -9,6 +9,7 @@ use catalog::{Problem, Settings};
 
 use super::{
     access::{ENTER, LIST, Reader, Rights},
+    places::SETTINGS,
     walk::{self, Folder},
 };
 
@@ -59,9 +60,12 @@ pub(super) fn folders(
     let seen: Vec<_> = names
         .map(|name| (walk::resolve(&real.join(&name), &real), name))
         .collect();
-    let is_file = |entry: &walk::Resolved| matches!(entry, Ok((_, metadata)) if !metadata.is_dir());
-    let (strays, systems): (Vec<_>, Vec<_>) =
-        seen.into_iter().partition(|(entry, _)| is_file(entry));
+    let is_file = |(entry, name): &(walk::Resolved, String)| match entry {
+        Ok((_, metadata)) => !metadata.is_dir(),
+        // A link that leads nowhere, of which the settings are told.
+        Err(_) => name == SETTINGS,
+    };
+    let (strays, systems): (Vec<_>, Vec<_>) = seen.into_iter().partition(is_file);
     let named: Vec<&str> = systems.iter().map(|(_, name)| name.as_str()).collect();
     let between = catalog::display_oss(settings, settings_file, &named);
     found.problems.extend(between);
@@ -137,7 +141,7 @@ fn closed_folders(oss: &Path, reader: Reader) -> Vec<Problem> {
 
 /// Files directly in oss belong to no system; without any system that is why there is none.
 fn stray_files(shown: &str, strays: &[&str], no_system: bool) -> Option<Problem> {
-    let expected = |name: &&str| name.starts_with("README") || *name == "Boottorrent.yaml";
+    let expected = |name: &&str| name.starts_with("README") || *name == SETTINGS;
     let names = strays.iter().copied();
     let interesting: Vec<&str> = names.filter(|name| !expected(name)).collect();
     let remedy = format!(

@@ -10,7 +10,7 @@ use catalog::Problem;
 use super::Sources;
 
 /// The settings' file name.
-const SETTINGS: &str = "Boottorrent.yaml";
+pub(super) const SETTINGS: &str = "Boottorrent.yaml";
 
 /// What was found.
 #[derive(Debug)]
@@ -27,7 +27,7 @@ pub(super) struct Places {
 /// `--oss` the settings beside or in it; an `--oss` that names a whole environment means its oss.
 pub(super) fn find(sources: &Sources) -> Places {
     let oss = match (&sources.oss, &sources.config) {
-        (Some(oss), _) if oss.join(SETTINGS).is_file() && oss.join("oss").is_dir() => {
+        (Some(oss), _) if is_there(&oss.join(SETTINGS)) && oss.join("oss").is_dir() => {
             oss.join("oss")
         }
         (Some(oss), _) => oss.clone(),
@@ -42,7 +42,7 @@ pub(super) fn find(sources: &Sources) -> Places {
             let found = folders
                 .iter()
                 .map(|folder| folder.join(SETTINGS))
-                .find(|file| file.exists());
+                .find(|file| is_there(file));
             if found.is_none() {
                 problems.extend(folders.iter().filter_map(|folder| misnamed(folder)));
             }
@@ -54,6 +54,11 @@ pub(super) fn find(sources: &Sources) -> Places {
         oss,
         problems,
     }
+}
+
+/// A link that leads nowhere is there too: somebody meant it for the settings.
+fn is_there(file: &Path) -> bool {
+    file.symlink_metadata().is_ok()
 }
 
 /// The folders that may hold the settings, the likeliest first.
@@ -87,7 +92,8 @@ fn misnamed(folder: &Path) -> Option<Problem> {
         .ok()?
         .filter_map(|entry| entry.ok()?.file_name().into_string().ok());
     let looks_like = |name: &String| {
-        ["boottorrent.yaml", "boottorrent.yml"].contains(&name.to_lowercase().as_str())
+        let lower = name.to_lowercase();
+        name != SETTINGS && ["boottorrent.yaml", "boottorrent.yml"].contains(&lower.as_str())
     };
     let name = names.find(looks_like)?;
     let file = folder.join(name).display().to_string();

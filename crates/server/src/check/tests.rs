@@ -265,6 +265,24 @@ fn settings_that_cannot_be_read_are_named() {
         said.contains("ENV/other.yaml: error: cannot be read: No such file"),
         "{said}"
     );
+    for (path, oss) in [
+        ("Boottorrent.yaml", "oss"),
+        ("Boottorrent.yaml", ""),
+        ("oss/Boottorrent.yaml", "oss"),
+    ] {
+        environment.link(path, "nowhere");
+        let said = environment.said(&load(&Sources {
+            oss: Some(environment.path(oss)),
+            ..Sources::default()
+        }));
+        assert_eq!(
+            said,
+            format!(
+                "ENV/{path}: error: is a symbolic link to nowhere, which is not there\n    remedy: correct or remove the link\n"
+            )
+        );
+        fs::remove_file(environment.path(path)).expect("removed");
+    }
     environment.write("boottorrent.yml", "boottorrent: {timeout: 1}");
     let said = environment.said(&environment.load());
     assert!(
