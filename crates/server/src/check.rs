@@ -13,6 +13,7 @@ use std::{
 use catalog::{PayloadFile, Problem, Settings, System};
 
 mod access;
+mod link;
 mod oss;
 mod places;
 mod torrent;

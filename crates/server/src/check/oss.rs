@@ -9,9 +9,11 @@ use catalog::{Problem, Settings};
 
 use super::{
     access::{ENTER, LIST, Reader, Rights},
+    link,
     places::SETTINGS,
     walk::{self, Folder},
 };
+use crate::shell;
 
 /// What was found in oss.
 #[derive(Debug, Default)]
@@ -58,10 +60,10 @@ pub(super) fn folders(
         });
     let names = names.filter(|name| !name.starts_with('.') && name != "lost+found");
     let seen: Vec<_> = names
-        .map(|name| (walk::resolve(&real.join(&name), &real), name))
+        .map(|name| (link::resolve(&real.join(&name), &real), name))
         .collect();
-    let is_file = |(entry, name): &(walk::Resolved, String)| match entry {
-        Ok((_, metadata)) => !metadata.is_dir(),
+    let is_file = |(entry, name): &(link::Resolved, String)| match entry {
+        Ok(found) => !found.metadata.is_dir(),
         // A link that leads nowhere, of which the settings are told.
         Err(_) => name == SETTINGS,
     };
@@ -77,8 +79,8 @@ pub(super) fn folders(
         }
         let system_shown = format!("{}/{name}", shown.trim_end_matches('/'));
         match entry {
-            Ok((root, _)) => {
-                let folder = walk::folder(&name, system_shown, root, &real, reader);
+            Ok(entry) => {
+                let folder = walk::folder(&name, system_shown, entry, &real, reader);
                 found.folders.push(folder);
             }
             Err((what, remedy)) => {
@@ -130,7 +132,8 @@ fn closed_folders(oss: &Path, reader: Reader) -> Vec<Problem> {
             reader.uid
         );
         let remedy = format!(
-            "run `chmod {bits} {shown}`, put oss into /srv, or name a user who may with --user"
+            "run `chmod {bits} {}`, put oss into /srv, or name a user who may with --user",
+            shell::word(folder)
         );
         Some(Problem::error(&shown, what, remedy).found(rights.to_string()))
     };

@@ -3,7 +3,7 @@
 
 use metainfo::{FileEntry, Info, MAX_PIECE_LENGTH, MAX_PIECES, Torrent};
 
-use super::walk::Refusal;
+use super::link::Refusal;
 
 /// Most bytes of one system: more than our longest pieces hold.
 const MOST_BYTES: u64 = MAX_PIECES * MAX_PIECE_LENGTH as u64;

@@ -14,21 +14,17 @@ use catalog::Problem;
 use metainfo::{FileEntry, is_payload};
 
 use super::{
-    access::{LIST, READ, Reader, Rights},
+    access::{ENTER, LIST, READ, Reader, Rights},
+    link::{Found, Refusal, resolve},
     torrent,
 };
+use crate::shell;
 
 /// Most files and folders of one system.
 const MOST_ENTRIES: usize = 100_000;
 
 /// Most folders inside each other.
 const DEEPEST: usize = 64;
-
-/// What is wrong with an entry, and what to do about it.
-pub(super) type Refusal = (String, String);
-
-/// The real place of an entry and what is there.
-pub(super) type Resolved = Result<(PathBuf, Metadata), Refusal>;
 
 /// One system's folder with all that is in it.
 #[derive(Debug)]
@@ -57,16 +53,17 @@ impl Folder {
     }
 }
 
-/// Looks at everything in a system's folder. `oss` has no symbolic links in it.
+/// Looks at everything in a system's folder, which was found at `entry`. `oss` has no symbolic links in it.
 pub(super) fn folder(
     name: &str,
     shown: String,
-    root: PathBuf,
+    entry: Found,
     oss: &Path,
     reader: Option<Reader>,
 ) -> Folder {
     let mut walk = Walk {
         oss,
+        root: &entry.real,
         reader,
         shown,
         // A link back to oss would bring all other systems along.
@@ -75,9 +72,11 @@ pub(super) fn folder(
         config: None,
         files: Vec::new(),
         unreadable: Vec::new(),
+        closed: Vec::new(),
         problems: Vec::new(),
     };
-    walk.descend(&root, &mut Vec::new());
+    walk.judge_way(&entry.way, &[]);
+    walk.descend(&entry.real, &mut Vec::new());
     walk.files.sort_by_cached_key(|file| file.path.join("/"));
     walk.misnamed_config();
     walk.say_unreadable();
@@ -87,44 +86,17 @@ pub(super) fn folder(
     Folder {
         name: name.to_owned(),
         shown: walk.shown,
-        root,
         config: walk.config,
         files: walk.files,
         problems: walk.problems,
+        root: entry.real,
     }
-}
-
-/// The real place of an entry of `oss` and what is there.
-pub(super) fn resolve(path: &Path, oss: &Path) -> Resolved {
-    let failed = |error: &io::Error| {
-        let remedy = "make it readable, or remove it";
-        (format!("cannot be looked at: {error}"), remedy.to_owned())
-    };
-    let metadata = fs::symlink_metadata(path).map_err(|error| failed(&error))?;
-    if !metadata.is_symlink() {
-        return Ok((path.to_path_buf(), metadata));
-    }
-    let target = fs::read_link(path).unwrap_or_default();
-    let target = target.display();
-    let real = match path.canonicalize() {
-        Ok(real) => real,
-        Err(error) => {
-            let what = format!("is a symbolic link to {target}, which cannot be reached ({error})");
-            return Err((what, "correct or remove the link".to_owned()));
-        }
-    };
-    if !real.starts_with(oss) {
-        let what = format!("is a symbolic link that leaves oss, to {target}");
-        let remedy =
-            "copy what it points to into its place, or mount that there with `mount --bind`";
-        return Err((what, remedy.to_owned()));
-    }
-    let metadata = fs::metadata(&real).map_err(|error| failed(&error))?;
-    Ok((real, metadata))
 }
 
 struct Walk<'a> {
     oss: &'a Path,
+    /// The system's folder.
+    root: &'a Path,
     reader: Option<Reader>,
     shown: String,
     /// The real folders on the way to the one being read.
@@ -134,6 +106,8 @@ struct Walk<'a> {
     files: Vec<FileEntry>,
     /// Paths that the user the server drops to cannot read.
     unreadable: Vec<String>,
+    /// Folders that links lead through and that user cannot enter.
+    closed: Vec<PathBuf>,
     problems: Vec<Problem>,
 }
 
@@ -190,10 +164,15 @@ impl Walk<'_> {
     }
 
     fn entry(&mut self, path: &Path, at: &mut Vec<String>) {
-        let (real, metadata) = match resolve(path, self.oss) {
+        let Found {
+            real,
+            metadata,
+            way,
+        } = match resolve(path, self.oss) {
             Ok(found) => found,
             Err(refusal) => return self.refuse(at, refusal),
         };
+        self.judge_way(&way, at);
         if metadata.is_dir() {
             return self.descend(&real, at);
         }
@@ -245,10 +224,44 @@ impl Walk<'_> {
         }
     }
 
+    /// Whether the user the server drops to can follow a link, beyond the folders that are judged anyway: those on
+    /// the way to oss, and those of this system. Each closed one is told once.
+    fn judge_way(&mut self, way: &[PathBuf], at: &[String]) {
+        let Some(reader) = self.reader else { return };
+        for folder in way {
+            let is_judged = self.oss.starts_with(folder) || folder.starts_with(self.root);
+            if is_judged || self.closed.contains(folder) {
+                continue;
+            }
+            let Ok(metadata) = fs::metadata(folder) else {
+                continue;
+            };
+            let rights = Rights::from(&metadata);
+            if reader.may(ENTER, rights) {
+                continue;
+            }
+            self.closed.push(folder.clone());
+            let what = format!(
+                "is a symbolic link through {}, which cannot be entered by user {}, to whom the server drops",
+                folder.display(),
+                reader.uid
+            );
+            let chmod = format!("chmod a+x {}", shell::word(folder));
+            let remedy = format!("run `{chmod}`, or name a user who may with --user");
+            let problem = Problem::error(&self.path_of(at), what, remedy);
+            self.problems.push(problem.found(rights.to_string()));
+        }
+    }
+
     fn refuse(&mut self, at: &[String], (what, remedy): Refusal) {
-        let file = std::iter::once(self.shown.as_str()).chain(at.iter().map(String::as_str));
-        let file = file.collect::<Vec<_>>().join("/");
+        let file = self.path_of(at);
         self.problems.push(Problem::error(&file, what, remedy));
+    }
+
+    /// An entry's path as people know it.
+    fn path_of(&self, at: &[String]) -> String {
+        let path = std::iter::once(self.shown.as_str()).chain(at.iter().map(String::as_str));
+        path.collect::<Vec<_>>().join("/")
     }
 
     /// One message for the whole system: they mostly have one cause and one remedy.
@@ -270,7 +283,7 @@ impl Walk<'_> {
         };
         let remedy = format!(
             "run `chmod -R a+rX {}`, or name a user who may with --user",
-            self.shown
+            shell::word(Path::new(&self.shown))
         );
         let problem = Problem::error(&self.shown, what, remedy).found(rights);
         self.problems.push(problem);

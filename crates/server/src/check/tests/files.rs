@@ -71,6 +71,63 @@ fn what_is_no_file_is_refused() {
     );
 }
 
+/// A link is followed as whoever serves, folder by folder.
+#[test]
+fn a_link_through_a_closed_folder_is_refused() {
+    let environment = Environment::new();
+    for name in ["vmlinuz", "initrd", "more/modules"] {
+        environment.write(&format!("oss/.store/deb/{name}"), "x");
+    }
+    environment
+        .write("oss/files/README", "x")
+        .link("oss/deb", ".store/deb")
+        .link("oss/files/vmlinuz", "../.store/deb/vmlinuz")
+        .link("oss/files/initrd", "../.store/deb/initrd")
+        .link("oss/tiny/kernel", "../files/vmlinuz");
+    let said = environment.said(&environment.load_as(NOBODY));
+    assert!(
+        !said.contains("ENV/oss"),
+        "all of it can be reached: {said}"
+    );
+
+    environment.mode("oss/.store", 0o700);
+    let loaded = environment.load_as(NOBODY);
+    let said = environment.said(&loaded);
+    for link in ["deb", "files/initrd", "tiny/kernel"] {
+        let expected = format!(
+            "ENV/oss/{link}: error: is a symbolic link through ENV/oss/.store, which cannot be entered by user 65534, to whom the server drops (found: mode 0700"
+        );
+        assert!(said.contains(&expected), "{expected}\nnot in\n{said}");
+    }
+    assert_eq!(
+        said.matches("ENV/oss/").count(),
+        3 * 3,
+        "once for each system: {said}"
+    );
+    assert!(
+        said.contains("remedy: run `chmod a+x ENV/oss/.store`, or name a user who may with --user"),
+        "{said}"
+    );
+    assert!(loaded.systems.is_empty());
+
+    // It need not be listed, as long as it can be passed.
+    environment.mode("oss/.store", 0o711);
+    let said = environment.said(&environment.load_as(NOBODY));
+    assert!(!said.contains("ENV/oss"), "{said}");
+
+    environment.mode("oss/.store/deb", 0o711);
+    let said = environment.said(&environment.load_as(NOBODY));
+    assert!(
+        said.contains("ENV/oss/deb: error: . cannot be read by user 65534"),
+        "{said}"
+    );
+    assert_eq!(
+        said.matches("error:").count(),
+        1,
+        "files in it can be opened: {said}"
+    );
+}
+
 /// Nobody's numbers, as Debian has them; no file here belongs to them.
 const NOBODY: u32 = 65534;
 
