@@ -5,6 +5,7 @@
 //! theirs makes root write elsewhere. Holds no state itself.
 
 mod lock;
+mod memory;
 #[cfg(test)]
 mod tests;
 
@@ -12,6 +13,7 @@ use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, fchown};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use nix::fcntl::OFlag;
@@ -20,8 +22,8 @@ use crate::user::User;
 
 /// The state folder of a server started by root without `--state`.
 const SYSTEM: &str = "/var/lib/bt-server";
-/// Where a folder for this run only is made, in memory.
-const VOLATILE: &str = "/dev/shm";
+/// How long a server that holds a folder is waited for: one that was told to stop ends within this time.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Folders that state may be kept in.
 #[derive(Debug)]
@@ -32,6 +34,8 @@ pub struct Places {
     usual: Vec<PathBuf>,
     /// Why others are not tried.
     refused: Vec<String>,
+    /// How long one that is held is waited for.
+    patience: Duration,
 }
 
 /// The state folder, which no other server uses as long as this one runs.
@@ -52,6 +56,7 @@ pub fn places(wanted: Option<&Path>, user: Option<&User>) -> anyhow::Result<Plac
         wanted: wanted.map(Path::to_owned),
         usual: Vec::new(),
         refused: Vec::new(),
+        patience: PATIENCE,
     };
     if let Some(dir) = wanted {
         if let Some(user) = user {
@@ -71,16 +76,19 @@ pub fn places(wanted: Option<&Path>, user: Option<&User>) -> anyhow::Result<Plac
 
 impl Places {
     /// Takes the first folder that can be written and that no other server uses; where none of the usual
-    /// ones is left, one in memory that lasts for this run, with a warning.
+    /// ones is left, one in memory that lasts for this run, with a warning. Waits for a server that is
+    /// ending, and removes what killed ones left in memory.
     ///
     /// # Errors
     /// The wanted folder cannot be used, or not even memory can.
     pub fn take(mut self) -> anyhow::Result<State> {
+        memory::tidy(Path::new(memory::VOLATILE));
         if let Some(dir) = self.wanted {
-            return State::take(dir.clone()).map_err(|refusal| wanted_error(&dir, refusal));
+            return State::take(dir.clone(), self.patience)
+                .map_err(|refusal| wanted_error(&dir, refusal));
         }
         for dir in self.usual {
-            match State::take(dir.clone()) {
+            match State::take(dir.clone(), self.patience) {
                 Ok(state) => {
                     if !self.refused.is_empty() {
                         let (dir, refused) = (dir.display(), self.refused.join("; "));
@@ -118,24 +126,21 @@ impl State {
         let _ = self.lock.unlock();
     }
 
-    fn take(folder: PathBuf) -> Result<Self, lock::Refusal> {
+    fn take(folder: PathBuf, patience: Duration) -> Result<Self, lock::Refusal> {
         make(&folder)?;
-        Self::lock(folder, false)
-    }
-
-    /// A folder in memory, where everybody may make one: it must be our own.
-    fn in_memory() -> Result<Self, lock::Refusal> {
-        let folder = Path::new(VOLATILE).join(format!("bt-server-{}", std::process::id()));
-        make(&folder)?;
-        owned(&folder, nix::unistd::geteuid().as_raw(), None)?;
-        Self::lock(folder, true)
-    }
-
-    fn lock(folder: PathBuf, volatile: bool) -> Result<Self, lock::Refusal> {
-        let lock = lock::take(&folder)?;
+        let lock = lock::take(&folder, patience)?;
         Ok(Self {
             folder,
-            volatile,
+            volatile: false,
+            lock,
+        })
+    }
+
+    fn in_memory() -> Result<Self, lock::Refusal> {
+        let (folder, lock) = memory::take()?;
+        Ok(Self {
+            folder,
+            volatile: true,
             lock,
         })
     }
@@ -151,7 +156,8 @@ fn unusable(dir: &Path) -> String {
 fn wanted_error(dir: &Path, refusal: lock::Refusal) -> anyhow::Error {
     match refusal {
         lock::Refusal::Held(_) => anyhow!(
-            "--state {}: {refusal}\n    remedy: end that one, or name another folder with --state",
+            "--state {}: {refusal}\n    remedy: end that one, or name another folder: two servers on one computer \
+             need a --state each",
             dir.display()
         ),
         lock::Refusal::Failed(error) => anyhow::Error::new(error).context(unusable(dir)),

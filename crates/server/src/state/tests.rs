@@ -9,7 +9,13 @@ use super::*;
 const HOLD: &str = "BT_SERVER_TEST_HOLDS";
 
 fn take(dir: &Path) -> anyhow::Result<State> {
-    places(Some(dir), None)?.take()
+    take_within(dir, Duration::ZERO)
+}
+
+fn take_within(dir: &Path, patience: Duration) -> anyhow::Result<State> {
+    let mut places = places(Some(dir), None)?;
+    places.patience = patience;
+    places.take()
 }
 
 fn refused(dir: &Path) -> String {
@@ -21,6 +27,7 @@ fn usual(dirs: &[PathBuf]) -> Places {
         wanted: None,
         usual: dirs.to_vec(),
         refused: Vec::new(),
+        patience: Duration::ZERO,
     }
 }
 
@@ -84,7 +91,7 @@ fn a_folder_has_one_server_at_a_time() {
     let first = take(base.path()).expect("free");
     let text = refused(base.path());
     let pid = format!("process {}", std::process::id());
-    for part in [base.path().to_str().expect("UTF-8"), &pid, "another folder"] {
+    for part in [base.path().to_str().expect("UTF-8"), &pid, "a --state each"] {
         assert!(text.contains(part), "{text}");
     }
     fs::write(
@@ -100,6 +107,28 @@ fn a_folder_has_one_server_at_a_time() {
     assert!(base.path().is_dir(), "only what is in memory is removed");
 }
 
+/// A restart begins before the old server has ended.
+#[test]
+fn a_server_that_is_ending_is_waited_for() {
+    let base = tempfile::tempdir().expect("a folder");
+    let old = take(base.path()).expect("free");
+    assert!(places(None, None).expect("usual").patience >= Duration::from_secs(2));
+    std::thread::scope(|scope| {
+        let long = Duration::from_secs(120);
+        let (asked, asking) = std::sync::mpsc::channel();
+        let new = scope.spawn(move || {
+            asked.send(()).expect("heard");
+            take_within(base.path(), long).map(State::give_back)
+        });
+        asking.recv().expect("asked");
+        // Who does not wait has most probably been refused by now; for who waits this is no matter.
+        std::thread::sleep(Duration::from_millis(300));
+        assert!(!new.is_finished());
+        old.give_back();
+        new.join().expect("no panic").expect("free in time");
+    });
+}
+
 #[test]
 fn where_others_are_the_next_place_is_taken() {
     let base = tempfile::tempdir().expect("a folder");
@@ -110,9 +139,13 @@ fn where_others_are_the_next_place_is_taken() {
     let second = usual(&both).take().expect("the second");
     assert_eq!(second.folder(), two);
 
+    // No process has such a number.
+    let killed = Path::new(memory::VOLATILE).join(format!("bt-server-{}", u32::MAX));
+    fs::create_dir_all(&killed).expect("made");
     let third = usual(&both).take().expect("in memory");
+    assert!(!killed.exists(), "left by a killed server");
     let memory = third.folder().to_owned();
-    assert!(memory.starts_with(VOLATILE), "{}", memory.display());
+    assert!(memory.starts_with(memory::VOLATILE), "{}", memory.display());
     third.give_back();
     assert!(!memory.exists());
     first.give_back();
