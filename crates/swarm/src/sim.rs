@@ -12,18 +12,18 @@
 mod event;
 mod link;
 mod machine;
+mod traffic;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::time::Duration;
 
-use bytes::Bytes;
 use metainfo::InfoHash;
+use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rand::seq::index;
-use rand::{RngExt, SeedableRng};
 
-use crate::core::wire::{Claim, Frame, Kind, Message, OUR_CLAIM_ID, Way};
+use crate::core::wire::{Frame, Message};
 use crate::core::{Action, BLOCK, Bitfield, Block, ConnId, Layout, Settings, Swarm};
 use event::{Agenda, Event};
 use link::{Mail, Uplink};
@@ -36,15 +36,8 @@ const ANNOUNCE: Duration = Duration::from_secs(8);
 const NAMED: usize = 50;
 /// How long a connect to a machine that is off takes to fail.
 const NO_ROUTE: Duration = Duration::from_secs(3);
-/// Messages are handed over at multiples of this.
-const MAIL: Duration = Duration::from_millis(1);
-
-/// What a grabber claims at every tick.
-const GRABBED: usize = 20;
-
-/// Zeros are right and ones are wrong.
+/// Zeros are right.
 static RIGHT: [u8; BLOCK as usize] = [0; BLOCK as usize];
-static WRONG: [u8; BLOCK as usize] = [1; BLOCK as usize];
 
 struct Running {
     machine: Machine,
@@ -341,95 +334,10 @@ impl World {
         }
     }
 
-    /// A grabber claims some pieces every time.
-    fn grab(&mut self, index: usize) {
-        if self.room[index].machine.conduct != Conduct::Grabber {
-            return;
-        }
-        let conns: Vec<_> = self.room[index].links.keys().copied().collect();
-        for (conn, _) in conns
-            .iter()
-            .flat_map(|conn| (0..GRABBED).map(move |n| (*conn, n)))
-        {
-            let claim = Claim {
-                kind: Kind::Takes,
-                piece: self.rng.random_range(..self.layout.pieces()),
-                rank: 0,
-                way: Way::Direct,
-            };
-            self.send(index, conn, claim.to_message(OUR_CLAIM_ID).into());
-        }
-    }
-
-    fn send(&mut self, index: usize, conn: ConnId, frame: Frame) {
-        let one = &self.room[index];
-        let Some((peer, theirs)) = one.links.get(&conn).copied() else {
-            return;
-        };
-        let asks = matches!(frame, Frame::Message(Message::Request(_)));
-        if asks && one.machine.conduct == Conduct::Grabber {
-            return;
-        }
-        let at = next_mail(self.now + one.machine.latency);
-        if self.room[peer].mail.push(at, theirs, frame) {
-            self.plan(at, peer, Event::Mail);
-        }
-    }
-
-    /// The link of a machine takes the next block, if it rests.
-    fn transmit(&mut self, index: usize) {
-        let one = &mut self.room[index];
-        if let Some(block) = one.uplink.begin() {
-            let seconds = f64::from(block.length + 13) / one.machine.up;
-            self.plan(
-                self.now + Duration::from_secs_f64(seconds),
-                index,
-                Event::Left,
-            );
-        }
-    }
-
-    /// A block has left. Its first byte came while the last one had not left, so on an idle link it
-    /// is in at once.
-    fn left(&mut self, index: usize) {
-        let now = self.now;
-        let one = &mut self.room[index];
-        let Some((conn, block)) = one.uplink.end() else {
-            return;
-        };
-        if one.machine.seed && !one.sent.insert(block) && (one.sent.len() as u64) < self.blocks {
-            one.outcome.repeated += 1;
-        }
-        let content = match one.machine.conduct {
-            Conduct::Liar => &WRONG,
-            _ => &RIGHT,
-        };
-        let data = Bytes::from_static(content).slice(..block.length as usize);
-        let latency = one.machine.latency;
-        if let Some(swarm) = &mut one.swarm {
-            swarm.uploaded(conn, block);
-        }
-        if let Some((peer, theirs)) = one.links.get(&conn).copied() {
-            let other = &mut self.room[peer];
-            let reception =
-                Duration::from_secs_f64(f64::from(block.length + 13) / other.machine.down);
-            other.down_free = (now + latency).max(other.down_free + reception);
-            let (at, conn) = (other.down_free, theirs);
-            self.plan(at, peer, Event::Arrived { conn, block, data });
-        }
-        self.transmit(index);
-    }
-
     fn at(&self, to: SocketAddrV4) -> Option<usize> {
         let index = machine_at(*to.ip());
         (index < self.room.len() && address(index) == to).then_some(index)
     }
-}
-
-/// When a message that is there at this moment is handed over.
-fn next_mail(at: Duration) -> Duration {
-    let every = MAIL.as_nanos() as u64;
-    Duration::from_nanos((at.as_nanos() as u64).div_ceil(every) * every)
 }
 
 fn address(index: usize) -> SocketAddrV4 {
