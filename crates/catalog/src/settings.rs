@@ -43,8 +43,8 @@ pub struct Settings {
     pub display_oss: Vec<Placed<String>>,
     /// `dnsmasq.enable_dhcp`: true looks at the wire and decides, false never answers DHCP.
     pub enable_dhcp: Option<Placed<bool>>,
-    /// `dnsmasq.enable_tftp`.
-    pub enable_tftp: bool,
+    /// `dnsmasq.enable_tftp`: without it only firmware that is iPXE gets a loader from here.
+    pub enable_tftp: Placed<bool>,
     /// `dnsmasq.interface`: names of the interfaces to serve, in the file's order; empty where
     /// the file names none.
     pub interface: Vec<Placed<String>>,
@@ -100,6 +100,11 @@ impl Settings {
     /// The HTTP port where neither the file nor the command line names one.
     pub const HTTP_PORT: u16 = 6969;
 
+    /// Whether machines can find each other at all: by the tracker or by looking around.
+    pub fn machines_meet(&self) -> bool {
+        self.tracker || self.bt_enable_lpd
+    }
+
     /// The HTTP port this file asks for.
     pub fn http_port(&self) -> u16 {
         self.port.map_or(Self::HTTP_PORT, |port| port.value)
@@ -117,7 +122,7 @@ impl Default for Settings {
             host_ip: None,
             display_oss: Vec::new(),
             enable_dhcp: None,
-            enable_tftp: true,
+            enable_tftp: Placed::default_of(true),
             interface: Vec::new(),
             bind_interfaces: true,
             dhcp_range: None,

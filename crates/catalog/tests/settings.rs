@@ -39,7 +39,7 @@ dnsmasq:
     interface: eth0
     bind_interfaces: no
     dhcp_range: \"192.168.1.50,192.168.1.150,12h\"
-    enable_tftp: off
+    enable_tftp: on
 
 opentracker:
     enable: True
@@ -58,7 +58,7 @@ aria2:
     assert_eq!(settings.host_ip.map(|ip| ip.line), Some(Some(6)));
     assert_eq!(settings.enable_dhcp.map(|on| on.value), Some(true));
     assert_eq!(settings.interface[0].value, "eth0");
-    assert!(!settings.bind_interfaces && !settings.enable_tftp);
+    assert!(!settings.bind_interfaces && settings.enable_tftp.value);
     let range = settings.dhcp_range.expect("a range");
     assert_eq!((range.value.addresses(), range.line), (101, Some(13)));
     assert_eq!(settings.http_port(), 6969);
@@ -107,6 +107,30 @@ fn what_seed_time_overrules_is_mentioned() {
             )
         );
     }
+}
+
+/// Without the tracker machines find each other by looking around, or not at all.
+#[test]
+fn a_tracker_that_is_off_is_mentioned_where_it_is_missed() {
+    let text = "boottorrent:\n  seed_max: 60\nopentracker:\n  enable: False\n";
+    let (settings, problems) = read(text);
+    assert!(!settings.machines_meet());
+    let message = said(&problems);
+    assert!(
+        message.starts_with("Boottorrent.yaml:2: warning: boottorrent.seed_max has no effect where the tracker is off\n"),
+        "{message}"
+    );
+    assert!(
+        message.contains("Boottorrent.yaml:4: warning: opentracker.enable is off: machines do not find each other"),
+        "{message}"
+    );
+    assert_eq!(problems.len(), 2, "{message}");
+    let (settings, problems) = read(&format!("{text}aria2:\n  bt_enable_lpd: True\n"));
+    assert!(
+        settings.machines_meet() && problems.is_empty(),
+        "{}",
+        said(&problems)
+    );
 }
 
 #[test]
@@ -369,7 +393,7 @@ fn a_key_near_none_that_is_known_is_ignored_with_a_warning() {
         (
             "boottorrent: {}\nschool: {room: 5}\n",
             ":2: warning: unknown key school, ignored (found: a mapping)\n    \
-             remedy: remove the line; known here: boottorrent, dnsmasq, opentracker, aria2",
+             remedy: remove the line; known here: boottorrent, dnsmasq, aria2, opentracker",
         ),
     ] {
         let (settings, problems) = read(text);

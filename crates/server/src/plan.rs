@@ -87,6 +87,7 @@ pub fn check_on(args: &Serve, host: &Host) -> Checked {
     let shelf = shelf(args).map_err(|problem| problems.push(problem)).ok();
     problems.extend(agree::told_twice(args, &settings, &file));
     problems.extend(agree::ports_apart(args, &settings, &file, ports));
+    problems.extend(agree::loader_without_tftp(args, &settings, &file));
 
     let (Some(interface), Some(shelf), Some(user)) = (interface, shelf, user) else {
         return Checked {
@@ -193,16 +194,20 @@ fn manifest(
     // What machines are told is decided: where `seed_time` is set nothing else holds, and where it is
     // not, `seed_until: room` does, whether the file says so or not.
     let room = seed_time.is_none();
+    // Nobody is waited for who could not be given anything.
+    let longest = match settings.machines_meet() {
+        true => settings
+            .seed_max
+            .map_or(manifest::SEED_MAX, |seconds| seconds.value),
+        false => 0,
+    };
     Manifest {
         version: manifest::VERSION,
         timeout: catalog::menu_timeout(settings, &named),
         default: catalog::default_system(settings, &named).map(|system| system.name.clone()),
         seed_time,
         seed_until: room.then_some(SeedUntil::Room),
-        seed_max: room.then(|| {
-            let set = settings.seed_max.as_ref();
-            set.map_or(manifest::SEED_MAX, |seconds| seconds.value)
-        }),
+        seed_max: room.then_some(longest),
         server: format!("http://{http}"),
         seed: Some(SocketAddrV4::new(*http.ip(), peer)),
         lpd: settings.bt_enable_lpd,
@@ -259,6 +264,19 @@ mod tests {
             (
                 "  seed_time: -1\n  seed_until: room\n  seed_max: 600\n",
                 (Some(-1), None, None),
+            ),
+            ("opentracker: {enable: False}\n", (None, room, Some(0))),
+            (
+                "  seed_max: 600\nopentracker: {enable: False}\n",
+                (None, room, Some(0)),
+            ),
+            (
+                "opentracker: {enable: False}\naria2: {bt_enable_lpd: True}\n",
+                (None, room, Some(60)),
+            ),
+            (
+                "  seed_time: 30\nopentracker: {enable: False}\n",
+                (Some(30), None, None),
             ),
         ] {
             assert_eq!(

@@ -10,7 +10,7 @@ use crate::{
 
 pub(super) fn dnsmasq(mut section: Section<'_>, settings: &mut Settings) -> Vec<Problem> {
     settings.enable_dhcp = section.boolean("enable_dhcp");
-    set(&mut settings.enable_tftp, section.boolean("enable_tftp"));
+    settings.enable_tftp = enable_tftp(&mut section);
     set(
         &mut settings.bind_interfaces,
         section.truth("bind_interfaces"),
@@ -22,6 +22,18 @@ pub(super) fn dnsmasq(mut section: Section<'_>, settings: &mut Settings) -> Vec<
     let remedy = "remove the line; this server answers no DNS";
     section.retired_unless("port", Plain::Int(Some(0)), remedy);
     section.finish(Severity::Warning, |_| None)
+}
+
+fn enable_tftp(section: &mut Section<'_>) -> Placed<bool> {
+    let Some(enable) = section.boolean("enable_tftp") else {
+        return Placed::default_of(true);
+    };
+    if !enable.value {
+        let what = "is off: plain PXE firmware gets no loader from this server, but firmware that is iPXE does";
+        let remedy = "write enable_tftp: True, unless another TFTP server has the loader";
+        section.warn("enable_tftp", enable.line, what, remedy);
+    }
+    enable
 }
 
 /// One name, a list, or names with commas between them as dnsmasq takes them.

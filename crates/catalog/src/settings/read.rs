@@ -40,8 +40,9 @@ fn read(file: &str, root: Node, settings: &mut Settings) -> Vec<Problem> {
     let mut top = Section::top(file, root);
     let mut problems = boottorrent(top.section("boottorrent"), settings);
     problems.extend(network::dnsmasq(top.section("dnsmasq"), settings));
-    problems.extend(tracker(&mut top, settings));
     problems.extend(aria2(top.section("aria2"), settings));
+    problems.extend(tracker(&mut top, settings));
+    problems.extend(waits_for_nobody(file, settings));
     // A section of earlier versions of the original.
     top.retired(
         "transmission",
@@ -135,6 +136,17 @@ fn display_oss(section: &mut Section<'_>) -> Vec<Placed<String>> {
     names
 }
 
+/// Machines that cannot reach each other do not wait for each other, however long they may.
+fn waits_for_nobody(file: &str, settings: &Settings) -> Option<Problem> {
+    let longest = settings.seed_max.filter(|seconds| seconds.value > 0)?;
+    if settings.machines_meet() || settings.seed_time.is_some() {
+        return None;
+    }
+    let what = "boottorrent.seed_max has no effect where the tracker is off";
+    let problem = Problem::warning(file, what, "remove the line, or write enable: True");
+    Some(problem.at(longest.line))
+}
+
 /// The tracker's section, or what the original's earlier versions had in its place.
 fn tracker(top: &mut Section<'_>, settings: &mut Settings) -> Vec<Problem> {
     let old = top.has("hefur") && !top.has("opentracker");
@@ -148,12 +160,12 @@ fn tracker(top: &mut Section<'_>, settings: &mut Settings) -> Vec<Problem> {
         top.retired("hefur", remedy);
         section.boolean("enable")
     };
-    if let Some(off) = enable.filter(|enable| !enable.value) {
+    set(&mut settings.tracker, enable);
+    if let (Some(off), false) = (enable, settings.machines_meet()) {
         let what =
             "is off: machines do not find each other, and each fetches from this server alone";
         section.warn("enable", off.line, what, "write enable: True");
     }
-    set(&mut settings.tracker, enable);
     let port = section.integer("port", 1..=65535, "6969");
     settings.port = port.and_then(|port| {
         let value = u16::try_from(port.value).ok()?;

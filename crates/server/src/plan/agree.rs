@@ -2,6 +2,7 @@
 //! told at the place that asked for it.
 
 use catalog::{Placed, Problem, Settings};
+use pxe::Loader;
 
 use crate::args::{Dhcp, Serve};
 use crate::bind::Ports;
@@ -29,7 +30,7 @@ pub(super) fn ports(args: &Serve, settings: &Settings) -> Ports {
                 .as_ref()
                 .is_none_or(|enable| enable.value),
         },
-        tftp: settings.enable_tftp,
+        tftp: settings.enable_tftp.value,
         http,
         peer: args.peer_port.unwrap_or(peer),
     }
@@ -52,6 +53,26 @@ pub(super) fn ports_apart(
             .at(named.and_then(|port| port.line))
             .found(ports.http.to_string())
     })
+}
+
+/// A loader of those that are fetched by TFTP, where nothing is.
+pub(super) fn loader_without_tftp(
+    args: &Serve,
+    settings: &Settings,
+    file: &str,
+) -> Option<Problem> {
+    let loader = match args.loader {
+        Loader::Lpxelinux => "lpxelinux",
+        Loader::Pxelinux => "pxelinux",
+        Loader::Auto | Loader::Ipxe => return None,
+    };
+    if settings.enable_tftp.value {
+        return None;
+    }
+    let what = format!("dnsmasq.enable_tftp is off, and --loader {loader} is fetched by TFTP");
+    let remedy = "write enable_tftp: True, or leave out --loader";
+    let problem = Problem::error(file, what, remedy);
+    Some(problem.at(settings.enable_tftp.line).found("False"))
 }
 
 /// The user who serves.

@@ -3,6 +3,7 @@
 use bt_server::args::Serve;
 use bt_server::plan;
 use catalog::Problem;
+use pxe::Loader;
 
 use crate::world::{Case, World};
 
@@ -29,4 +30,32 @@ fn root_is_refused_with_a_line_to_write() {
     assert_eq!(problem.line, Some(2), "{problem}");
     assert_eq!(problem.value.as_deref(), Some("root"), "{problem}");
     assert_eq!(problem.remedy, "write user: nobody, or remove the line");
+}
+
+#[test]
+fn a_loader_by_tftp_needs_tftp() {
+    let text = "dnsmasq:\n  interface: eth0\n  enable_tftp: False\n";
+    let with = |loader: Loader| {
+        let problems = said(text, |serve| Serve { loader, ..serve });
+        assert!(!problems[0].is_error(), "{problems:?}");
+        assert_eq!(problems[0].line, Some(3), "{problems:?}");
+        problems.into_iter().nth(1)
+    };
+    for (loader, name) in [
+        (Loader::Lpxelinux, "lpxelinux"),
+        (Loader::Pxelinux, "pxelinux"),
+    ] {
+        let problem = with(loader).expect(name);
+        assert!(problem.is_error(), "{problem}");
+        assert_eq!(problem.line, Some(3), "{problem}");
+        let what = format!("and --loader {name} is fetched by TFTP");
+        assert!(problem.what.contains(&what), "{problem}");
+        assert_eq!(
+            problem.remedy,
+            "write enable_tftp: True, or leave out --loader"
+        );
+    }
+    for loader in [Loader::Auto, Loader::Ipxe] {
+        assert_eq!(with(loader), None, "{loader:?}");
+    }
 }
