@@ -1,8 +1,8 @@
-//! `Boottorrent.yaml`: what is only mentioned, because the server starts all the same.
+//! What is only mentioned, because the server starts all the same.
 
 #![cfg(feature = "yaml")]
 
-use catalog::{Problem, Settings, settings};
+use catalog::{PayloadFile, Problem, Settings, settings, system};
 
 fn read(text: &str) -> (Settings, Vec<Problem>) {
     let checked = settings("Boottorrent.yaml", text);
@@ -101,5 +101,41 @@ fn a_key_near_none_that_is_known_is_ignored_with_a_warning() {
         assert!(message.contains(what), "{message}");
         assert_eq!(message.lines().count(), 2, "{message}");
         assert_eq!(settings, Settings::default(), "{text}");
+    }
+}
+
+/// The original ignored what it did not know; but what is meant for a key decides what is started.
+#[test]
+fn an_unknown_key_is_ignored_unless_it_is_near_a_known_one() {
+    let folder = ["vmlinuz", "initrd", "hello"].map(|path| PayloadFile {
+        path: path.to_owned(),
+        size: 1,
+    });
+    for (config, what) in [
+        (
+            "author: ann",
+            ":1: warning: unknown key author, ignored (found: ann)\n    remedy: remove the line; known here: dispname, method, kernel, initrd, cmdline, bin, binargs, args, isofile\n",
+        ),
+        (
+            "method: local\nmemory: 2 GB",
+            ":2: warning: unknown key memory, ignored",
+        ),
+        (
+            "method: kexec\nbinary: hello",
+            ":2: warning: unknown key binary, ignored",
+        ),
+        ("kernal: vmlinuz", ":1: error: unknown key kernal (found"),
+        ("methud: local", ":1: error: unknown key methud (found"),
+        // Had it been written right, no kernel would have been guessed.
+        (
+            "isofle: hello",
+            ":1: error: unknown key isofle (found: hello)\n    remedy: write isofile if that is meant",
+        ),
+    ] {
+        let checked = system("tiny", &folder, Some(("config.yaml", config)));
+        let message = said(&checked.problems);
+        assert!(message.contains(what), "{config}: {message}");
+        assert_eq!(checked.problems.len(), 1, "{config}: {message}");
+        assert!(checked.value.is_some(), "{config}");
     }
 }

@@ -317,39 +317,6 @@ fn each_mistake_has_line_value_and_remedy() {
     }
 }
 
-/// The original ignored what it did not know; but what is meant for a key decides what is started.
-#[test]
-fn an_unknown_key_is_ignored_unless_it_is_near_a_known_one() {
-    let folder = ["vmlinuz", "initrd", "hello"];
-    for (config, what) in [
-        (
-            "author: ann",
-            ":1: warning: unknown key author, ignored (found: ann)\n    remedy: remove the line; known here: dispname, method, kernel, initrd, cmdline, bin, binargs, args, isofile\n",
-        ),
-        (
-            "method: local\nmemory: 2 GB",
-            ":2: warning: unknown key memory, ignored",
-        ),
-        (
-            "method: kexec\nbinary: hello",
-            ":2: warning: unknown key binary, ignored",
-        ),
-        ("kernal: vmlinuz", ":1: error: unknown key kernal (found"),
-        ("methud: local", ":1: error: unknown key methud (found"),
-        // Had it been written right, no kernel would have been guessed.
-        (
-            "isofle: hello",
-            ":1: error: unknown key isofle (found: hello)\n    remedy: write isofile if that is meant",
-        ),
-    ] {
-        let checked = read(&folder, config);
-        let message = said(&checked.problems);
-        assert!(message.contains(what), "{config}: {message}");
-        assert_eq!(checked.problems.len(), 1, "{config}: {message}");
-        assert!(checked.value.is_some(), "{config}");
-    }
-}
-
 #[test]
 fn an_empty_kernel_and_an_endless_command_line_are_refused() {
     let mut files = files(&["vmlinuz", "initrd"]);
