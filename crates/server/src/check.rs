@@ -12,7 +12,7 @@ use std::{
 
 use catalog::{PayloadFile, Problem, Settings, System};
 
-mod access;
+pub(crate) mod access;
 mod link;
 mod oss;
 mod places;

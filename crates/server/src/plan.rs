@@ -16,6 +16,7 @@ use crate::host::Host;
 use crate::interface::Interface;
 use crate::prepare::Rehash;
 use crate::shelf::Shelf;
+use crate::state;
 use crate::user::{User, Users};
 
 mod agree;
@@ -85,6 +86,9 @@ pub fn check_on(args: &Serve, host: &Host) -> Checked {
         _ => agree::interface(args, &settings, &file, host, &mut problems),
     };
     let shelf = shelf(args).map_err(|problem| problems.push(problem)).ok();
+    if let (Some(folder), Some(user)) = (&args.state, &user) {
+        problems.extend(state::look(folder, user.as_ref()));
+    }
     problems.extend(agree::told_twice(args, &settings, &file));
     problems.extend(agree::ports_apart(args, &settings, &file, ports));
     problems.extend(agree::loader_without_tftp(args, &settings, &file));

@@ -5,6 +5,7 @@
 //! theirs makes root write elsewhere. Holds no state itself.
 
 mod lock;
+mod look;
 mod memory;
 #[cfg(test)]
 mod tests;
@@ -19,6 +20,8 @@ use anyhow::{Context, anyhow};
 use nix::fcntl::OFlag;
 
 use crate::user::User;
+
+pub use self::look::look;
 
 /// The state folder of a server started by root without `--state`.
 const SYSTEM: &str = "/var/lib/bt-server";
@@ -128,6 +131,7 @@ impl State {
 
     fn take(folder: PathBuf, patience: Duration) -> Result<Self, lock::Refusal> {
         make(&folder)?;
+        look::left_behind(&folder)?;
         let lock = lock::take(&folder, patience)?;
         Ok(Self {
             folder,

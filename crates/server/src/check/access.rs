@@ -6,37 +6,39 @@
 
 use std::{fs::Metadata, os::unix::fs::MetadataExt};
 
-/// The user the server drops to.
+/// The user the server drops to. It has no groups but its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Reader {
+pub(crate) struct Reader {
     /// User id.
-    pub(super) uid: u32,
+    pub(crate) uid: u32,
     /// Group id.
-    pub(super) gid: u32,
+    pub(crate) gid: u32,
 }
 
 /// What a file's metadata says about rights.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Rights {
+pub(crate) struct Rights {
     /// Owner's user id.
-    pub(super) uid: u32,
+    pub(crate) uid: u32,
     /// Group id.
-    pub(super) gid: u32,
+    pub(crate) gid: u32,
     /// Mode bits.
-    pub(super) mode: u32,
+    pub(crate) mode: u32,
 }
 
 /// The right to read a file.
-pub(super) const READ: u32 = 0o4;
+pub(crate) const READ: u32 = 0o4;
+/// The right to write to a file, or to make and remove what is in a folder.
+pub(crate) const WRITE: u32 = 0o2;
 /// The right to pass through a folder.
-pub(super) const ENTER: u32 = 0o1;
+pub(crate) const ENTER: u32 = 0o1;
 /// The rights to list a folder and reach what is in it.
-pub(super) const LIST: u32 = READ | ENTER;
+pub(crate) const LIST: u32 = READ | ENTER;
 
 impl Reader {
     /// Whether the rights hold all of `need` for this user. The first class that fits decides, as
     /// in the kernel: an owner without the right is refused even where everyone else has it.
-    pub(super) fn may(self, need: u32, rights: Rights) -> bool {
+    pub(crate) fn may(self, need: u32, rights: Rights) -> bool {
         let class = if self.uid == 0 {
             return true;
         } else if self.uid == rights.uid {

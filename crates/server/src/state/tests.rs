@@ -177,8 +177,25 @@ fn what_is_planted_for_the_lock_is_left_alone() {
         plant(&dir.join("lock"), &victim);
         let text = refused(&dir);
         assert!(text.contains("cannot be used"), "{what}: {text}");
+        assert!(
+            text.contains(&format!("{}/lock is ", dir.display())),
+            "{text}"
+        );
+        assert!(text.contains("; remove it"), "{text}");
     }
     assert_eq!(fs::read(&victim).expect("there"), b"precious");
+}
+
+/// librqbit's folder would be refused when all else is done.
+#[test]
+fn a_folder_with_a_file_for_the_seed_is_passed_by() {
+    let base = tempfile::tempdir().expect("a folder");
+    let [one, two] = ["one", "two"].map(|name| base.path().join(name));
+    fs::create_dir(&one).expect("a folder");
+    fs::write(one.join("seeder"), "").expect("written");
+    assert!(refused(&one).contains("/one/seeder is not a folder; remove it"));
+    let taken = usual(&[one, two.clone()]).take().expect("the second");
+    assert_eq!(taken.folder(), two);
 }
 
 #[test]
