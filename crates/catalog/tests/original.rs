@@ -220,7 +220,9 @@ fn the_last_version() {
     let range = settings.dhcp_range.expect("a range").value;
     assert_eq!(range.addresses(), 101);
     assert_eq!((settings.tracker, settings.http_port()), (true, 10_001));
-    assert!(settings.enable_tftp.value && settings.bind_interfaces && settings.enable_peer_exchange);
+    assert!(
+        settings.enable_tftp.value && settings.bind_interfaces && settings.enable_peer_exchange
+    );
     assert!(!settings.bt_enable_lpd);
     assert_eq!(settings.console_log_level, LogLevel::Notice);
     let systems = systems();
