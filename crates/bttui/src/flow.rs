@@ -172,6 +172,12 @@ impl Machine {
         let (stopped, voice) = (stop.clone(), self.voice.of_job(self.number));
         let mut options = Options::new(DOWNLOADS);
         options.peers.extend(app.seed());
+        let lpd = app.manifest.as_ref().is_some_and(|told| told.lpd);
+        options.lsd = app
+            .lease
+            .as_ref()
+            .filter(|_| lpd)
+            .map(|lease| lease.address);
         options.web_seed = app.manifest.as_ref().and_then(offers::web_seed);
         let task = tokio::spawn(async move {
             if let Some(job) = before {

@@ -16,6 +16,7 @@ use super::Progress;
 use super::announcer::Announcer;
 use super::engine::Engine;
 use super::event::EVENTS;
+use super::lsd::Lsd;
 use super::storage::Storage;
 use super::web_seed::{Fallback, WebSeed};
 use crate::core::{Bitfield, HOUSE, Layout, Settings, Swarm};
@@ -38,6 +39,9 @@ pub struct Options {
     pub peers: Vec<SocketAddrV4>,
     /// The same files by HTTP, used while no peer gives anything.
     pub web_seed: Option<WebSeed>,
+    /// Looks for others by multicast (BEP 14) on the interface that has this address. A private
+    /// torrent's peers come from its tracker alone (BEP 27).
+    pub lsd: Option<Ipv4Addr>,
 }
 
 impl Options {
@@ -49,6 +53,7 @@ impl Options {
             max_peers: Settings::MAX_PEERS,
             peers: Vec::new(),
             web_seed: None,
+            lsd: None,
         }
     }
 }
@@ -153,12 +158,21 @@ impl Download {
             complete,
             ..Progress::default()
         });
-        let knows_somebody = torrent.announce().is_some() || !options.peers.is_empty();
+        let lsd = options.lsd.filter(|_| !torrent.info().private);
+        let knows_somebody =
+            torrent.announce().is_some() || !options.peers.is_empty() || lsd.is_some();
         let about = torrent.info_hash();
         let web_seed = options.web_seed.filter(|_| !complete);
         swarm.learned(options.peers, Duration::ZERO);
         let (events, reports) = mpsc::channel(EVENTS);
         let (stop, failure) = (CancellationToken::new(), Arc::default());
+        let lsd = lsd.map(|interface| Lsd {
+            interface,
+            torrent: about,
+            port: address.port(),
+            progress: progress.clone(),
+            events: events.clone(),
+        });
         let announcer = Announcer {
             torrent,
             peer_id,
@@ -181,6 +195,9 @@ impl Download {
         let mut tasks = JoinSet::new();
         tasks.spawn(engine.run(reports, stop.clone()));
         tasks.spawn(announcer.run(stop.clone()));
+        if let Some(lsd) = lsd {
+            tasks.spawn(lsd.run(stop.clone()));
+        }
         Ok(Self {
             address,
             progress,

@@ -155,6 +155,7 @@ impl Engine {
                 hands.tracker = None;
                 self.swarm.learned(peers, now);
             }
+            Event::Neighbour(peer) => self.swarm.learned([peer], now),
             Event::Tracker(Err(why)) => hands.tracker = Some(why),
             Event::Failed(why) => return Err(why),
         }

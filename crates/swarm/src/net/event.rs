@@ -30,6 +30,8 @@ pub(super) enum Event {
     Tracker(Result<Vec<SocketAddrV4>, String>),
     /// The web seed gives nothing more.
     Unserved(ConnId, http::Error),
+    /// Somebody in the same network says that it shares this torrent.
+    Neighbour(SocketAddrV4),
     /// A file cannot be read or written: nothing can go on.
     Failed(Error),
 }

@@ -13,6 +13,7 @@ mod connection;
 mod download;
 mod engine;
 mod event;
+mod lsd;
 mod progress;
 mod storage;
 mod web_seed;
