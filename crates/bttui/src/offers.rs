@@ -114,4 +114,16 @@ mod tests {
         let error = manifest(folder.path()).expect_err("nothing there");
         assert!(error.to_string().contains("torrents.gz"), "{error}");
     }
+
+    #[test]
+    fn the_server_s_files_are_where_the_manifest_says() {
+        let told = |server: &str| {
+            let file = format!(r#"{{"version":0,"timeout":0,"server":"{server}"}}"#);
+            web_seed(&Manifest::parse(&file, "[]").expect("a manifest"))
+        };
+        let expected = WebSeed::parse("http://10.77.0.1:6969/oss/").ok();
+        assert!(expected.is_some());
+        assert_eq!(told("http://10.77.0.1:6969"), expected);
+        assert_eq!(told(""), None, "an older server: there are peers");
+    }
 }
