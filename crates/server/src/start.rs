@@ -60,9 +60,7 @@ impl fmt::Display for Refused {
 pub fn start(args: &Serve) -> Result<(), Refused> {
     let plan::Checked { plan, mut problems } = plan::check(args);
     let bound = match &plan {
-        Some(plan) => bind::bind(&plan.interface, plan.ports)
-            .map_err(|more| problems.extend(more))
-            .ok(),
+        Some(plan) => bind(args, plan).map_err(|more| problems.extend(more)).ok(),
         None => None,
     };
     let (Some(mut plan), Some(bound), false) =
@@ -84,6 +82,15 @@ pub fn start(args: &Serve) -> Result<(), Refused> {
     let outcome = run(bound, plan);
     state.give_back();
     outcome.map_err(Refused::from)
+}
+
+/// Opens the ports; after a restart as soon as the server that is just ending has closed them.
+fn bind(args: &Serve, plan: &Plan) -> Result<bind::Bound, Vec<Problem>> {
+    let bind = || bind::bind(&plan.interface, plan.ports);
+    bind().or_else(|_| {
+        state::wait_for_the_last(args.state.as_deref(), plan.user.as_ref());
+        bind()
+    })
 }
 
 /// Every connection of a machine is a descriptor, and the usual limit of 1024 is less than a room

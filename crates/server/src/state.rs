@@ -77,6 +77,19 @@ pub fn places(wanted: Option<&Path>, user: Option<&User>) -> anyhow::Result<Plac
     Ok(places)
 }
 
+/// Where another server has the folder that [`places`] with the same arguments would be for, waits for its end, for 2 s
+/// at most: it may have been told to stop, and has its ports until then. Changes nothing.
+pub fn wait_for_the_last(wanted: Option<&Path>, user: Option<&User>) {
+    let folders: Vec<PathBuf> = match wanted {
+        Some(dir) => vec![dir.to_owned()],
+        None => {
+            let system = user.map(|_| PathBuf::from(SYSTEM));
+            system.into_iter().chain(xdg(user)).collect()
+        }
+    };
+    lock::wait(&folders, PATIENCE);
+}
+
 impl Places {
     /// Takes the first folder that can be written and that no other server uses; where none of the usual
     /// ones is left, one in memory that lasts for this run, with a warning. Waits for a server that is

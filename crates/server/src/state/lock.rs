@@ -7,7 +7,7 @@
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -60,6 +60,28 @@ pub(super) fn take(folder: &Path, patience: Duration) -> Result<File, Refusal> {
             }
         }
     }
+}
+
+/// Waits for one of those of `folders` that somebody holds to come free, for `patience` at most. Takes none of them,
+/// and makes nothing.
+pub(super) fn wait(folders: &[PathBuf], patience: Duration) {
+    let begun = Instant::now();
+    let held: Vec<_> = folders.iter().filter(|folder| is_held(folder)).collect();
+    while !held.is_empty()
+        && held.iter().all(|folder| is_held(folder))
+        && begun.elapsed() < patience
+    {
+        thread::sleep(PAUSE);
+    }
+}
+
+fn is_held(folder: &Path) -> bool {
+    let opened = File::options()
+        .read(true)
+        .custom_flags((OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK).bits())
+        .open(folder.join(LOCK));
+    // A shared lock is free again right here; who takes the folder in this moment tries again.
+    opened.is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
 }
 
 fn open(folder: &Path) -> io::Result<File> {
