@@ -189,7 +189,8 @@ impl Cache {
         }
         match self.write(&self.place(root), &bytes) {
             Err(error) if !self.told.swap(true, Ordering::Relaxed) => tracing::warn!(
-                "cannot remember hashes in {}: {error}; the next start hashes everything again",
+                "cannot remember hashes in {}: {error}; the next start hashes everything again\n    remedy: make room \
+                 there, or let the server's user write to this folder",
                 self.folder.display()
             ),
             _ => {}
