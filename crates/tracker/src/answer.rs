@@ -6,7 +6,7 @@ use std::time::Duration;
 use metainfo::bencode::Encoded;
 
 use crate::PeerId;
-use crate::table::Counts;
+use crate::swarm::Counts;
 
 /// One peer handed out.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -21,5 +21,5 @@ pub use answer::{Answer, Peer};
 pub use refusal::Refusal;
 pub use scrape::Scrape;
 pub use stats::{Mode, UnknownMode};
-pub use swarm::Standing;
-pub use table::{Counts, Settings, Totals, Tracker};
+pub use swarm::{Counts, Standing};
+pub use table::{Settings, Totals, Tracker};

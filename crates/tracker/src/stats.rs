@@ -9,7 +9,7 @@ use std::time::Duration;
 use metainfo::InfoHash;
 
 use crate::query::pairs;
-use crate::table::Counts;
+use crate::swarm::Counts;
 use crate::{Refusal, Tracker};
 
 /// How many torrents [`Mode::Top10`] lists at most.

@@ -7,12 +7,22 @@ use std::time::Duration;
 use rand::Rng;
 use rand::seq::SliceRandom;
 
-use crate::table::Counts;
 use crate::{Announce, Event, Peer, PeerId};
 
 /// Ports one address may announce for a torrent. A machine needs one; a stranger who invents more
 /// replaces its own entries, not those of others.
 const PORTS_PER_ADDRESS: usize = 4;
+
+/// How many have a torrent, how many are fetching it, and how many completed it.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Counts {
+    /// Peers that have everything, the server's own seed among them.
+    pub complete: u64,
+    /// Peers that don't.
+    pub incomplete: u64,
+    /// How often a download was reported complete.
+    pub downloaded: u64,
+}
 
 /// A peer as the table knows it, for those who watch.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

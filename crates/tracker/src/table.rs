@@ -8,7 +8,7 @@ use metainfo::InfoHash;
 use metainfo::bencode::Encoded;
 use rand::Rng;
 
-use crate::swarm::{Standing, Swarm};
+use crate::swarm::{Counts, Standing, Swarm};
 use crate::{Announce, Answer, Event, Refusal, Scrape};
 
 /// How the tracker behaves.
@@ -38,17 +38,6 @@ impl Default for Settings {
             id: 0,
         }
     }
-}
-
-/// How many have a torrent, how many are fetching it, and how many completed it.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub struct Counts {
-    /// Peers that have everything, the server's own seed among them.
-    pub complete: u64,
-    /// Peers that don't.
-    pub incomplete: u64,
-    /// How often a download was reported complete.
-    pub downloaded: u64,
 }
 
 /// What was asked of the tracker since it began. Every counter stops at its largest value.

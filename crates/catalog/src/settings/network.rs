@@ -2,7 +2,7 @@
 
 use std::net::Ipv4Addr;
 
-use super::{Settings, read::set};
+use super::Settings;
 use crate::{
     DhcpRange, Placed, Problem, Severity,
     yaml::{scalar::Plain, section::Section},
@@ -124,6 +124,13 @@ fn address(text: &str) -> Option<Ipv4Addr> {
     };
     let parts: Vec<String> = text.split('.').map(part).collect::<Option<_>>()?;
     parts.join(".").parse().ok()
+}
+
+/// Keeps the default where the file says nothing.
+pub(super) fn set(setting: &mut bool, written: Option<Placed<bool>>) {
+    if let Some(written) = written {
+        *setting = written.value;
+    }
 }
 
 #[cfg(test)]

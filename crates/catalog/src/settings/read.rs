@@ -1,6 +1,9 @@
 //! Reading `Boottorrent.yaml` section by section.
 
-use super::{LogLevel, SeedUntil, Settings, network};
+use super::{
+    LogLevel, SeedUntil, Settings,
+    network::{self, set},
+};
 use crate::{
     Checked, Placed, Problem, Severity,
     nearest::nearest,
@@ -213,11 +216,4 @@ fn aria2(mut section: Section<'_>, settings: &mut Settings) -> Vec<Problem> {
     let remedy = "remove the line; every piece is verified";
     section.retired_unless("check_integrity", Plain::Bool(true), remedy);
     section.finish(Severity::Warning, |_| None)
-}
-
-/// Keeps the default where the file says nothing.
-pub(super) fn set(setting: &mut bool, written: Option<Placed<bool>>) {
-    if let Some(written) = written {
-        *setting = written.value;
-    }
 }
