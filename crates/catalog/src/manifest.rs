@@ -45,9 +45,6 @@ pub struct Manifest {
     /// Whether machines look for each other by multicast (`bt_enable_lpd`, BEP 14).
     #[serde(default)]
     pub lpd: bool,
-    /// Whether machines tell each other of others (`enable_peer_exchange`, BEP 11).
-    #[serde(default)]
-    pub pex: bool,
     /// What the menu offers, in its order.
     #[serde(skip)]
     pub systems: Vec<Entry>,
@@ -226,7 +223,6 @@ mod tests {
             server: "http://10.77.0.1:6969".into(),
             seed: Some(SocketAddrV4::new([10, 77, 0, 1].into(), 6881)),
             lpd: true,
-            pex: true,
             systems,
         }
     }

@@ -61,7 +61,7 @@ pub struct Settings {
     pub port: Option<Placed<u16>>,
     /// `aria2.bt_enable_lpd`: local peer discovery on the machines.
     pub bt_enable_lpd: bool,
-    /// `aria2.enable_peer_exchange`: peer exchange on the machines.
+    /// `aria2.enable_peer_exchange`: understood; machines have no peer exchange yet.
     pub enable_peer_exchange: bool,
     /// `aria2.console_log_level`: how much the machines' downloader says.
     pub console_log_level: LogLevel,

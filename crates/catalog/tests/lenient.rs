@@ -2,19 +2,10 @@
 
 #![cfg(feature = "yaml")]
 
-use catalog::{Method, PayloadFile, Problem, Settings, settings, system};
+mod common;
 
-fn read(text: &str) -> (Settings, Vec<Problem>) {
-    let checked = settings("Boottorrent.yaml", text);
-    (checked.value.expect("settings"), checked.problems)
-}
-
-fn said(problems: &[Problem]) -> String {
-    problems
-        .iter()
-        .map(|problem| format!("{problem}\n"))
-        .collect()
-}
+use catalog::{Method, PayloadFile, system};
+use common::{read, said};
 
 /// A key in every section that has booleans.
 const TRUTHS: &str = "\

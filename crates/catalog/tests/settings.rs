@@ -2,25 +2,12 @@
 
 #![cfg(feature = "yaml")]
 
-use catalog::{LogLevel, Problem, SeedUntil, Settings, settings};
+mod common;
+
+use catalog::{LogLevel, SeedUntil, Settings, settings};
+use common::{read, said};
 
 const FILE: &str = "Boottorrent.yaml";
-
-fn read(text: &str) -> (Settings, Vec<Problem>) {
-    let checked = settings(FILE, text);
-    (
-        checked.value.expect("settings are always there"),
-        checked.problems,
-    )
-}
-
-/// All problems as one text, as `check` prints them.
-fn said(problems: &[Problem]) -> String {
-    problems
-        .iter()
-        .map(|problem| format!("{problem}\n"))
-        .collect()
-}
 
 #[test]
 fn an_environment_of_the_original_is_read_and_told_what_has_no_effect() {

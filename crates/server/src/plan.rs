@@ -215,7 +215,6 @@ fn manifest(
         server: format!("http://{http}"),
         seed: Some(SocketAddrV4::new(*http.ip(), peer)),
         lpd: settings.bt_enable_lpd,
-        pex: settings.enable_peer_exchange,
         systems: Vec::new(),
     }
 }

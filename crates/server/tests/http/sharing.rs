@@ -33,7 +33,6 @@ fn manifest(server: &str, seed_time: Option<i64>, seed_max: u64) -> Manifest {
         server: server.to_owned(),
         seed: None,
         lpd: false,
-        pex: false,
         systems: vec![Entry {
             name: "debian".into(),
             dispname: "Debian".into(),
