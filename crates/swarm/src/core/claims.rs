@@ -243,6 +243,11 @@ impl Claims {
             if other.conn != conn {
                 return Heard::Ignored;
             }
+            // What is noted is told on in a large room: who repeats itself faster than we do must not
+            // make us send a message to everybody each time.
+            if now.saturating_sub(other.heard) < REPEAT / 2 {
+                return Heard::Ignored;
+            }
             other.heard = now;
             return Heard::Noted;
         }
@@ -319,5 +324,26 @@ impl Claims {
         if let Some(standing) = self.standings.get_mut(&conn) {
             change(standing);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_repeats_a_claim_without_pause_is_noted_twice_a_second_at_most() {
+        let mut claims = Claims::default();
+        let claim = Claim {
+            kind: Kind::Takes,
+            piece: 7,
+            rank: 1,
+            way: Way::TellOn,
+        };
+        let noted = (0..3000).filter(|ms| {
+            let now = Duration::from_millis(*ms);
+            claims.heard(ConnId(1), &claim, now) == Heard::Noted
+        });
+        assert_eq!(noted.count(), 6);
     }
 }

@@ -68,6 +68,8 @@ pub(crate) struct Peer {
     pub(crate) told: bool,
     /// How many pieces it has that we lack.
     pub(crate) wanted: u32,
+    /// It has introduced itself by an extended handshake.
+    pub(crate) introduced: bool,
     /// We told it that we are interested.
     pub(crate) interested: bool,
     /// It does not answer requests.
@@ -98,6 +100,7 @@ impl Peer {
             seed: false,
             told: false,
             wanted: 0,
+            introduced: false,
             interested: false,
             choking: true,
             requests: Requests::new(PEER_DEPTH, now),

@@ -32,8 +32,11 @@ impl Swarm {
         }
         let heard = match claim.kind {
             Kind::Leaves if self.claims.left(conn, piece) => Heard::Noted,
-            // What somebody has needs no claim.
-            Kind::Takes if self.picker.unseen(piece) => self.claims.heard(conn, &claim, now),
+            // What somebody has needs no claim; but who goes on with one that we know keeps it, also where we
+            // have begun to fetch that piece ourselves meanwhile.
+            Kind::Takes if self.picker.unseen(piece) || self.claims.taken(piece) => {
+                self.claims.heard(conn, &claim, now)
+            }
             Kind::Leaves | Kind::Takes => Heard::Ignored,
         };
         if heard == Heard::Lost {

@@ -113,6 +113,10 @@ impl Swarm {
         let Some(peer) = self.peers.get_mut(&conn) else {
             return Ok(());
         };
+        // It may be said again (BEP 10), but each time would cost a walk over all pieces: once counts.
+        if std::mem::replace(&mut peer.introduced, true) {
+            return Ok(());
+        }
         peer.claim = about.claim;
         if peer.judge() {
             let (seed, pieces) = (peer.seed, peer.has.clone());
@@ -121,6 +125,7 @@ impl Swarm {
                     self.picker.fewer_copies(piece);
                 } else {
                     self.picker.more_copies(piece);
+                    self.claims.came(piece, Some(conn));
                 }
             }
         }

@@ -84,7 +84,7 @@ impl Fallback {
     /// It gives nothing more.
     pub(in crate::net) fn failed(&mut self, conn: ConnId, why: Error, now: Duration) {
         if self.conn == Some(conn) {
-            tracing::warn!("the server's files by HTTP: {why}");
+            tracing::debug!("the server's files by HTTP: {why}");
             self.trouble = Some(why);
             self.parted(conn, now);
         }
@@ -113,7 +113,7 @@ impl Fallback {
         match self.switch.decide(now, || swarm.offer_beside(self.conn))? {
             Decision::Off => {
                 let conn = self.conn.take()?;
-                tracing::info!("peers give everything again: nothing more by HTTP");
+                tracing::debug!("peers give everything again: nothing more by HTTP");
                 swarm.disconnected(conn, now);
                 Some(Turn::Off(conn))
             }
@@ -122,7 +122,7 @@ impl Fallback {
                     self.switch.failed(now);
                     return None;
                 };
-                tracing::info!("no peer gives anything: the files come by HTTP");
+                tracing::debug!("no peer gives anything: the files come by HTTP");
                 self.conn = Some(conn);
                 let work = Work {
                     conn,
