@@ -85,6 +85,7 @@ mod tests {
             torrent: "tiny.torrent".to_owned(),
             size: 10,
             info_hash: info_hash.to_owned(),
+            files: Vec::new(),
         }
     }
 

@@ -4,7 +4,7 @@
 //! Text goes in, types and a list of [`Problem`]s come out; every problem names its file, line,
 //! value and remedy, and one pass finds all of them. What a file lacks is missing at the line of the section that
 //! lacks it. This crate never opens a file, never talks to
-//! a network and knows nothing of torrents but their names.
+//! a network and knows nothing of torrents but their names and the hashes of their files.
 //!
 //! With the feature `yaml` off only [`Method`] and [`manifest`] remain: that is the client's half,
 //! which reads JSON.

@@ -3,9 +3,13 @@
 //! It travels as two files in `torrents.gz`, named as in the original project and written as JSON,
 //! which is YAML too. Reading it needs no YAML and never trusts a path that leaves the folder.
 
+#[cfg(test)]
+mod tests;
+
 use std::net::SocketAddrV4;
 use std::time::Duration;
 
+use metainfo::Sha256;
 use serde::{Deserialize, Serialize};
 
 use crate::Method;
@@ -87,6 +91,19 @@ pub struct Entry {
     pub size: u64,
     /// Its torrent's info hash in hexadecimal.
     pub info_hash: String,
+    /// What every file of its payload must be, in the torrent's order. Empty where the server does not
+    /// say: then the pieces' hashes are all there is to compare.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<ManifestFile>,
+}
+
+/// One file of a system's payload.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ManifestFile {
+    /// Its path below the system's folder: the torrent's components, joined by `/`.
+    pub path: String,
+    /// What its bytes hash to.
+    pub sha256: Sha256,
 }
 
 /// Why a manifest cannot be used.
@@ -157,6 +174,21 @@ impl Manifest {
 }
 
 impl Entry {
+    /// The files without which it cannot start, as paths of the torrent, each once: a kernel and its initrds
+    /// need nothing else of their folder. `None`: all of them, for a program may open any of its files.
+    pub fn needed_files(&self) -> Option<Vec<String>> {
+        let Method::Kexec { kernel, initrd, .. } = &self.method else {
+            return None;
+        };
+        let mut needed = vec![kernel.clone()];
+        for path in initrd {
+            if !needed.contains(path) {
+                needed.push(path.clone());
+            }
+        }
+        Some(needed)
+    }
+
     fn check_paths(&self) -> Result<(), Error> {
         let unsafe_path = |path: &str| Error::Unsafe {
             system: self.name.clone(),
@@ -167,7 +199,7 @@ impl Entry {
                 return Err(unsafe_path(name));
             }
         }
-        let mut paths: Vec<&String> = Vec::new();
+        let mut paths: Vec<&String> = self.files.iter().map(|file| &file.path).collect();
         match &self.method {
             Method::Kexec { kernel, initrd, .. } => {
                 paths.push(kernel);
@@ -187,133 +219,4 @@ impl Entry {
 pub(crate) fn is_inside(path: &str) -> bool {
     path.split('/')
         .all(|part| !matches!(part, "" | "." | "..") && !part.contains('\0'))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn entry(name: &str, method: Method) -> Entry {
-        Entry {
-            name: name.into(),
-            dispname: format!("The {name}"),
-            method,
-            torrent: format!("{name}.torrent"),
-            size: 7,
-            info_hash: "00".repeat(20),
-        }
-    }
-
-    fn kexec(kernel: &str, initrd: &[&str]) -> Method {
-        Method::Kexec {
-            kernel: kernel.into(),
-            initrd: initrd.iter().map(|path| (*path).to_owned()).collect(),
-            cmdline: "quiet".into(),
-        }
-    }
-
-    fn manifest(systems: Vec<Entry>) -> Manifest {
-        Manifest {
-            version: VERSION,
-            timeout: -1,
-            default: Some("tiny".into()),
-            seed_time: None,
-            seed_until: Some(SeedUntil::Room),
-            seed_max: Some(600),
-            server: "http://10.77.0.1:6969".into(),
-            seed: Some(SocketAddrV4::new([10, 77, 0, 1].into(), 6881)),
-            lpd: true,
-            systems,
-        }
-    }
-
-    #[test]
-    fn every_method_survives_the_way_to_the_machine() {
-        let bin = Method::Bin {
-            bin: "hello".into(),
-            args: "-v".into(),
-        };
-        let qemu = Method::Qemu {
-            args: "-fda odin.img".into(),
-        };
-        let sent = manifest(vec![
-            entry("tiny", kexec("boot/vmlinuz", &["a.gz", "b.gz"])),
-            entry("a program", bin),
-            entry("дос", qemu),
-            entry("disk", Method::Local),
-        ]);
-        let (boottorrent, configs) = sent.to_files();
-        assert_eq!(Manifest::parse(&boottorrent, &configs).unwrap(), sent);
-    }
-
-    #[test]
-    fn keys_are_those_of_config_yaml() {
-        let (_, configs) = manifest(vec![entry("tiny", kexec("vmlinuz", &["initrd"]))]).to_files();
-        let value: serde_json::Value = serde_json::from_str(&configs).unwrap();
-        assert_eq!(value[0]["method"], "kexec");
-        assert_eq!(value[0]["kernel"], "vmlinuz");
-        assert_eq!(value[0]["initrd"][0], "initrd");
-        assert_eq!(value[0]["torrent"], "tiny.torrent");
-    }
-
-    #[test]
-    fn paths_that_leave_the_folder_are_refused() {
-        for path in ["../vmlinuz", "/vmlinuz", "a//b", "", ".", "a/..", "a\0b"] {
-            for bad in [
-                entry("tiny", kexec(path, &[])),
-                entry("tiny", kexec("k", &[path])),
-                entry(path, Method::Local),
-            ] {
-                let (boottorrent, configs) = manifest(vec![bad]).to_files();
-                let refused = Manifest::parse(&boottorrent, &configs);
-                assert!(matches!(refused, Err(Error::Unsafe { .. })), "{path:?}");
-            }
-        }
-    }
-
-    #[test]
-    fn seed_time_holds_before_seed_until() {
-        let seconds = Duration::from_secs;
-        let room = |most| Seeding::WhileOthersFetch {
-            at_most: seconds(most),
-        };
-        for (seed_time, seed_until, seed_max, expected) in [
-            (None, None, None, room(60)),
-            (None, Some(SeedUntil::Room), None, room(60)),
-            (None, Some(SeedUntil::Room), Some(0), room(0)),
-            (None, None, Some(600), room(600)),
-            (Some(30), None, None, Seeding::AtLeast(seconds(30))),
-            (
-                Some(30),
-                Some(SeedUntil::Room),
-                Some(600),
-                Seeding::AtLeast(seconds(30)),
-            ),
-            (Some(0), None, Some(600), Seeding::AtLeast(Duration::ZERO)),
-            (Some(-5), None, None, Seeding::AtLeast(Duration::ZERO)),
-            (Some(i64::MIN), None, None, Seeding::AtLeast(Duration::ZERO)),
-        ] {
-            let told = Manifest {
-                seed_time,
-                seed_until,
-                seed_max,
-                ..manifest(vec![])
-            };
-            assert_eq!(told.seeding(), expected, "{told:?}");
-        }
-    }
-
-    #[test]
-    fn damage_and_another_version_are_named() {
-        let (boottorrent, configs) = manifest(vec![]).to_files();
-        let newer = boottorrent.replace("\"version\": 0", "\"version\": 9");
-        let said = Manifest::parse(&newer, &configs).unwrap_err().to_string();
-        assert!(said.contains("version 9"), "{said}");
-        let said = Manifest::parse("{", &configs).unwrap_err().to_string();
-        assert!(said.starts_with("Boottorrent.yaml is damaged"), "{said}");
-        let said = Manifest::parse(&boottorrent, "[{}]")
-            .unwrap_err()
-            .to_string();
-        assert!(said.starts_with("configs.yaml is damaged"), "{said}");
-    }
 }

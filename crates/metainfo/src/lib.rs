@@ -18,7 +18,7 @@ mod path;
 mod rules;
 mod torrent;
 
-pub use hash::{InfoHash, InfoHashError};
+pub use hash::{InfoHash, InfoHashError, Sha256, Sha256Error};
 pub use info::{FileEntry, Info, Span};
 pub use parse::ParseError;
 pub use path::{MAX_COMPONENT, MAX_PATH, PathError, check_files, check_path};

@@ -142,6 +142,7 @@ fn entry(torrent: &Torrent, one: &LoadedSystem) -> Entry {
         torrent: format!("{name}.torrent"),
         size: torrent.info().total_length(),
         info_hash: torrent.info_hash().to_string(),
+        files: Vec::new(),
     }
 }
 

@@ -134,6 +134,7 @@ pub(crate) fn entry(name: &str, dispname: &str, method: Method, size: u64) -> En
         torrent: format!("{name}.torrent"),
         size,
         info_hash: "00".repeat(20),
+        files: Vec::new(),
     }
 }
 

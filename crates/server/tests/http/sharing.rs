@@ -44,6 +44,7 @@ fn manifest(server: &str, seed_time: Option<i64>, seed_max: u64) -> Manifest {
             torrent: "debian.torrent".into(),
             size: 100,
             info_hash: "ab".repeat(20),
+            files: Vec::new(),
         }],
     }
 }
