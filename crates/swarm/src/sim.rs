@@ -316,7 +316,7 @@ impl World {
                     self.transmit(index);
                 }
             }
-            Action::Store { block, data } => {
+            Action::Store { block, data, .. } => {
                 one.stored += 1;
                 *one.spoilt.entry(block.piece).or_default() |= data[0] != RIGHT[0];
             }

@@ -3,10 +3,11 @@
 mod common;
 
 use std::net::{Ipv4Addr, SocketAddrV4};
+use std::sync::Arc;
 use std::time::Duration;
 
 use common::web::{Manner, Web};
-use common::{PATIENCE, World, complete, liar, mute, options, slow_visitor};
+use common::{PATIENCE, World, complete, liar, mute, options, slow_visitor, unasked_visitor};
 use swarm::net::{Download, Options, Progress, WebSeed};
 use tempfile::TempDir;
 
@@ -85,6 +86,22 @@ async fn a_peer_that_only_promises_does_not_keep_http_away() {
     let mut download = Download::start(torrent, with(&web, &folder, &[silent]))
         .await
         .unwrap();
+    complete(&mut download).await;
+    assert!(world.is_in(folder.path()));
+    assert_eq!(from(&download, SERVER), download.progress().borrow().total);
+}
+
+/// What nobody asked for is no gift: HTTP must not be kept away by it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stranger_that_brings_what_nobody_asked_for_does_not_keep_http_away() {
+    let world = World::new(MIB);
+    let web = Web::new(world.folder.path(), SERVER, Manner::Right);
+    let (torrent, folder) = (world.torrent(None), TempDir::new().unwrap());
+    let mut download = Download::start(Arc::clone(&torrent), with(&web, &folder, &[]))
+        .await
+        .unwrap();
+    let often = Duration::from_millis(500);
+    unasked_visitor(&torrent, download.address(), often);
     complete(&mut download).await;
     assert!(world.is_in(folder.path()));
     assert_eq!(from(&download, SERVER), download.progress().borrow().total);

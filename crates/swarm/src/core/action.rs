@@ -45,6 +45,8 @@ pub enum Action {
     },
     /// Write a block to its place in the files.
     Store {
+        /// Who brought it.
+        conn: ConnId,
         /// Its place.
         block: Block,
         /// Its bytes.
@@ -70,7 +72,7 @@ pub enum Action {
         /// Which one.
         address: Ipv4Addr,
     },
-    /// The last piece is verified. Nothing to do; for people to know.
+    /// The last piece that we want is verified. Nothing to do; for people to know.
     Complete,
 }
 
@@ -101,8 +103,8 @@ pub enum Reason {
     /// It takes too little of what we send.
     #[error("does not read")]
     NotReading,
-    /// Both sides have everything.
-    #[error("has everything, as we do")]
+    /// Both sides have all they want.
+    #[error("has all it wants, as we do")]
     BothComplete,
 }
 

@@ -23,11 +23,12 @@ const DOUBTFUL: Duration = Duration::from_secs(5);
 /// one piece for everybody, and nobody would have a whole one to share for a long time.
 const ENOUGH: usize = 64;
 /// Claims of others that a peer may tell of at a time, and how many of them it may tell in vain beyond
-/// those that came true.
-const MOST_TOLD: u32 = 64;
+/// those that came true. With its own first ones fewer than [`ENOUGH`]: one connection makes nobody wait.
+const MOST_TOLD: u32 = 48;
 /// Claims that a peer may have at a time before it has kept one, and at most.
 const FIRST_CLAIMS: u32 = 4;
 const MOST_CLAIMS: u32 = 128;
+const _: () = assert!(((MOST_TOLD + FIRST_CLAIMS) as usize) < ENOUGH);
 
 struct Other {
     conn: ConnId,
@@ -345,5 +346,23 @@ mod tests {
             claims.heard(ConnId(1), &claim, now) == Heard::Noted
         });
         assert_eq!(noted.count(), 6);
+    }
+
+    #[test]
+    fn who_tells_of_claims_without_end_makes_nobody_wait() {
+        let mut claims = Claims::default();
+        for (piece, way) in (0..400).flat_map(|piece| [(piece, Way::Direct), (piece, Way::ToldOn)])
+        {
+            let (kind, rank) = (Kind::Takes, 0);
+            let claim = Claim {
+                kind,
+                piece,
+                rank,
+                way,
+            };
+            claims.heard(ConnId(1), &claim, Duration::ZERO);
+        }
+        assert_eq!(claims.others().count() as u32, FIRST_CLAIMS + MOST_TOLD);
+        assert!(!claims.crowded(Duration::ZERO) && !claims.left_out());
     }
 }

@@ -131,12 +131,7 @@ impl Engine {
                 hands.connections.remove(&conn);
                 self.swarm.disconnected(conn, now);
             }
-            Event::Frame(conn, frame) => {
-                if let Some(fallback) = &mut self.fallback {
-                    fallback.heard(conn, &frame, now);
-                }
-                self.swarm.received(conn, frame, now);
-            }
+            Event::Frame(conn, frame) => self.swarm.received(conn, frame, now),
             Event::Unserved(conn, why) => {
                 if let Some(fallback) = &mut self.fallback {
                     fallback.failed(conn, why, now);
@@ -212,7 +207,13 @@ impl Engine {
                         fallback.parted(conn, now);
                     }
                 }
-                Action::Store { block, data } => self.storage.write(block, &data)?,
+                Action::Store { conn, block, data } => {
+                    let now = self.now();
+                    if let Some(fallback) = &mut self.fallback {
+                        fallback.stored(conn, block, now);
+                    }
+                    self.storage.write(block, &data)?;
+                }
                 Action::Check { piece } => {
                     hands.to_check.push_back(piece);
                     self.check_more(hands);

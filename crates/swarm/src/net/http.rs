@@ -11,6 +11,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
+use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper::header::{CONTENT_TYPE, HOST, USER_AGENT};
 use hyper::{Method, Request, Response, Uri};
 use hyper_util::rt::TokioIo;
@@ -86,16 +87,14 @@ pub(super) fn address(url: &str) -> Result<(SocketAddr, String), Error> {
 pub async fn get(url: &str, timeout: Duration, limit: usize) -> Result<(u16, Bytes), Error> {
     let target = Target::parse(url)?;
     let request = target.request(Method::GET, Bytes::new());
-    target
-        .within(timeout, target.exchange(request, limit))
-        .await
+    within(target.address, timeout, target.exchange(request, limit)).await?
 }
 
 /// Sends a JSON document to `url` and gives the status. The answer's body is not read.
 pub async fn post_json(url: &str, json: impl Into<Bytes>, timeout: Duration) -> Result<u16, Error> {
     let target = Target::parse(url)?;
     let request = target.request(Method::POST, json.into());
-    let answer = target.within(timeout, target.send(request)).await?;
+    let answer = within(target.address, timeout, target.send(request)).await??;
     Ok(answer.status().as_u16())
 }
 
@@ -129,21 +128,12 @@ impl Target {
 
     fn request(&self, method: Method, body: Bytes) -> Request<Full<Bytes>> {
         let path = self.uri.path_and_query().map_or("/", |path| path.as_str());
-        let mut request = Request::new(Full::new(body));
-        let headers = request.headers_mut();
-        // An authority that was parsed from a URL has no byte that a header may not have.
-        if let Ok(host) = self.host.parse() {
-            headers.insert(HOST, host);
-        }
-        headers.insert(USER_AGENT, crate::net::AGENT.parse().expect("plain ASCII"));
+        let mut request = request(path, &self.host, body);
         if method == Method::POST {
-            headers.insert(
-                CONTENT_TYPE,
-                "application/json".parse().expect("plain ASCII"),
-            );
+            let json = "application/json".parse().expect("plain ASCII");
+            request.headers_mut().insert(CONTENT_TYPE, json);
         }
         *request.method_mut() = method;
-        *request.uri_mut() = path.parse().unwrap_or_default();
         request
     }
 
@@ -155,7 +145,7 @@ impl Target {
         let mut answer = self.send(request).await?;
         let mut body = BytesMut::new();
         while let Some(frame) = answer.body_mut().frame().await {
-            let frame = frame.map_err(|why| self.http(why))?;
+            let frame = frame.map_err(|why| broken(self.address, why))?;
             let Ok(data) = frame.into_data() else {
                 continue;
             };
@@ -175,32 +165,46 @@ impl Target {
                 to: self.address,
                 why,
             })?;
-        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
-            .await
-            .map_err(|why| self.http(why))?;
-        // Ends by itself once the answer's body is read or dropped.
-        tokio::spawn(connection);
+        let mut sender = speak(stream, self.address).await?;
         sender
             .send_request(request)
             .await
-            .map_err(|why| self.http(why))
+            .map_err(|why| broken(self.address, why))
     }
+}
 
-    async fn within<T>(
-        &self,
-        limit: Duration,
-        work: impl Future<Output = Result<T, Error>>,
-    ) -> Result<T, Error> {
-        let to = self.address;
-        tokio::time::timeout(limit, work)
-            .await
-            .unwrap_or(Err(Error::Timeout { to, limit }))
+/// A request that says what all of ours say: to which host, and from whom.
+fn request(path: &str, host: &str, body: Bytes) -> Request<Full<Bytes>> {
+    let mut request = Request::new(Full::new(body));
+    let headers = request.headers_mut();
+    // An address, or an authority that was parsed from a URL, has no byte that a header may not have.
+    if let Ok(host) = host.parse() {
+        headers.insert(HOST, host);
     }
+    headers.insert(USER_AGENT, crate::net::AGENT.parse().expect("plain ASCII"));
+    *request.uri_mut() = path.parse().unwrap_or_default();
+    request
+}
 
-    fn http(&self, why: hyper::Error) -> Error {
-        Error::Http {
-            to: self.address,
-            why,
-        }
-    }
+/// Begins to speak HTTP on a new connection. It ends by itself once the sender is dropped and the last
+/// answer's body is read or dropped.
+async fn speak(stream: TcpStream, to: SocketAddr) -> Result<SendRequest<Full<Bytes>>, Error> {
+    let (sender, connection) = handshake(TokioIo::new(stream))
+        .await
+        .map_err(|why| broken(to, why))?;
+    tokio::spawn(connection);
+    Ok(sender)
+}
+
+fn broken(to: SocketAddr, why: hyper::Error) -> Error {
+    Error::Http { to, why }
+}
+
+async fn within<T>(
+    to: SocketAddr,
+    limit: Duration,
+    work: impl Future<Output = T>,
+) -> Result<T, Error> {
+    let done = tokio::time::timeout(limit, work).await;
+    done.map_err(|_| Error::Timeout { to, limit })
 }

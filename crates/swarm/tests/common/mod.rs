@@ -18,8 +18,8 @@ use bytes::BytesMut;
 use metainfo::{FileEntry, Info, InfoHash, Torrent};
 use rand::rng;
 use sha1::{Digest, Sha1};
-use swarm::core::Bitfield;
 use swarm::core::wire::{Decoder, Frame, Handshake, Message};
+use swarm::core::{BLOCK, Bitfield, Block};
 use swarm::net::{Download, Options};
 use tempfile::TempDir;
 use tracker::{Announce, Settings, Tracker};
@@ -213,6 +213,31 @@ pub(crate) fn slow_visitor(torrent: &Torrent, folder: &Path, to: SocketAddrV4, r
             std::thread::sleep(Duration::from_secs(length as u64) / rate);
             stream.write_all(&[header, &all[begin..begin + length]].concat())
         })
+    });
+}
+
+/// A stranger that comes again and again and brings the same wrong block, which nobody asked it for, `every`
+/// so often. Ends with its first connection that is refused.
+pub(crate) fn unasked_visitor(torrent: &Torrent, to: SocketAddrV4, every: Duration) {
+    let block = Block {
+        piece: 0,
+        begin: 0,
+        length: BLOCK,
+    };
+    let mut hello = BytesMut::new();
+    Handshake::new(torrent.info_hash(), *b"-XX0000-unasked00000").encode(&mut hello);
+    let gift = [
+        &swarm::core::wire::piece_header(block)[..],
+        &[0xee; BLOCK as usize],
+    ]
+    .concat();
+    std::thread::spawn(move || {
+        while let Ok(mut stream) = TcpStream::connect(to) {
+            let _ = stream.write_all(&hello);
+            while stream.write_all(&gift).is_ok() {
+                std::thread::sleep(every);
+            }
+        }
     });
 }
 

@@ -20,16 +20,11 @@ impl Swarm {
         if others.peek().is_none() {
             return Offer::Nothing;
         }
-        let mut found = self.picker.have().clone();
+        let mut missing = self.picker.lacking().clone();
         for has in others {
-            if has.is_full() {
-                return Offer::Everything;
-            }
-            for piece in has.iter() {
-                found.set(piece);
-            }
+            missing.remove_all(has);
         }
-        if found.is_full() {
+        if missing.is_empty() {
             Offer::Everything
         } else {
             Offer::Something
@@ -102,7 +97,7 @@ impl Swarm {
         }
         self.meter.add(block.length, now);
         if let Arrival::Stored { cancel, full } = self.picker.arrived(block, conn, peer.ip()) {
-            self.actions.push_back(Action::Store { block, data });
+            self.actions.push_back(Action::Store { conn, block, data });
             if full {
                 self.actions.push_back(Action::Check { piece });
             }

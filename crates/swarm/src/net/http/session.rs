@@ -5,14 +5,13 @@ use std::ops::Range;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Empty};
+use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
-use hyper::client::conn::http1::{SendRequest, handshake};
-use hyper::header::{CONTENT_RANGE, HOST, RANGE, USER_AGENT};
+use hyper::client::conn::http1::SendRequest;
+use hyper::header::{CONTENT_RANGE, RANGE};
 use hyper::{Request, Response, StatusCode};
-use hyper_util::rt::TokioIo;
 
-use super::Error;
+use super::{Error, broken, request, speak, within};
 use crate::net::connection::connect;
 
 /// How long the server may say nothing while it owes an answer or the rest of one.
@@ -22,7 +21,7 @@ const SILENCE: Duration = Duration::from_secs(10);
 pub(in crate::net) struct Session {
     from: Ipv4Addr,
     to: SocketAddrV4,
-    sender: Option<SendRequest<Empty<Bytes>>>,
+    sender: Option<SendRequest<Full<Bytes>>>,
 }
 
 impl Session {
@@ -68,51 +67,31 @@ impl Session {
         }
         let mut sender = self.connect().await?;
         let asked = sender.send_request(self.request(path, part));
-        let answer = self.within(asked).await?.map_err(|why| self.broken(why))?;
+        let answer = self.within(asked).await?;
+        let answer = answer.map_err(|why| broken(self.to.into(), why))?;
         self.sender = Some(sender);
         Ok(answer)
     }
 
-    async fn connect(&self) -> Result<SendRequest<Empty<Bytes>>, Error> {
+    async fn connect(&self) -> Result<SendRequest<Full<Bytes>>, Error> {
         let to = SocketAddr::V4(self.to);
         let stream = connect(self.from, self.to).await;
         let stream = stream.map_err(|why| Error::Connect { to, why })?;
         // An improvement, not a need.
         let _ = stream.set_nodelay(true);
-        let (sender, connection) = self
-            .within(handshake(TokioIo::new(stream)))
-            .await?
-            .map_err(|why| self.broken(why))?;
-        // Ends by itself once the sender is dropped.
-        tokio::spawn(connection);
-        Ok(sender)
+        self.within(speak(stream, to)).await?
     }
 
-    fn request(&self, path: &str, part: &Range<u64>) -> Request<Empty<Bytes>> {
-        let mut request = Request::new(Empty::new());
-        // A path of escaped parts is always one.
-        *request.uri_mut() = path.parse().unwrap_or_default();
+    fn request(&self, path: &str, part: &Range<u64>) -> Request<Full<Bytes>> {
+        let mut request = request(path, &self.to.to_string(), Bytes::new());
         let range = format!("bytes={}-{}", part.start, part.end - 1);
-        for (name, value) in [
-            (HOST, self.to.to_string()),
-            (RANGE, range),
-            (USER_AGENT, crate::net::AGENT.to_owned()),
-        ] {
-            // Digits and plain ASCII: a header may have all of it.
-            if let Ok(value) = value.parse() {
-                request.headers_mut().insert(name, value);
-            }
-        }
+        let range = range.parse().expect("digits");
+        request.headers_mut().insert(RANGE, range);
         request
     }
 
     async fn within<T>(&self, work: impl Future<Output = T>) -> Result<T, Error> {
-        within(SocketAddr::V4(self.to), work).await
-    }
-
-    fn broken(&self, why: hyper::Error) -> Error {
-        let to = SocketAddr::V4(self.to);
-        Error::Http { to, why }
+        within(self.to.into(), SILENCE, work).await
     }
 }
 
@@ -131,8 +110,8 @@ impl Part {
     /// More or fewer bytes than were asked for, or none for too long.
     pub(in crate::net) async fn next(&mut self) -> Result<Option<Bytes>, Error> {
         let to = self.to;
-        while let Some(frame) = within(to, self.answer.body_mut().frame()).await? {
-            let frame = frame.map_err(|why| Error::Http { to, why })?;
+        while let Some(frame) = within(to, SILENCE, self.answer.body_mut().frame()).await? {
+            let frame = frame.map_err(|why| broken(to, why))?;
             let Ok(data) = frame.into_data() else {
                 continue;
             };
@@ -148,10 +127,4 @@ impl Part {
             left => Err(Error::Short { to, left }),
         }
     }
-}
-
-async fn within<T>(to: SocketAddr, work: impl Future<Output = T>) -> Result<T, Error> {
-    let limit = SILENCE;
-    let done = tokio::time::timeout(limit, work).await;
-    done.map_err(|_| Error::Timeout { to, limit })
 }

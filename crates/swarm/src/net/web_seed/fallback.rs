@@ -10,8 +10,7 @@ use tokio::sync::mpsc;
 use super::WebSeed;
 use super::peer::{self, Work};
 use super::switch::{Decision, Switch};
-use crate::core::wire::{Frame, Message};
-use crate::core::{ConnId, Swarm};
+use crate::core::{Block, ConnId, Swarm};
 use crate::net::connection::Connection;
 use crate::net::event::Event;
 use crate::net::http::Error;
@@ -67,12 +66,10 @@ impl Fallback {
         }
     }
 
-    /// Somebody said this.
-    pub(in crate::net) fn heard(&mut self, conn: ConnId, frame: &Frame, now: Duration) {
-        let Frame::Message(Message::Piece { data, .. }) = frame else {
-            return;
-        };
-        let bytes = data.len() as u64;
+    /// Somebody brought a block that was asked for and needed. What nobody asked for is no gift: a stranger
+    /// who sends it now and then must not keep HTTP off.
+    pub(in crate::net) fn stored(&mut self, conn: ConnId, block: Block, now: Duration) {
+        let bytes = u64::from(block.length);
         if self.conn == Some(conn) {
             self.trouble = None;
             self.switch.http_gave(bytes);

@@ -15,7 +15,7 @@ use tokio::sync::{Notify, mpsc};
 use super::WebSeed;
 use super::queue::{Queue, ranges};
 use crate::core::wire::{Frame, Handshake, Message};
-use crate::core::{Bitfield, Block, ConnId};
+use crate::core::{Bitfield, Block, ConnId, HOUSE};
 use crate::net::connection::{Connection, Out};
 use crate::net::event::Event;
 use crate::net::http::{Error, Session};
@@ -23,7 +23,11 @@ use crate::net::storage::Storage;
 
 /// How a web seed is called (BEP 20): of our house, so that it is asked like the server's own seed,
 /// for what nobody else has. It never speaks of extensions.
-const NAME: [u8; 20] = *b"-BSWEB0-000000000000";
+const NAME: [u8; 20] = {
+    let mut name = *b"-??WEB0-000000000000";
+    [name[0], name[1], name[2]] = HOUSE;
+    name
+};
 /// A sign of life at least so often: a peer that says nothing for long is parted from.
 const SIGN: Duration = Duration::from_secs(30);
 
