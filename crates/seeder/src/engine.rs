@@ -21,9 +21,12 @@ use tokio_util::sync::CancellationToken;
 use crate::Error;
 use crate::storage::{ReadOnlyFactory, Source};
 
-/// How our name begins (BEP 20). The machines' engine knows its own house by the first two letters and keeps
-/// shorter queues there than at a stranger's.
-const NAME: &[u8] = b"-BS0001-";
+/// How the peer ids of this house's programs begin (BEP 20).
+pub const HOUSE: &[u8] = b"-BS";
+
+/// How ours begins. The machines' engine knows its own house by the first letters and keeps shorter queues
+/// there than at a stranger's.
+pub(crate) const NAME: &[u8] = b"-BS0001-";
 
 /// Connections per torrent; more are dropped. Ten times the largest room we are asked to serve.
 const PEERS: usize = 3000;
@@ -33,10 +36,10 @@ const PEERS: usize = 3000;
 const HELLOS: usize = 1024;
 
 /// How long a stranger may take to say which torrent it wants.
-const HELLO: Duration = Duration::from_secs(5);
+pub(crate) const HELLO: Duration = Duration::from_secs(5);
 
 /// How long a peer may be silent. BEP 3 has keep-alives every two minutes.
-const SILENCE: Duration = Duration::from_secs(180);
+pub(crate) const SILENCE: Duration = Duration::from_secs(180);
 
 /// librqbit with its surroundings.
 pub(crate) struct Engine {
@@ -216,7 +219,12 @@ fn state_error(folder: &Path, source: io::Error) -> Error {
 
 #[cfg(test)]
 mod tests {
-    use super::bitfield;
+    use super::{HOUSE, NAME, bitfield};
+
+    #[test]
+    fn the_seed_is_of_the_house() {
+        assert!(NAME.starts_with(HOUSE));
+    }
 
     #[test]
     fn a_full_bitfield_has_no_spare_bits() {

@@ -3,16 +3,18 @@
 //! [`hash_folder`] reads a system's payload with all cores and makes the torrent that every server
 //! makes of the same bytes. [`Cache`] remembers that, and believes it only while every file has the
 //! [`Fingerprint`] it had. [`Seeder`] sends those bytes to peers. It is the one place that knows
-//! librqbit, and hands it a storage of ours that can only read.
+//! librqbit, and hands it a storage of ours that can only read. [`Dialer`] opens a connection to a peer
+//! that waits for one.
 //!
-//! This crate never writes below a payload folder, never dials a peer or a tracker, and never serves
-//! a file that is known to have changed since it was added.
+//! This crate never writes below a payload folder, never dials a tracker, nor a peer that the caller did
+//! not name, and never serves a file that is known to have changed since it was added.
 //!
 //! What librqbit does not let us bound: the requests of one peer wait in a queue without end, so a
 //! stranger who asks and never reads costs memory until it is cut off for not reading.
 #![forbid(unsafe_code)]
 
 mod cache;
+mod dial;
 mod engine;
 mod error;
 mod fingerprint;
@@ -22,6 +24,8 @@ mod seeder;
 mod storage;
 
 pub use cache::{Cache, Hashed};
+pub use dial::{Connection, Dialer};
+pub use engine::HOUSE;
 pub use error::Error;
 pub use fingerprint::Fingerprint;
 pub use hash::hash_folder;

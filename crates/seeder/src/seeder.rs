@@ -11,6 +11,7 @@ use metainfo::{Info, InfoHash, Torrent};
 use tokio::sync::mpsc;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+use crate::dial::Dialer;
 use crate::engine::Engine;
 use crate::hash;
 use crate::payload::Payload;
@@ -57,7 +58,7 @@ pub struct Peer {
 }
 
 /// Sends the bytes of torrents to whoever connects and asks. It waits for peers, it never looks for
-/// them: somebody has to tell the tracker about it.
+/// them: somebody has to tell the tracker about it, or to [dial](Self::dialer) for it.
 ///
 /// Needs tokio's multi-thread runtime. Dropping it ends the seed too, only without waiting.
 pub struct Seeder {
@@ -67,7 +68,7 @@ pub struct Seeder {
     all_gone: mpsc::Receiver<()>,
 }
 
-struct Shared {
+pub(crate) struct Shared {
     engine: Engine,
     seeds: Mutex<HashMap<InfoHash, Seed>>,
     /// librqbit gives two torrents that are added at the same time the same number.
@@ -108,7 +109,12 @@ impl Seeder {
 
     /// Where peers connect to.
     pub fn listen_addr(&self) -> Option<SocketAddr> {
-        self.shared.engine.listen_addr()
+        self.shared.listen_addr()
+    }
+
+    /// What opens connections in this seed's name.
+    pub fn dialer(&self) -> Dialer {
+        Dialer(Arc::downgrade(&self.shared))
     }
 
     /// Seeds a torrent whose files lie below `root`. The content is taken for what
@@ -167,7 +173,7 @@ impl Seeder {
 
     /// A torrent's figures, or none if it is not seeded.
     pub fn stats(&self, hash: &InfoHash) -> Option<Stats> {
-        self.shared.seeds().get(hash).map(Seed::stats)
+        self.shared.stats(hash)
     }
 
     /// Whether a torrent's files still are what they were when it was added, by their fingerprints.
@@ -213,6 +219,14 @@ impl Seeder {
 }
 
 impl Shared {
+    pub(crate) fn listen_addr(&self) -> Option<SocketAddr> {
+        self.engine.listen_addr()
+    }
+
+    pub(crate) fn stats(&self, hash: &InfoHash) -> Option<Stats> {
+        self.seeds().get(hash).map(Seed::stats)
+    }
+
     fn seeds(&self) -> MutexGuard<'_, HashMap<InfoHash, Seed>> {
         self.seeds.lock().unwrap_or_else(PoisonError::into_inner)
     }

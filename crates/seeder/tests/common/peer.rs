@@ -26,7 +26,11 @@ pub(crate) struct Peer {
 impl Peer {
     /// Connects and shakes hands. BEP 10 is offered too.
     pub(crate) fn connect(to: SocketAddr, hash: InfoHash) -> io::Result<Self> {
-        let mut stream = TcpStream::connect(to)?;
+        Self::greet(TcpStream::connect(to)?, hash)
+    }
+
+    /// Shakes hands on a connection, whoever opened it.
+    pub(crate) fn greet(mut stream: TcpStream, hash: InfoHash) -> io::Result<Self> {
         stream.set_nodelay(true)?;
         // Only so that a broken seed fails the test instead of hanging it.
         stream.set_read_timeout(Some(Duration::from_secs(30)))?;
