@@ -47,6 +47,17 @@ pub struct Fetch {
     /// Shares for so long after the download
     #[arg(long, value_name = "SECONDS", default_value_t = 0)]
     pub seed_for: u64,
+    /// Shares while this server says that others fetch it
+    #[arg(long, value_name = "URL", value_parser = server, conflicts_with = "seed_for")]
+    pub seed_room: Option<String>,
+    /// Ends --seed-room at the latest
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        default_value_t = catalog::manifest::SEED_MAX,
+        requires = "seed_room"
+    )]
+    pub seed_max: u64,
     /// Where others reach this machine [default: any port]
     #[arg(
         long,
@@ -58,6 +69,15 @@ pub struct Fetch {
     /// Where NAME is by HTTP, for when no peer gives a byte
     #[arg(long, value_name = "URL", value_parser = WebSeed::parse)]
     pub web_seed: Option<WebSeed>,
+}
+
+/// A server as the manifest names one: `http://ADDRESS:PORT`.
+fn server(text: &str) -> Result<String, String> {
+    let address = text.strip_prefix("http://").unwrap_or_default();
+    match address.trim_end_matches('/').parse::<SocketAddrV4>() {
+        Ok(_) => Ok(text.to_owned()),
+        Err(_) => Err("a server is http://ADDRESS:PORT".to_owned()),
+    }
 }
 
 #[cfg(test)]
@@ -111,6 +131,35 @@ mod tests {
                 "d",
                 "--web-seed",
                 "http://server/oss/",
+            ],
+            &[
+                "bttui",
+                "fetch",
+                "a.torrent",
+                "--to",
+                "d",
+                "--seed-room",
+                "server:6969",
+            ],
+            &[
+                "bttui",
+                "fetch",
+                "a.torrent",
+                "--to",
+                "d",
+                "--seed-max",
+                "5",
+            ],
+            &[
+                "bttui",
+                "fetch",
+                "a.torrent",
+                "--to",
+                "d",
+                "--seed-room",
+                "http://10.77.0.1:6969",
+                "--seed-for",
+                "5",
             ],
             &["bttui", "start"],
         ];

@@ -17,6 +17,7 @@ use tokio::time::Instant;
 use crate::cli::Fetch;
 use crate::download::{LEAVE_WITHIN, folder_size};
 use crate::fetch_log::Log;
+use crate::fetch_share::Share;
 
 /// How often progress is written.
 const TELL_EVERY: Duration = Duration::from_secs(1);
@@ -52,7 +53,7 @@ pub async fn run(args: &Fetch) -> anyhow::Result<u8> {
         &mut download,
         &mut signals,
         &mut log,
-        Duration::from_secs(args.seed_for),
+        &Share::of(args, &name),
     )
     .await;
     log.end();
@@ -100,7 +101,7 @@ async fn follow(
     download: &mut Download,
     signals: &mut Signals,
     log: &mut Log,
-    seed_for: Duration,
+    share: &Share,
 ) -> anyhow::Result<u8> {
     let news = download.progress();
     let started = Instant::now();
@@ -119,14 +120,10 @@ async fn follow(
         }
     }
     log.complete(&news.borrow(), started.elapsed())?;
-    let until = Instant::now() + seed_for;
-    while Instant::now() < until {
-        tokio::select! {
-            // Whoever stops a seeder has every byte: what was asked for is done.
-            _ = signals.next() => break,
-            () = tokio::time::sleep_until(until) => break,
-            _ = tick.tick() => log.seeding(&news.borrow(), until - Instant::now())?,
-        }
+    tokio::select! {
+        // Whoever stops a seeder has every byte: what was asked for is done.
+        _ = signals.next() => {}
+        shared = share.follow(&news, log) => shared?,
     }
     Ok(0)
 }

@@ -18,6 +18,7 @@ pub mod event;
 pub mod facts;
 pub mod fetch;
 pub mod fetch_log;
+pub mod fetch_share;
 pub mod flow;
 pub mod kexec;
 pub mod keys;

@@ -6,8 +6,14 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::time::Duration;
 
 use bttui::app::Event;
+use bttui::cli::{Cli, Command};
+use bttui::fetch_log::Log;
+use bttui::fetch_share::Share;
 use bttui::news::{News, Voice};
 use bttui::waiting;
+use clap::Parser;
+use swarm::net::Progress;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -103,4 +109,38 @@ async fn it_ends_when_it_is_told_to() {
     stop.cancel();
     let ended = tokio::time::timeout(PATIENCE, asking).await;
     assert!(matches!(ended, Ok(Ok(()))), "{ended:?}");
+}
+
+/// As the command line of `bttui fetch` says.
+async fn shared(options: &str) {
+    let words = "bttui fetch tiny.torrent --to there ".to_owned() + options;
+    let cli = Cli::try_parse_from(words.split(' ')).expect(&words);
+    let Some(Command::Fetch(args)) = cli.command else {
+        panic!("{words}")
+    };
+    let (_figures, news) = watch::channel(Progress::default());
+    let mut log = Log::new(false, "tiny");
+    let share = Share::of(&args, "tiny");
+    let followed = tokio::time::timeout(PATIENCE, share.follow(&news, &mut log)).await;
+    followed.expect("it leaves").expect("nothing is written");
+}
+
+#[tokio::test]
+async fn a_headless_download_shares_as_long_as_its_server_says_that_others_fetch() {
+    let [waits, nobody] =
+        ["\"10.77.0.21\"", ""].map(|waiting| format!("{OK}{{\"waiting\":[{waiting}]}}"));
+    let mut answers = vec![waits.clone(); 100];
+    answers[2] = nobody;
+    let (url, asked) = server(answers);
+    shared(&format!("--seed-room {url}")).await;
+    let line = "GET /api/v1/waiting/tiny HTTP/1.1";
+    assert_eq!(asked.try_iter().collect::<Vec<_>>(), [line; 3]);
+
+    // Somebody always waits: it leaves all the same, when it was told to.
+    let (url, asked) = server(vec![waits; 100]);
+    shared(&format!("--seed-room {url} --seed-max 2")).await;
+    assert!((1..=3).contains(&asked.try_iter().count()));
+
+    // Nobody is asked when only time counts.
+    shared("--seed-for 0").await;
 }
