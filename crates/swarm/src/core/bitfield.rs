@@ -93,16 +93,35 @@ impl Bitfield {
         new
     }
 
+    /// Notes that a piece is there no more. False if it was not before.
+    pub fn clear(&mut self, piece: u32) -> bool {
+        let there = self.has(piece);
+        if there {
+            self.bytes[piece as usize / 8] &= !mask(piece);
+            self.ones -= 1;
+        }
+        there
+    }
+
+    /// Takes out all that is in `other`.
+    pub fn remove_all(&mut self, other: &Bitfield) {
+        self.ones = 0;
+        for (mine, theirs) in self.bytes.iter_mut().zip(&other.bytes) {
+            *mine &= !theirs;
+            self.ones += mine.count_ones();
+        }
+    }
+
     /// The pieces that are there, in order.
     pub fn iter(&self) -> impl Iterator<Item = u32> {
         (0..self.length).filter(|piece| self.has(*piece))
     }
 
-    /// How many pieces are here and not in `other`.
-    pub fn count_beyond(&self, other: &Bitfield) -> u32 {
+    /// How many pieces are here and in `other` too.
+    pub fn count_common(&self, other: &Bitfield) -> u32 {
         let pairs = self.bytes.iter().zip(&other.bytes);
         pairs
-            .map(|(mine, theirs)| (mine & !theirs).count_ones())
+            .map(|(mine, theirs)| (mine & theirs).count_ones())
             .sum()
     }
 }
@@ -147,12 +166,15 @@ mod tests {
     }
 
     #[test]
-    fn counts_what_the_other_lacks() {
-        let all = Bitfield::full(11);
-        let mut some = Bitfield::empty(11);
+    fn what_two_have_in_common_is_counted_and_taken_out() {
+        let (mut all, mut some) = (Bitfield::full(11), Bitfield::empty(11));
         some.set(3);
         some.set(10);
-        assert_eq!(all.count_beyond(&some), 9);
-        assert_eq!(some.count_beyond(&all), 0);
+        assert_eq!((all.count_common(&some), some.count_common(&all)), (2, 2));
+        all.remove_all(&some);
+        assert_eq!((all.ones(), all.count_common(&some)), (9, 0));
+        assert!(all.clear(4) && !all.clear(4) && !all.clear(10) && !all.clear(11));
+        assert_eq!(all.iter().collect::<Vec<_>>(), [0, 1, 2, 5, 6, 7, 8, 9]);
+        assert_eq!(all.ones(), 8);
     }
 }

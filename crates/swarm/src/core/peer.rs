@@ -39,7 +39,7 @@ pub(crate) enum Stage {
     Live,
 }
 
-/// What peers have that we lack, of those that would answer.
+/// What peers have that we want and lack, of those that would answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Offer {
     /// None of it.
@@ -66,10 +66,14 @@ pub(crate) struct Peer {
     pub(crate) seed: bool,
     /// Has said what it has, so that it may only add single pieces.
     pub(crate) told: bool,
-    /// How many pieces it has that we lack.
+    /// How many pieces it has that we want and lack.
     pub(crate) wanted: u32,
+    /// It understands extended handshakes (BEP 10).
+    pub(crate) extended: bool,
     /// It has introduced itself by an extended handshake.
     pub(crate) introduced: bool,
+    /// It says that it has all it wants (BEP 21).
+    pub(crate) upload_only: bool,
     /// We told it that we are interested.
     pub(crate) interested: bool,
     /// It does not answer requests.
@@ -100,7 +104,9 @@ impl Peer {
             seed: false,
             told: false,
             wanted: 0,
+            extended: false,
             introduced: false,
+            upload_only: false,
             interested: false,
             choking: true,
             requests: Requests::new(PEER_DEPTH, now),
@@ -151,6 +157,11 @@ impl Peer {
 
     fn of_our_house(&self) -> bool {
         self.id.starts_with(&HOUSE)
+    }
+
+    /// It has all it wants.
+    pub(crate) fn done(&self) -> bool {
+        self.has.is_full() || self.upload_only
     }
 
     /// It has something for us and would answer.

@@ -53,8 +53,12 @@ pub(crate) enum Arrival {
 pub(crate) struct Picker {
     layout: Layout,
     have: Bitfield,
+    /// Wanted, and not verified yet. Nothing else is ever asked for.
+    lacking: Bitfield,
+    /// Bytes of the wanted pieces: of all, and of those that are verified.
+    total: u64,
     have_bytes: u64,
-    /// Pieces of which nothing is asked or stored.
+    /// Pieces that we lack and of which nothing is asked or stored.
     order: Order,
     partial: BTreeMap<u32, Partial>,
     /// Pieces that were wrong once: only one peer at a time may bring them.
@@ -62,15 +66,22 @@ pub(crate) struct Picker {
 }
 
 impl Picker {
-    pub(crate) fn new(layout: Layout, have: Bitfield) -> Self {
-        let have_bytes = have
-            .iter()
-            .map(|piece| u64::from(layout.piece_size(piece)))
-            .sum();
-        let order = Order::new(&have);
+    /// Fetches the pieces of `wanted` that are not in `have`.
+    pub(crate) fn new(layout: Layout, have: Bitfield, wanted: &Bitfield) -> Self {
+        let bytes = |pieces: &Bitfield| -> u64 {
+            let sizes = pieces.iter().map(|piece| layout.piece_size(piece));
+            sizes.map(u64::from).sum()
+        };
+        let mut lacking = wanted.clone();
+        lacking.remove_all(&have);
+        let total = bytes(wanted);
+        let have_bytes = total - bytes(&lacking);
+        let order = Order::new(&lacking);
         Self {
             layout,
             have,
+            lacking,
+            total,
             have_bytes,
             order,
             partial: BTreeMap::new(),
@@ -82,6 +93,17 @@ impl Picker {
         &self.have
     }
 
+    /// What is wanted and not verified yet.
+    pub(crate) fn lacking(&self) -> &Bitfield {
+        &self.lacking
+    }
+
+    /// Bytes of all wanted pieces.
+    pub(crate) fn total(&self) -> u64 {
+        self.total
+    }
+
+    /// Bytes of the wanted pieces that are verified.
     pub(crate) fn have_bytes(&self) -> u64 {
         self.have_bytes
     }
@@ -97,7 +119,7 @@ impl Picker {
         self.order.fewer(piece);
     }
 
-    /// Whether no peer that counts has it and nothing of it is asked or here.
+    /// Whether we lack it, no peer that counts has it, and nothing of it is asked or here.
     pub(crate) fn unseen(&self, piece: u32) -> bool {
         self.order.is_unseen(piece)
     }
@@ -194,6 +216,7 @@ impl Picker {
         };
         self.alone.remove(&piece);
         self.have.set(piece);
+        self.lacking.clear(piece);
         self.have_bytes += u64::from(self.layout.piece_size(piece));
         partial.providers(&self.layout, piece)
     }

@@ -61,9 +61,9 @@ impl Settings {
 /// How far we are.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Status {
-    /// Bytes of all pieces.
+    /// Bytes of all pieces that we want.
     pub total: u64,
-    /// Bytes of verified pieces.
+    /// Bytes of those that are verified.
     pub have: u64,
     /// Payload bytes sent.
     pub uploaded: u64,
@@ -97,14 +97,20 @@ pub struct Swarm {
 }
 
 impl Swarm {
-    /// Begins with the pieces that are verified already.
+    /// Wants all pieces, and begins with those that are verified already.
     pub fn new(settings: Settings, have: Bitfield, now: Duration) -> Self {
+        let wanted = Bitfield::full(settings.layout.pieces());
+        Self::wanting(&wanted, settings, have, now)
+    }
+
+    /// Wants these pieces alone. What else it has, it serves as well.
+    pub fn wanting(wanted: &Bitfield, settings: Settings, have: Bitfield, now: Duration) -> Self {
         Self {
             peers: BTreeMap::new(),
             next_conn: 0,
             server: have.is_full(),
             claims: Claims::default(),
-            picker: Picker::new(settings.layout, have),
+            picker: Picker::new(settings.layout, have, wanted),
             dialer: Dialer::default(),
             offenders: Offenders::default(),
             sources: BTreeMap::new(),
@@ -122,9 +128,9 @@ impl Swarm {
         self.actions.pop_front()
     }
 
-    /// Whether every piece is verified.
+    /// Whether every piece that we want is verified.
     pub fn complete(&self) -> bool {
-        self.picker.have().is_full()
+        self.picker.lacking().is_empty()
     }
 
     /// How far we are.
@@ -136,7 +142,7 @@ impl Swarm {
             .collect();
         sources.sort_by_key(|(_, bytes)| std::cmp::Reverse(*bytes));
         Status {
-            total: self.settings.layout.total(),
+            total: self.picker.total(),
             have: self.picker.have_bytes(),
             uploaded: self.uploaded,
             rate: self.meter.rate(now) as u64,
@@ -190,7 +196,7 @@ impl Swarm {
         (self.settings.max_peers * 3).div_ceil(5)
     }
 
-    /// Who has everything connects to nobody, and has all the other places for those who come.
+    /// Who has all it wants connects to nobody, and has all the other places for those who come.
     fn places_for_guests(&self) -> usize {
         let ours = if self.complete() {
             self.outgoing()

@@ -19,16 +19,16 @@ pub(super) struct Order {
 }
 
 impl Order {
-    /// All pieces that are not there yet, without any known copy.
-    pub(super) fn new(have: &Bitfield) -> Self {
-        let pieces = have.len() as usize;
+    /// These pieces, without any known copy.
+    pub(super) fn new(lacking: &Bitfield) -> Self {
+        let pieces = lacking.len() as usize;
         let mut order = Self {
             copies: vec![0; pieces],
             place: vec![NOWHERE; pieces],
             buckets: Vec::new(),
             length: 0,
         };
-        for piece in (0..have.len()).filter(|piece| !have.has(*piece)) {
+        for piece in lacking.iter() {
             order.insert(piece);
         }
         order

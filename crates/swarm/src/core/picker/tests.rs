@@ -25,7 +25,7 @@ fn worker(conn: u64, has: &Bitfield) -> Worker<'_> {
 fn picker(pieces: u32, blocks: u32) -> Picker {
     let length = blocks * BLOCK;
     let layout = Layout::new(u64::from(pieces) * u64::from(length), length);
-    Picker::new(layout, Bitfield::empty(pieces))
+    Picker::new(layout, Bitfield::empty(pieces), &Bitfield::full(pieces))
 }
 
 #[test]

@@ -33,7 +33,8 @@ impl Swarm {
         let heard = match claim.kind {
             Kind::Leaves if self.claims.left(conn, piece) => Heard::Noted,
             // What somebody has needs no claim; but who goes on with one that we know keeps it, also where we
-            // have begun to fetch that piece ourselves meanwhile.
+            // have begun to fetch that piece ourselves meanwhile. A claim of what we do not want is none of our
+            // business: it must not keep us from asking the server for what we do.
             Kind::Takes if self.picker.unseen(piece) || self.claims.taken(piece) => {
                 self.claims.heard(conn, &claim, now)
             }
@@ -99,12 +100,12 @@ impl Swarm {
         }
     }
 
-    /// Who has everything has no use for it.
+    /// Who has all it wants has no use for it.
     fn tell_claim(&mut self, claim: Claim, but: Option<ConnId>, now: Duration) {
         let listeners: Vec<_> = self
             .peers
             .iter()
-            .filter(|(conn, peer)| Some(**conn) != but && peer.live() && !peer.has.is_full())
+            .filter(|(conn, peer)| Some(**conn) != but && peer.live() && !peer.done())
             .filter_map(|(conn, peer)| Some((*conn, peer.claim?)))
             .collect();
         for (conn, id) in listeners {

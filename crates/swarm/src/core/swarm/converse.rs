@@ -71,7 +71,7 @@ impl Swarm {
         }
         self.picker.more_copies(piece);
         self.claims.came(piece, Some(conn));
-        if self.picker.have().has(piece) {
+        if !self.picker.lacking().has(piece) {
             self.part_if_both_complete(conn, now);
             return Ok(());
         }
@@ -95,7 +95,7 @@ impl Swarm {
         if std::mem::replace(&mut peer.told, true) {
             return Err(Reason::Rule("a second bitfield"));
         }
-        peer.wanted = field.count_beyond(self.picker.have());
+        peer.wanted = field.count_common(self.picker.lacking());
         peer.has = field;
         peer.judge();
         if !peer.seed {

@@ -3,7 +3,7 @@
 use std::net::SocketAddrV4;
 use std::time::Duration;
 
-use super::{Action, ConnId, Message, Reason, Stage, Swarm};
+use super::{Action, ConnId, Message, Peer, Reason, Stage, Swarm};
 use crate::core::uploads::MAX_QUEUE;
 use crate::core::wire::{ExtendedHandshake, Frame, Handshake, OUR_CLAIM_ID};
 
@@ -43,16 +43,27 @@ impl Swarm {
             self.send(conn, Message::Bitfield(field), now);
         }
         if hello.extended() {
-            let about_us = ExtendedHandshake {
-                claim: (!self.server).then_some(OUR_CLAIM_ID),
-                port: self.settings.port,
-                requests: Some(MAX_QUEUE as u32),
-            };
+            if let Some(peer) = self.peers.get_mut(&conn) {
+                peer.extended = true;
+            }
+            let about_us = self.introduction();
             self.send(conn, about_us.to_message(), now);
         }
         // In a room everybody serves everybody: nobody is ever choked.
         self.send(conn, Message::Unchoke, now);
         Ok(())
+    }
+
+    /// Our extended handshake. That we have all we want (BEP 21) is said only where it is not seen from our
+    /// having everything.
+    fn introduction(&self) -> ExtendedHandshake {
+        let partly = self.complete() && !self.picker.have().is_full();
+        ExtendedHandshake {
+            claim: (!self.server).then_some(OUR_CLAIM_ID),
+            port: self.settings.port,
+            requests: Some(MAX_QUEUE as u32),
+            upload_only: partly.then_some(true),
+        }
     }
 
     /// Two machines that learn of each other at once connect to each other at once. Both must keep
@@ -113,8 +124,11 @@ impl Swarm {
         let Some(peer) = self.peers.get_mut(&conn) else {
             return Ok(());
         };
-        // It may be said again (BEP 10), but each time would cost a walk over all pieces: once counts.
+        peer.upload_only = about.upload_only.unwrap_or(peer.upload_only);
+        // It may be said again (BEP 10), but each time would cost a walk over all pieces: once counts, but
+        // for whether it wants anything.
         if std::mem::replace(&mut peer.introduced, true) {
+            self.part_if_both_complete(conn, now);
             return Ok(());
         }
         peer.claim = about.claim;
@@ -142,17 +156,27 @@ impl Swarm {
             }
         }
         self.tell_all_claims(conn, now);
+        self.part_if_both_complete(conn, now);
         Ok(())
     }
 
-    /// Nobody needs a connection between two that have everything.
+    /// Nobody needs a connection between two that have all they want.
     pub(super) fn part_if_both_complete(&mut self, conn: ConnId, now: Duration) {
-        let full = self
+        let done = self
             .peers
             .get(&conn)
-            .is_some_and(|peer| peer.live() && peer.has.is_full());
-        if full && self.complete() {
+            .is_some_and(|peer| peer.live() && peer.done());
+        if done && self.complete() {
             self.close(conn, Reason::BothComplete, now);
+        }
+    }
+
+    /// Who has everything has said so by its last "have"; who wants no more must say it (BEP 21).
+    fn want_nothing_more(&mut self, conn: ConnId, now: Duration) {
+        let about_us = self.introduction();
+        let listens = |peer: &Peer| peer.live() && peer.extended;
+        if about_us.upload_only.is_some() && self.peers.get(&conn).is_some_and(listens) {
+            self.send(conn, about_us.to_message(), now);
         }
     }
 
@@ -161,6 +185,7 @@ impl Swarm {
         let conns: Vec<_> = self.peers.keys().copied().collect();
         for conn in conns {
             self.part_if_both_complete(conn, now);
+            self.want_nothing_more(conn, now);
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod claims;
 mod trade;
+mod wanted;
 
 use std::net::SocketAddrV4;
 use std::time::Duration;
@@ -23,15 +24,18 @@ fn swarm(name: u8, have: Bitfield) -> Swarm {
 }
 
 fn with_places(name: u8, have: Bitfield, max_peers: usize) -> Swarm {
-    let settings = Settings {
+    Swarm::new(settings(name, max_peers), have, NOW)
+}
+
+fn settings(name: u8, max_peers: usize) -> Settings {
+    Settings {
         info_hash: HASH,
         layout: Layout::new(u64::from(PIECES) * 4 * u64::from(BLOCK), 4 * BLOCK),
         peer_id: [name; 20],
         port: Some(6881),
         max_peers,
         seed: 1,
-    };
-    Swarm::new(settings, have, NOW)
+    }
 }
 
 fn empty() -> Swarm {

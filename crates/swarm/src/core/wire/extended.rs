@@ -12,6 +12,9 @@ pub const OUR_CLAIM_ID: u8 = 1;
 /// Our name for the claim extension.
 const CLAIM: &str = "bs_claim";
 
+/// BEP 21's key.
+const UPLOAD_ONLY: &str = "upload_only";
+
 /// The parts of the extended handshake that we use. Everything in it is optional.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ExtendedHandshake {
@@ -21,12 +24,16 @@ pub struct ExtendedHandshake {
     pub port: Option<u16>,
     /// How many requests the sender keeps in its queue.
     pub requests: Option<u32>,
+    /// Whether the sender has all it wants, though it may lack pieces (BEP 21). Not said again means
+    /// unchanged.
+    pub upload_only: Option<bool>,
 }
 
 impl ExtendedHandshake {
     /// As a message.
     pub fn to_message(&self) -> Message {
         let claim = self.claim.map(|id| (CLAIM, Encoded::int(id.into())));
+        let upload_only = self.upload_only.map(|only| Encoded::int(only.into()));
         let mut entries = vec![
             ("m", Encoded::dict(claim)),
             (
@@ -39,6 +46,7 @@ impl ExtendedHandshake {
             self.requests
                 .map(|count| ("reqq", Encoded::int(count.into()))),
         );
+        entries.extend(upload_only.map(|only| (UPLOAD_ONLY, only)));
         Message::Extended {
             id: 0,
             payload: Bytes::from(Encoded::dict(entries).into_bytes()),
@@ -63,6 +71,7 @@ impl ExtendedHandshake {
                 .and_then(|port| u16::try_from(port).ok())
                 .filter(|port| *port != 0),
             requests: size("reqq").and_then(|count| u32::try_from(count).ok()),
+            upload_only: size(UPLOAD_ONLY).map(|only| only != 0),
         })
     }
 }
@@ -78,6 +87,11 @@ mod tests {
                 claim: Some(1),
                 port: Some(6881),
                 requests: Some(512),
+                upload_only: Some(true),
+            },
+            ExtendedHandshake {
+                upload_only: Some(false),
+                ..ExtendedHandshake::default()
             },
             ExtendedHandshake::default(),
         ] {

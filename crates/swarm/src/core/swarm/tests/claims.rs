@@ -15,7 +15,7 @@ fn lacking() -> Swarm {
 }
 
 /// A machine of ours, or the server, that came and said which of these it is.
-fn of_ours(swarm: &mut Swarm, host: u8, has: Bitfield, claim: Option<u8>) -> ConnId {
+pub(super) fn of_ours(swarm: &mut Swarm, host: u8, has: Bitfield, claim: Option<u8>) -> ConnId {
     let conn = swarm.incoming(address(host), NOW).expect("there is room");
     let mut peer_id = *b"-BS0001-0123456789ab";
     peer_id[19] = host;
@@ -24,23 +24,22 @@ fn of_ours(swarm: &mut Swarm, host: u8, has: Bitfield, claim: Option<u8>) -> Con
     swarm.received(conn, Message::Bitfield(has).into(), NOW);
     let about = ExtendedHandshake {
         claim,
-        port: None,
-        requests: None,
+        ..ExtendedHandshake::default()
     };
     swarm.received(conn, about.to_message().into(), NOW);
     swarm.received(conn, Message::Unchoke.into(), NOW);
     conn
 }
 
-fn machine(swarm: &mut Swarm, host: u8) -> ConnId {
+pub(super) fn machine(swarm: &mut Swarm, host: u8) -> ConnId {
     of_ours(swarm, host, Bitfield::empty(PIECES), Some(7))
 }
 
-fn server(swarm: &mut Swarm) -> ConnId {
+pub(super) fn server(swarm: &mut Swarm) -> ConnId {
     of_ours(swarm, 200, Bitfield::full(PIECES), None)
 }
 
-fn says(swarm: &mut Swarm, conn: ConnId, kind: Kind, piece: u32, at: Duration) {
+pub(super) fn says(swarm: &mut Swarm, conn: ConnId, kind: Kind, piece: u32, at: Duration) {
     let claim = Claim {
         kind,
         piece,
@@ -50,7 +49,7 @@ fn says(swarm: &mut Swarm, conn: ConnId, kind: Kind, piece: u32, at: Duration) {
     swarm.received(conn, claim.to_message(1).into(), at);
 }
 
-fn claims(actions: &[Action], to: ConnId) -> Vec<(Kind, u32)> {
+pub(super) fn claims(actions: &[Action], to: ConnId) -> Vec<(Kind, u32)> {
     let claims = said(actions, to)
         .into_iter()
         .filter_map(|message| match message {
@@ -60,7 +59,7 @@ fn claims(actions: &[Action], to: ConnId) -> Vec<(Kind, u32)> {
     claims.map(|claim| (claim.kind, claim.piece)).collect()
 }
 
-fn pieces(swarm: &mut Swarm, server: ConnId) -> Vec<u32> {
+pub(super) fn pieces(swarm: &mut Swarm, server: ConnId) -> Vec<u32> {
     let mut pieces: Vec<_> = requests(&actions(swarm), server)
         .into_iter()
         .map(|block| block.piece)

@@ -19,7 +19,7 @@ pub(super) fn requests(actions: &[Action], to: ConnId) -> Vec<Block> {
 }
 
 /// A guest that has everything and answers.
-fn generous(swarm: &mut Swarm, host: u8) -> ConnId {
+pub(super) fn generous(swarm: &mut Swarm, host: u8) -> ConnId {
     let conn = guest(swarm, host);
     let all = Message::Bitfield(Bitfield::full(PIECES));
     swarm.received(conn, all.into(), NOW);
@@ -27,7 +27,7 @@ fn generous(swarm: &mut Swarm, host: u8) -> ConnId {
     conn
 }
 
-fn bring(swarm: &mut Swarm, conn: ConnId, block: Block) {
+pub(super) fn bring(swarm: &mut Swarm, conn: ConnId, block: Block) {
     bring_at(swarm, conn, block, NOW);
 }
 
