@@ -24,7 +24,7 @@ use rand::rngs::StdRng;
 use rand::seq::index;
 
 use crate::core::wire::{Frame, Message};
-use crate::core::{Action, BLOCK, Bitfield, Block, ConnId, Layout, Settings, Swarm};
+use crate::core::{Action, BLOCK, Bitfield, Block, ConnId, Layout, PeerExchange, Settings, Swarm};
 use event::{Agenda, Event};
 use link::{Mail, Uplink};
 pub use machine::{Conduct, Machine, Outcome};
@@ -250,6 +250,7 @@ impl World {
             } else {
                 self.max_peers
             },
+            exchange: PeerExchange::On,
             seed: self.seed ^ (index as u64) << 32,
         };
         if has_all && one.awaited() {

@@ -1,4 +1,8 @@
 //! Whom to connect to, and when to try again.
+//!
+//! Who is named by the tracker, by a person or by itself is tried again and again. What a peer tells of others
+//! is hearsay until somebody of ours answers there: it is tried once, after everybody else, and takes no
+//! room of theirs.
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddrV4};
@@ -15,6 +19,13 @@ const MAX_CANDIDATES: usize = 2048;
 /// Most of them at one IP address. A machine listens on one port, and on another one after each
 /// restart; a few machines may share an address. One host must not fill the memory.
 const MAX_PORTS: usize = 4;
+
+/// Most of them that are hearsay, and that one peer told.
+const MAX_HEARSAY: usize = MAX_CANDIDATES / 2;
+const MAX_OF_ONE: usize = 50;
+
+/// Most hearsay tried at a time: half of what is tried at all.
+const MAX_DOUBTFUL: usize = 8;
 
 /// The first pause after a connection failed or ended; it doubles with every failure.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
@@ -34,22 +45,30 @@ pub(crate) enum Outcome {
 #[derive(Default)]
 struct Candidate {
     conn: Option<ConnId>,
+    /// Who told it, as long as that is all we know of it.
+    hearsay: Option<ConnId>,
     failures: u32,
     not_before: Duration,
+}
+
+impl Candidate {
+    fn due(&self, now: Duration) -> bool {
+        self.conn.is_none() && self.not_before <= now
+    }
 }
 
 #[derive(Default)]
 pub(crate) struct Dialer(BTreeMap<SocketAddrV4, Candidate>);
 
 impl Dialer {
-    /// Somebody says that a peer is there. For a new one the candidate that failed most often is
-    /// forgotten when there is no room; one that has not failed yet stays.
+    /// A peer is there: the tracker says so, or it does itself. For a new one the candidate that failed
+    /// most often is forgotten when there is no room; one that has not failed yet stays.
     pub(crate) fn learn(&mut self, address: SocketAddrV4) {
-        let usable = address.port() != 0
-            && !address.ip().is_unspecified()
-            && !address.ip().is_broadcast()
-            && !address.ip().is_multicast();
-        if !usable || self.0.contains_key(&address) {
+        if !usable(address) {
+            return;
+        }
+        if let Some(known) = self.0.get_mut(&address) {
+            known.hearsay = None;
             return;
         }
         let neighbours = at(*address.ip());
@@ -63,39 +82,86 @@ impl Dialer {
         }
     }
 
+    /// A peer says that another one is there. Nobody is forgotten for it.
+    pub(crate) fn hear(&mut self, address: SocketAddrV4, teller: ConnId) {
+        let of = |teller: Option<ConnId>| {
+            let hearsay = self.0.values().filter_map(|one| one.hearsay);
+            hearsay
+                .filter(|told| teller.is_none_or(|teller| teller == *told))
+                .count()
+        };
+        let room = usable(address)
+            && !self.0.contains_key(&address)
+            && self.0.len() < MAX_CANDIDATES
+            && self.0.range(at(*address.ip())).count() < MAX_PORTS
+            && of(None) < MAX_HEARSAY
+            && of(Some(teller)) < MAX_OF_ONE;
+        if room {
+            let candidate = Candidate {
+                hearsay: Some(teller),
+                ..Candidate::default()
+            };
+            self.0.insert(address, candidate);
+        }
+    }
+
+    /// Somebody of ours answers there.
+    pub(crate) fn proven(&mut self, address: SocketAddrV4) {
+        if let Some(candidate) = self.0.get_mut(&address) {
+            candidate.hearsay = None;
+        }
+    }
+
+    /// The teller is gone, and with it what it told that nobody tried yet.
+    pub(crate) fn unhear(&mut self, teller: ConnId) {
+        self.0
+            .retain(|_, one| one.hearsay != Some(teller) || one.conn.is_some());
+    }
+
     /// How many addresses are known.
     pub(crate) fn known(&self) -> usize {
         self.0.len()
     }
 
-    /// Forgets whoever failed most often and has no connection; false if nobody did.
+    /// Forgets hearsay, or else whoever failed most often, without a connection; false if there is none.
     fn forget_worst(&mut self, among: RangeInclusive<SocketAddrV4>) -> bool {
         let worst = self
             .0
             .range(among)
-            .filter(|(_, c)| c.conn.is_none() && c.failures > 0)
-            .max_by_key(|(_, c)| c.failures)
+            .filter(|(_, c)| c.conn.is_none() && (c.failures > 0 || c.hearsay.is_some()))
+            .max_by_key(|(_, c)| (c.hearsay.is_some(), c.failures))
             .map(|(address, _)| *address);
         worst.is_some_and(|address| self.0.remove(&address).is_some())
     }
 
-    /// A random one of those that may be tried now.
+    /// A random one of those that may be tried now; hearsay when nobody else is left.
     pub(crate) fn due(&self, now: Duration, rng: &mut impl Rng) -> Option<SocketAddrV4> {
-        let mut due = self
-            .0
-            .iter()
-            .filter(|(_, c)| c.conn.is_none() && c.not_before <= now);
-        let count = due.clone().count();
-        if count == 0 {
-            return None;
+        let (mut named, mut hearsay, mut doubtful) = (0, 0, 0);
+        for one in self.0.values() {
+            match one.hearsay {
+                None => named += usize::from(one.due(now)),
+                Some(_) if one.conn.is_some() => doubtful += 1,
+                Some(_) => hearsay += usize::from(one.due(now)),
+            }
         }
-        due.nth(rng.random_range(..count))
+        let (count, of_hearsay) = match (named, hearsay) {
+            (0, 0) => return None,
+            (0, _) if doubtful >= MAX_DOUBTFUL => return None,
+            (0, hearsay) => (hearsay, true),
+            (named, _) => (named, false),
+        };
+        let candidates = self.0.iter();
+        candidates
+            .filter(|(_, c)| c.due(now) && c.hearsay.is_some() == of_hearsay)
+            .nth(rng.random_range(..count))
             .map(|(address, _)| *address)
     }
 
     /// This connection leads to that candidate, whoever made it. False if another one does already.
     pub(crate) fn occupy(&mut self, address: SocketAddrV4, conn: ConnId) -> bool {
-        self.learn(address);
+        if !self.0.contains_key(&address) {
+            self.learn(address);
+        }
         match self.0.get_mut(&address) {
             Some(candidate) if candidate.conn.is_none() => {
                 candidate.conn = Some(conn);
@@ -124,7 +190,11 @@ impl Dialer {
         let Some(candidate) = self.0.get_mut(&address).filter(|c| c.conn == Some(conn)) else {
             return;
         };
-        candidate.conn = None;
+        if candidate.hearsay.is_some() && outcome == Outcome::Failed {
+            self.0.remove(&address);
+            return;
+        }
+        (candidate.conn, candidate.hearsay) = (None, None);
         let pause = match outcome {
             Outcome::Lost => {
                 candidate.failures = 0;
@@ -142,6 +212,12 @@ impl Dialer {
     }
 }
 
+/// Whether anybody can be at this address.
+fn usable(address: SocketAddrV4) -> bool {
+    let ip = address.ip();
+    address.port() != 0 && !ip.is_unspecified() && !ip.is_broadcast() && !ip.is_multicast()
+}
+
 /// All ports of an address; the map has them side by side.
 fn at(ip: Ipv4Addr) -> RangeInclusive<SocketAddrV4> {
     SocketAddrV4::new(ip, 0)..=SocketAddrV4::new(ip, u16::MAX)
@@ -152,109 +228,4 @@ fn anywhere() -> RangeInclusive<SocketAddrV4> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::{ConnId, Dialer, MAX_CANDIDATES, MAX_PORTS, Outcome};
-    use rand::SeedableRng;
-    use rand::rngs::StdRng;
-    use std::net::{Ipv4Addr, SocketAddrV4};
-    use std::time::Duration;
-
-    const A: &str = "10.0.0.1:6881";
-
-    #[test]
-    fn a_failing_candidate_is_tried_ever_more_rarely_and_ourselves_never() {
-        let mut rng = StdRng::seed_from_u64(1);
-        let mut dialer = Dialer::default();
-        let address = A.parse().expect("an address");
-        dialer.learn(address);
-        let mut now = Duration::ZERO;
-        for (outcome, least, most) in [
-            (Outcome::Failed, 0.7, 1.3),
-            (Outcome::Failed, 1.4, 2.6),
-            (Outcome::Failed, 2.9, 5.1),
-            (Outcome::Lost, 0.7, 1.3),
-            (Outcome::Failed, 0.7, 1.3),
-            (Outcome::Never, f64::INFINITY, 0.0),
-        ] {
-            assert_eq!(dialer.due(now, &mut rng), Some(address));
-            assert!(dialer.occupy(address, ConnId(1)));
-            assert!(!dialer.occupy(address, ConnId(2)));
-            assert_eq!(dialer.due(now, &mut rng), None);
-            dialer.free(address, ConnId(2), Outcome::Lost, now, &mut rng);
-            assert_eq!(
-                dialer.due(now, &mut rng),
-                None,
-                "the wrong connection ended"
-            );
-            dialer.free(address, ConnId(1), outcome, now, &mut rng);
-            let after = |seconds: f64| now + Duration::from_secs_f64(seconds.min(1e6));
-            assert_eq!(dialer.due(after(least), &mut rng), None, "{outcome:?}");
-            if least.is_finite() {
-                now = after(most);
-            }
-        }
-    }
-
-    fn host(number: usize) -> SocketAddrV4 {
-        SocketAddrV4::new(Ipv4Addr::from_bits(0x0a00_0000 + number as u32), 6881)
-    }
-
-    fn fails(dialer: &mut Dialer, address: SocketAddrV4, times: usize) {
-        let mut rng = StdRng::seed_from_u64(1);
-        for _ in 0..times {
-            assert!(dialer.occupy(address, ConnId(1)));
-            let (conn, now) = (ConnId(1), Duration::ZERO);
-            dialer.free(address, conn, Outcome::Failed, now, &mut rng);
-        }
-    }
-
-    #[test]
-    fn one_host_has_few_ports_and_the_worst_makes_room_for_a_new_one() {
-        let mut dialer = Dialer::default();
-        let port = |port| SocketAddrV4::new([10, 0, 0, 1].into(), port);
-        (1..=5000).for_each(|n| dialer.learn(port(n)));
-        assert_eq!(dialer.0.len(), MAX_PORTS);
-        dialer.learn(host(2));
-        assert!(dialer.0.contains_key(&host(2)), "others have their room");
-        fails(&mut dialer, port(2), 1);
-        fails(&mut dialer, port(3), 2);
-        dialer.learn(port(9));
-        assert!(dialer.0.contains_key(&port(9)), "it restarted");
-        assert!(!dialer.0.contains_key(&port(3)) && dialer.0.contains_key(&port(2)));
-    }
-
-    #[test]
-    fn when_full_the_worst_without_a_connection_is_forgotten() {
-        let mut dialer = Dialer::default();
-        (1..=MAX_CANDIDATES).for_each(|n| dialer.learn(host(n)));
-        let new = host(MAX_CANDIDATES + 1);
-        dialer.learn(new);
-        assert!(!dialer.0.contains_key(&new), "nobody has failed");
-        fails(&mut dialer, host(5), 1);
-        fails(&mut dialer, host(6), 2);
-        fails(&mut dialer, host(7), 3);
-        assert!(dialer.occupy(host(7), ConnId(2)));
-        dialer.learn(new);
-        assert!(dialer.0.contains_key(&new));
-        assert!(!dialer.0.contains_key(&host(6)), "it failed most often");
-        assert!(dialer.0.contains_key(&host(7)), "it is connected");
-        assert_eq!(dialer.0.len(), MAX_CANDIDATES);
-    }
-
-    #[test]
-    fn addresses_nobody_can_have_are_ignored() {
-        let mut dialer = Dialer::default();
-        for bad in [
-            "10.0.0.1:0",
-            "0.0.0.0:1",
-            "255.255.255.255:1",
-            "224.0.0.1:1",
-        ] {
-            dialer.learn(bad.parse().expect("an address"));
-        }
-        assert_eq!(
-            dialer.due(Duration::MAX, &mut StdRng::seed_from_u64(1)),
-            None
-        );
-    }
-}
+mod tests;

@@ -1,7 +1,7 @@
 //! The rules of the swarm, without sockets, files or clocks.
 //!
 //! # How a piece travels
-//! 1. The tracker names addresses; [`Swarm`] decides which of them to connect to, and asks its
+//! 1. The tracker names addresses, and peers name others ([`wire::Pex`]), which is hearsay; [`Swarm`] decides which of them to connect to, and asks its
 //!    shell for it with an [`Action`]. Both sides greet each other ([`wire::Handshake`]), say what
 //!    they have, and unchoke each other at once: in a room everybody serves everybody.
 //! 2. The server gives each piece once, as long as there are pieces that it has not given. A machine asks
@@ -35,6 +35,7 @@ mod action;
 mod bitfield;
 mod claims;
 mod dialer;
+mod exchange;
 mod layout;
 mod meter;
 mod offenders;
@@ -47,6 +48,7 @@ pub mod wire;
 
 pub use action::{Action, ConnId, Reason};
 pub use bitfield::Bitfield;
+pub use exchange::PeerExchange;
 pub use layout::{BLOCK, Block, Layout};
 pub(crate) use peer::HOUSE;
 pub use peer::Offer;

@@ -4,6 +4,7 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 use std::time::Duration;
 
 use super::Bitfield;
+use super::exchange::Exchange;
 use super::requests::Requests;
 use super::uploads::Uploads;
 
@@ -66,6 +67,8 @@ pub(crate) struct Peer {
     pub(crate) seed: bool,
     /// Has said what it has, so that it may only add single pieces.
     pub(crate) told: bool,
+    /// What was said of others.
+    pub(crate) exchange: Exchange,
     /// How many pieces it has that we want and lack.
     pub(crate) wanted: u32,
     /// It understands extended handshakes (BEP 10).
@@ -103,6 +106,7 @@ impl Peer {
             has: Bitfield::empty(pieces),
             seed: false,
             told: false,
+            exchange: Exchange::default(),
             wanted: 0,
             extended: false,
             introduced: false,

@@ -2,6 +2,7 @@
 
 mod claim;
 mod converse;
+mod exchange;
 mod fetch;
 mod greet;
 mod serve;
@@ -17,6 +18,7 @@ use rand::rngs::StdRng;
 
 use super::claims::Claims;
 use super::dialer::{Dialer, Outcome};
+use super::exchange::PeerExchange;
 use super::meter::Meter;
 use super::offenders::Offenders;
 use super::peer::{Peer, Stage};
@@ -47,6 +49,8 @@ pub struct Settings {
     pub port: Option<u16>,
     /// Most connections at a time.
     pub max_peers: usize,
+    /// Whether peers are told of each other, and heard about others.
+    pub exchange: PeerExchange,
     /// Of all decisions left to chance.
     pub seed: u64,
 }
@@ -266,6 +270,7 @@ impl Swarm {
         }
         self.pass_over_the_slow(now);
         self.review_claims(now);
+        self.tell_who_is_there(now);
         self.refill = true;
         self.settle(now);
         self.dial(now);
@@ -336,6 +341,7 @@ impl Swarm {
             return;
         };
         self.claims.gone(conn);
+        self.dialer.unhear(conn);
         if !peer.seed {
             for piece in peer.has.iter() {
                 self.picker.fewer_copies(piece);

@@ -19,7 +19,7 @@ use super::event::EVENTS;
 use super::lsd::Lsd;
 use super::storage::Storage;
 use super::web_seed::{Fallback, WebSeed};
-use crate::core::{Bitfield, HOUSE, Layout, Settings, Swarm};
+use crate::core::{Bitfield, HOUSE, Layout, PeerExchange, Settings, Swarm};
 
 /// How long leaving the swarm may take.
 const LEAVE: Duration = Duration::from_secs(1);
@@ -42,6 +42,8 @@ pub struct Options {
     /// Looks for others by multicast (BEP 14) on the interface that has this address. A private
     /// torrent's peers come from its tracker alone (BEP 27).
     pub lsd: Option<Ipv4Addr>,
+    /// Whether peers tell each other whom they know (BEP 11). Those of a private torrent never do.
+    pub exchange: PeerExchange,
 }
 
 impl Options {
@@ -54,6 +56,7 @@ impl Options {
             peers: Vec::new(),
             web_seed: None,
             lsd: None,
+            exchange: PeerExchange::On,
         }
     }
 }
@@ -147,6 +150,10 @@ impl Download {
             peer_id,
             port: Some(address.port()),
             max_peers: options.max_peers,
+            exchange: match torrent.info().private {
+                true => PeerExchange::Off,
+                false => options.exchange,
+            },
             seed: rand::random(),
         };
         let mut swarm = Swarm::new(settings, have, Duration::ZERO);
@@ -166,12 +173,14 @@ impl Download {
         swarm.learned(options.peers, Duration::ZERO);
         let (events, reports) = mpsc::channel(EVENTS);
         let (stop, failure) = (CancellationToken::new(), Arc::default());
-        let lsd = lsd.map(|interface| Lsd {
-            interface,
-            torrent: about,
-            port: address.port(),
-            progress: progress.clone(),
-            events: events.clone(),
+        let lsd = lsd.map(|interface| {
+            let (port, torrents) = (address.port(), vec![about]);
+            let lsd = Lsd {
+                interface,
+                port,
+                torrents,
+            };
+            lsd.search(progress.clone(), events.clone(), stop.clone())
         });
         let announcer = Announcer {
             torrent,
@@ -196,7 +205,7 @@ impl Download {
         tasks.spawn(engine.run(reports, stop.clone()));
         tasks.spawn(announcer.run(stop.clone()));
         if let Some(lsd) = lsd {
-            tasks.spawn(lsd.run(stop.clone()));
+            tasks.spawn(lsd);
         }
         Ok(Self {
             address,

@@ -19,5 +19,6 @@ mod storage;
 mod web_seed;
 
 pub use download::{Download, Error, Options};
+pub use lsd::Lsd;
 pub use progress::Progress;
 pub use web_seed::WebSeed;

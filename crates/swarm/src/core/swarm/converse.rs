@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Bitfield, ConnId, Message, Reason, Swarm};
-use crate::core::wire::OUR_CLAIM_ID;
+use crate::core::wire::{OUR_CLAIM_ID, OUR_PEX_ID};
 
 /// Blocks that nobody asked for which one peer may send before we part.
 const MAX_UNASKED: u32 = 64;
@@ -40,6 +40,10 @@ impl Swarm {
                 id: OUR_CLAIM_ID,
                 payload,
             } => self.claimed(conn, payload, now)?,
+            Message::Extended {
+                id: OUR_PEX_ID,
+                payload,
+            } => self.told_who_is_there(conn, &payload, now),
             // Who is interested gets nothing else than who is not: nobody is choked.
             Message::Interested
             | Message::NotInterested

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use super::{Action, ConnId, Message, Peer, Reason, Stage, Swarm};
 use crate::core::uploads::MAX_QUEUE;
-use crate::core::wire::{ExtendedHandshake, Frame, Handshake, OUR_CLAIM_ID};
+use crate::core::exchange::PeerExchange;
+use crate::core::wire::{ExtendedHandshake, Frame, Handshake, OUR_CLAIM_ID, OUR_PEX_ID};
 
 impl Swarm {
     pub(super) fn say_hello(&mut self, conn: ConnId, now: Duration) {
@@ -35,6 +36,9 @@ impl Swarm {
         }
         peer.stage = Stage::Live;
         peer.is_called(hello.peer_id);
+        if let Some(address) = peer.listens {
+            self.dialer.proven(address);
+        }
         if peer.incoming {
             self.say_hello(conn, now);
         }
@@ -60,6 +64,7 @@ impl Swarm {
         let partly = self.complete() && !self.picker.have().is_full();
         ExtendedHandshake {
             claim: (!self.server).then_some(OUR_CLAIM_ID),
+            pex: (self.settings.exchange == PeerExchange::On).then_some(OUR_PEX_ID),
             port: self.settings.port,
             requests: Some(MAX_QUEUE as u32),
             upload_only: partly.then_some(true),
@@ -151,9 +156,14 @@ impl Swarm {
         }
         if let (None, Some(port)) = (peer.listens, about.port) {
             let address = SocketAddrV4::new(peer.ip(), port);
+            self.dialer.learn(address);
             if self.dialer.occupy(address, conn) {
                 peer.listens = Some(address);
             }
+        }
+        if self.settings.exchange == PeerExchange::On {
+            peer.exchange.wants = about.pex;
+            self.tell_who_is_there(now);
         }
         self.tell_all_claims(conn, now);
         self.part_if_both_complete(conn, now);

@@ -1,6 +1,7 @@
 //! Conversations, message by message: how they begin, what ends them.
 
 mod claims;
+mod exchange;
 mod trade;
 mod wanted;
 
@@ -12,7 +13,7 @@ use metainfo::InfoHash;
 
 use super::{Action, Reason, Settings, Swarm};
 use crate::core::wire::{Frame, Handshake, Message};
-use crate::core::{BLOCK, Bitfield, Block, ConnId, Layout};
+use crate::core::{BLOCK, Bitfield, Block, ConnId, Layout, PeerExchange};
 
 const HASH: InfoHash = InfoHash([9; 20]);
 const PIECES: u32 = 40;
@@ -34,6 +35,7 @@ fn settings(name: u8, max_peers: usize) -> Settings {
         peer_id: [name; 20],
         port: Some(6881),
         max_peers,
+        exchange: PeerExchange::On,
         seed: 1,
     }
 }

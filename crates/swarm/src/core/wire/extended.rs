@@ -12,6 +12,9 @@ pub const OUR_CLAIM_ID: u8 = 1;
 /// Our name for the claim extension.
 const CLAIM: &str = "bs_claim";
 
+/// BEP 11's name for peer exchange.
+const PEX: &str = "ut_pex";
+
 /// BEP 21's key.
 const UPLOAD_ONLY: &str = "upload_only";
 
@@ -20,6 +23,8 @@ const UPLOAD_ONLY: &str = "upload_only";
 pub struct ExtendedHandshake {
     /// The id under which the sender wants to receive claims.
     pub claim: Option<u8>,
+    /// The id under which the sender wants to be told of other peers ([`Pex`](super::Pex)).
+    pub pex: Option<u8>,
     /// The port the sender listens on.
     pub port: Option<u16>,
     /// How many requests the sender keeps in its queue.
@@ -32,10 +37,11 @@ pub struct ExtendedHandshake {
 impl ExtendedHandshake {
     /// As a message.
     pub fn to_message(&self) -> Message {
-        let claim = self.claim.map(|id| (CLAIM, Encoded::int(id.into())));
+        let ids = [(CLAIM, self.claim), (PEX, self.pex)];
+        let ids = ids.into_iter().filter_map(|(name, id)| Some((name, Encoded::int(id?.into()))));
         let upload_only = self.upload_only.map(|only| Encoded::int(only.into()));
         let mut entries = vec![
-            ("m", Encoded::dict(claim)),
+            ("m", Encoded::dict(ids)),
             (
                 "v",
                 Encoded::bytes(concat!("bt-server ", env!("CARGO_PKG_VERSION"))),
@@ -59,14 +65,15 @@ impl ExtendedHandshake {
         let (value, _) = bencode::parse_prefix(payload).ok()?;
         let dict = value.as_dict()?;
         let size = |key| dict.get(key).and_then(bencode::Value::as_size);
-        let claim = dict
-            .get("m")
-            .and_then(|m| m.as_dict()?.get(CLAIM)?.as_size());
-        Some(Self {
+        let ids = dict.get("m").and_then(bencode::Value::as_dict);
+        let id = |name| {
+            let id = ids?.get(name)?.as_size()?;
             // Id 0 switches an extension off.
-            claim: claim
-                .and_then(|id| u8::try_from(id).ok())
-                .filter(|id| *id != 0),
+            u8::try_from(id).ok().filter(|id| *id != 0)
+        };
+        Some(Self {
+            claim: id(CLAIM),
+            pex: id(PEX),
             port: size("p")
                 .and_then(|port| u16::try_from(port).ok())
                 .filter(|port| *port != 0),
@@ -85,6 +92,7 @@ mod tests {
         for handshake in [
             ExtendedHandshake {
                 claim: Some(1),
+                pex: Some(2),
                 port: Some(6881),
                 requests: Some(512),
                 upload_only: Some(true),

@@ -8,9 +8,11 @@ mod decode;
 mod encode;
 mod extended;
 mod message;
+mod pex;
 
 pub use claim::{Claim, Kind, Way};
 pub use decode::{Decoder, Error, MAX_EXTENDED};
 pub use encode::piece_header;
 pub use extended::{ExtendedHandshake, OUR_CLAIM_ID};
 pub use message::{Frame, HANDSHAKE_LENGTH, Handshake, Message};
+pub use pex::{Added, MOST_NAMED, OUR_PEX_ID, Pex, from_compact};

@@ -76,11 +76,12 @@ impl Pace {
         !needless
     }
 
-    /// Somebody else said it: whether to listen. `chance` is between 0 and 1.
+    /// Somebody else said it: whether to listen. What it may expect is asked only then: nothing is to be
+    /// remembered of a flood. `chance` is between 0 and 1.
     pub(super) fn hears(
         &mut self,
         from: Ipv4Addr,
-        reply: Reply,
+        reply: impl FnOnce() -> Reply,
         chance: f64,
         now: Duration,
     ) -> bool {
@@ -96,6 +97,7 @@ impl Pace {
         if *times > MOST_FROM_ONE {
             return false;
         }
+        let reply = reply();
         if self.answering {
             self.others += u32::from(*times == 1);
         } else if reply == Reply::Wanted {
@@ -142,12 +144,12 @@ mod tests {
     #[test]
     fn who_has_everything_answers_a_newcomer_and_who_has_not_does_not() {
         let mut pace = complete();
-        assert!(pace.hears(from(1), Reply::Needless, 0.5, ms(5000)));
+        assert!(pace.hears(from(1), || Reply::Needless, 0.5, ms(5000)));
         assert_eq!(pace.next(), ms(301_000), "the other one is connected to");
-        assert!(pace.hears(from(1), Reply::Wanted, 0.5, ms(5000)));
+        assert!(pace.hears(from(1), || Reply::Wanted, 0.5, ms(5000)));
         assert_eq!(pace.next(), ms(5150));
         assert!(pace.due(ms(5150)));
-        assert!(pace.hears(from(1), Reply::Wanted, 0.0, ms(5200)));
+        assert!(pace.hears(from(1), || Reply::Wanted, 0.0, ms(5200)));
         assert_eq!(pace.next(), ms(6150), "a second after the last");
         assert!(pace.due(ms(6150)));
         assert!(pace.next() > ms(300_000));
@@ -156,11 +158,11 @@ mod tests {
     #[test]
     fn one_of_many_leaves_the_answer_to_others() {
         let hears = |pace: &mut Pace, number| {
-            assert!(pace.hears(from(number), Reply::Wanted, 1.0, ms(5100)));
+            assert!(pace.hears(from(number), || Reply::Wanted, 1.0, ms(5100)));
         };
         for (others, answers) in [(3, true), (4, false)] {
             let mut pace = complete();
-            assert!(pace.hears(from(1), Reply::Wanted, 1.0, ms(5000)));
+            assert!(pace.hears(from(1), || Reply::Wanted, 1.0, ms(5000)));
             (0..others).for_each(|other| hears(&mut pace, 2 + other));
             hears(&mut pace, 2);
             hears(&mut pace, 2);
@@ -171,10 +173,9 @@ mod tests {
     #[test]
     fn a_flood_is_not_listened_to_and_does_not_drown_the_others() {
         let mut pace = Pace::new(ms(0));
-        let needless = Reply::Needless;
         let mut heard = |addresses: u32, each: u32, now| {
             let all = (0..addresses).flat_map(|number| (0..each).map(move |_| from(number)));
-            all.filter(|from| pace.hears(*from, needless, 0.0, ms(now)))
+            all.filter(|from| pace.hears(*from, || Reply::Needless, 0.0, ms(now)))
                 .count()
         };
         assert_eq!(heard(1, 10_000, 500), MOST_FROM_ONE as usize);
