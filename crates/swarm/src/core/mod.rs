@@ -1,8 +1,8 @@
 //! The rules of the swarm, without sockets, files or clocks.
 //!
 //! # How a piece travels
-//! 1. The tracker names addresses, and peers name others ([`wire::Pex`]), which is hearsay; [`Swarm`] decides which of them to connect to, and asks its
-//!    shell for it with an [`Action`]. Both sides greet each other ([`wire::Handshake`]), say what
+//! 1. The tracker names addresses, and peers name others ([`wire::Pex`]), which counts as hearsay;
+//!    [`Swarm`] decides which of them to connect to, and asks its shell for it with an [`Action`]. Both sides greet each other ([`wire::Handshake`]), say what
 //!    they have, and unchoke each other at once: in a room everybody serves everybody.
 //! 2. The server gives each piece once, as long as there are pieces that it has not given. A machine asks
 //!    it only for what no peer has and nobody claims, tells its own kind what it takes

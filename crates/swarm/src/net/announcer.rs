@@ -3,7 +3,7 @@
 //! A tracker that cannot be reached never stops a download; it is tried again, and the trouble is
 //! told to whoever watches.
 
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::SocketAddrV4;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::event::Event;
 use super::{Progress, http};
+use crate::core::wire::from_compact;
 
 /// What an announce may take; a tracker in the same room answers in milliseconds.
 const ANSWER: Duration = Duration::from_secs(5);
@@ -26,8 +27,12 @@ const FAREWELL: Duration = Duration::from_millis(800);
 const LARGEST: usize = 1 << 20;
 /// We announce within these bounds, whatever the tracker says.
 const INTERVALS: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(30 * 60));
-/// The first wait after a failure; it doubles up to the last.
-const RETRIES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
+/// The first wait after a failure; it doubles up to the last, which is short: when the tracker is back, the
+/// machines of a room are to know each other within seconds, and a thousand of them ask it 250 times a
+/// second at most.
+const RETRIES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(4));
+/// A wait is longer or shorter by this part, by chance, so that a room does not ask in one beat.
+const SPREAD: f64 = 0.25;
 
 /// Who announces.
 pub(super) struct Announcer {
@@ -47,7 +52,7 @@ impl Announcer {
         };
         let mut event = Some("started");
         let mut complete_told = self.progress.borrow().complete;
-        let mut retry = RETRIES.0;
+        let mut retries = Retries::default();
         loop {
             let url = self.url(&tracker, event);
             let given_up = async {
@@ -63,15 +68,13 @@ impl Announcer {
             };
             let wait = match answer {
                 Ok(answer) => {
-                    (event, retry) = (None, RETRIES.0);
+                    (event, retries) = (None, Retries::default());
                     let _ = self.events.send(Event::Tracker(Ok(answer.peers))).await;
                     answer.interval.clamp(INTERVALS.0, INTERVALS.1)
                 }
                 Err(why) => {
                     let _ = self.events.send(Event::Tracker(Err(why))).await;
-                    let wait = retry;
-                    retry = (retry * 2).min(RETRIES.1);
-                    wait
+                    retries.wait(rand::random())
                 }
             };
             tokio::select! {
@@ -121,6 +124,25 @@ impl Announcer {
     }
 }
 
+/// How long to wait for a tracker that does not answer.
+#[derive(Clone, Copy)]
+struct Retries(Duration);
+
+impl Default for Retries {
+    fn default() -> Self {
+        Self(RETRIES.0)
+    }
+}
+
+impl Retries {
+    /// It did not answer once more. `chance` is between 0 and 1.
+    fn wait(&mut self, chance: f64) -> Duration {
+        let wait = self.0;
+        self.0 = (wait * 2).min(RETRIES.1);
+        wait.mul_f64(1.0 - SPREAD + 2.0 * SPREAD * chance)
+    }
+}
+
 struct Answer {
     interval: Duration,
     peers: Vec<SocketAddrV4>,
@@ -152,7 +174,7 @@ fn read(body: &[u8]) -> Result<Answer, String> {
     }
     let interval = dict.get("interval").and_then(Value::as_size).unwrap_or(0);
     let peers = match dict.get("peers") {
-        Some(Value::Bytes(compact)) => compact.chunks_exact(6).filter_map(compact_peer).collect(),
+        Some(Value::Bytes(compact)) => from_compact(compact).collect(),
         Some(Value::List(list)) => list.iter().filter_map(long_peer).collect(),
         _ => Vec::new(),
     };
@@ -160,14 +182,6 @@ fn read(body: &[u8]) -> Result<Answer, String> {
         interval: Duration::from_secs(interval),
         peers,
     })
-}
-
-fn compact_peer(bytes: &[u8]) -> Option<SocketAddrV4> {
-    let [a, b, c, d, high, low] = *bytes.first_chunk::<6>()?;
-    Some(SocketAddrV4::new(
-        Ipv4Addr::new(a, b, c, d),
-        u16::from_be_bytes([high, low]),
-    ))
 }
 
 fn long_peer(value: &Value<'_>) -> Option<SocketAddrV4> {
@@ -285,6 +299,15 @@ mod tests {
         hear(&talk.tracker, "completed").await;
         hear(&talk.tracker, "stopped").await;
         ended.await.expect("it ends by itself");
+    }
+
+    #[test]
+    fn a_tracker_that_is_down_is_asked_again_within_seconds() {
+        let mut retries = Retries::default();
+        let waits: Vec<f64> = (0..6).map(|_| retries.wait(0.5).as_secs_f64()).collect();
+        assert_eq!(waits, [1.0, 2.0, 4.0, 4.0, 4.0, 4.0]);
+        assert_eq!(retries.wait(0.0), Duration::from_secs(3));
+        assert_eq!(retries.wait(1.0), Duration::from_secs(5));
     }
 
     #[test]
