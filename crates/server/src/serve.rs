@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use tracker::Tracker;
 
 use crate::bind::Bound;
-use crate::doors::{dhcp, http, probe, tftp};
+use crate::doors::{connect_back, dhcp, http, probe, tftp};
 use crate::journal::{self, Journal, Snapshot};
 use crate::plan::Plan;
 use crate::prepare::{Prepared, prepare};
@@ -103,11 +103,15 @@ async fn open(
     shelf.put("torrents.gz", prepared.torrents_gz);
     let shelf = Arc::new(shelf);
     let mut doors = JoinSet::new();
+    let (announced, announcements) = connect_back::channel();
+    let (dialer, own) = (seeder.dialer(), plan.interface.address);
+    doors.spawn(connect_back::run(announcements, dialer, own, stop.clone()));
     let state = http::State {
         shelf: Arc::clone(&shelf),
         payload: Arc::new(prepared.payload),
         systems: Arc::new(systems),
         tracker,
+        announced,
         journal: journal.clone(),
         machines,
         begun: Instant::now(),

@@ -27,6 +27,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracker::Tracker;
 
+use crate::doors::connect_back::Announced;
 use crate::journal::{Journal, Snapshot};
 use crate::shelf::Shelf;
 
@@ -51,6 +52,8 @@ pub struct State {
     /// Who shares what; none where the configuration switched the tracker off. A plain mutex is right: an announce is a few table look-ups and never waits
     /// while holding it.
     pub tracker: Option<Arc<Mutex<Tracker>>>,
+    /// Who is told of announces, because some programs wait to be connected to.
+    pub announced: Announced,
     /// Where steps go.
     pub journal: Journal,
     /// Where history is read.

@@ -6,6 +6,7 @@ use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use bt_server::doors::connect_back;
 use bt_server::doors::http::{self, PayloadFile, State};
 use bt_server::journal;
 use bt_server::shelf::Shelf;
@@ -74,6 +75,7 @@ pub(crate) fn open(setup: Setup) -> Door {
         payload: Arc::new(setup.payload),
         systems: Arc::new(setup.systems),
         tracker: setup.tracker.map(|tracker| Arc::new(Mutex::new(tracker))),
+        announced: connect_back::channel().0,
         journal,
         machines: machines.clone(),
         begun: setup.begun,

@@ -24,9 +24,11 @@ pub(super) async fn announce(
     let Some(mut tracker) = tracker(&state) else {
         return switched_off(&state);
     };
-    let answer = Announce::parse(&query.unwrap_or_default(), peer.ipv4())
-        .and_then(|asker| tracker.announce(&asker, state.begun.elapsed(), &mut rand::rng()))
-        .map(|answer| answer.to_bencode());
+    let answer = Announce::parse(&query.unwrap_or_default(), peer.ipv4()).and_then(|asker| {
+        let answer = tracker.announce(&asker, state.begun.elapsed(), &mut rand::rng())?;
+        state.announced.tell(&asker);
+        Ok(answer.to_bencode())
+    });
     bencoded(&state, "announce", answer, tracker)
 }
 
