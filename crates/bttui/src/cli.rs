@@ -1,6 +1,6 @@
 //! The command line.
 
-use std::net::SocketAddrV4;
+use std::net::{Ipv4Addr, SocketAddrV4};
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -66,6 +66,12 @@ pub struct Fetch {
         hide_default_value = true
     )]
     pub listen: SocketAddrV4,
+    /// Somebody who shares it (repeatable)
+    #[arg(long = "peer", value_name = "ADDR:PORT")]
+    pub peers: Vec<SocketAddrV4>,
+    /// Looks for others by multicast, from this address of ours
+    #[arg(long, value_name = "ADDR")]
+    pub lsd: Option<Ipv4Addr>,
     /// Where NAME is by HTTP, for when no peer gives a byte
     #[arg(long, value_name = "URL", value_parser = WebSeed::parse)]
     pub web_seed: Option<WebSeed>,

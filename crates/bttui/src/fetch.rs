@@ -36,6 +36,8 @@ pub async fn run(args: &Fetch) -> anyhow::Result<u8> {
     let mut signals = Signals::new()?;
     let options = Options {
         listen: args.listen,
+        peers: args.peers.clone(),
+        lsd: args.lsd,
         web_seed: args.web_seed.clone().or_else(|| named(&torrent)),
         ..Options::new(&args.to)
     };
@@ -103,7 +105,8 @@ async fn follow(
     log: &mut Log,
     share: &Share,
 ) -> anyhow::Result<u8> {
-    let news = download.progress();
+    let mut news = download.progress();
+    let mut peers = 0;
     let started = Instant::now();
     let mut tick = tokio::time::interval(TELL_EVERY);
     loop {
@@ -117,6 +120,12 @@ async fn follow(
                 return Ok(code);
             }
             _ = tick.tick() => log.progress(&news.borrow(), started.elapsed())?,
+            Ok(()) = news.changed() => {
+                let now = news.borrow_and_update();
+                if std::mem::replace(&mut peers, now.peers) != now.peers {
+                    log.peers(&now, started.elapsed())?;
+                }
+            }
         }
     }
     log.complete(&news.borrow(), started.elapsed())?;

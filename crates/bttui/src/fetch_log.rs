@@ -57,6 +57,14 @@ impl Log {
         )
     }
 
+    /// Peers came or went: told at once, and only to programs.
+    ///
+    /// # Errors
+    /// When nobody reads standard output any more.
+    pub fn peers(&self, progress: &Progress, elapsed: Duration) -> io::Result<()> {
+        self.object("peers", progress, elapsed, json!({}))
+    }
+
     /// Every byte is here and verified.
     ///
     /// # Errors

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use catalog::Method;
 use report::{Report, Step};
+use swarm::core::PeerExchange;
 use swarm::net::Options;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -178,6 +179,9 @@ impl Machine {
             .as_ref()
             .filter(|_| lpd)
             .map(|lease| lease.address);
+        if app.manifest.as_ref().is_some_and(|told| !told.exchange) {
+            options.exchange = PeerExchange::Off;
+        }
         options.web_seed = app.manifest.as_ref().and_then(offers::web_seed);
         let task = tokio::spawn(async move {
             if let Some(job) = before {

@@ -49,9 +49,17 @@ pub struct Manifest {
     /// Whether machines look for each other by multicast (`bt_enable_lpd`, BEP 14).
     #[serde(default)]
     pub lpd: bool,
+    /// Whether machines tell each other whom they know (`enable_peer_exchange`, BEP 11). They do where
+    /// nothing is said.
+    #[serde(default = "yes")]
+    pub exchange: bool,
     /// What the menu offers, in its order.
     #[serde(skip)]
     pub systems: Vec<Entry>,
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// What ends a machine's seeding before it starts its system.

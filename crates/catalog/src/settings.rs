@@ -59,9 +59,9 @@ pub struct Settings {
     pub tracker: bool,
     /// `opentracker.port` (`hefur.port`): the one HTTP port. See [`Settings::http_port`].
     pub port: Option<Placed<u16>>,
-    /// `aria2.bt_enable_lpd`: local peer discovery on the machines.
+    /// `aria2.bt_enable_lpd`: the machines and the server's seed look for each other by multicast (BEP 14).
     pub bt_enable_lpd: bool,
-    /// `aria2.enable_peer_exchange`: understood; machines have no peer exchange yet.
+    /// `aria2.enable_peer_exchange`: machines tell each other whom they know (BEP 11).
     pub enable_peer_exchange: bool,
     /// `aria2.console_log_level`: how much the machines' downloader says.
     pub console_log_level: LogLevel,

@@ -77,7 +77,6 @@ fn its_booleans() {
         for said in [
             ":3: warning: dnsmasq.enable_tftp is off: plain PXE firmware gets no loader",
             ":6: warning: opentracker.enable is off",
-            ":9: warning: aria2.enable_peer_exchange has no effect here",
         ] {
             assert_eq!(message.contains(said), !value, "{message}");
         }

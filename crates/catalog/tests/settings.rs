@@ -41,8 +41,6 @@ aria2:
     assert_eq!(
         said(&problems),
         "\
-Boottorrent.yaml:22: warning: aria2.enable_peer_exchange has no effect here
-    remedy: remove the line; machines may hear of others from those they know
 Boottorrent.yaml:23: warning: aria2.console_log_level has no effect here
     remedy: remove the line; machines report every step to this server
 "

@@ -215,6 +215,7 @@ fn manifest(
         server: format!("http://{http}"),
         seed: Some(SocketAddrV4::new(*http.ip(), peer)),
         lpd: settings.bt_enable_lpd,
+        exchange: settings.enable_peer_exchange,
         systems: Vec::new(),
     }
 }

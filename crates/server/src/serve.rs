@@ -9,13 +9,14 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use seeder::{Cache, Seeder};
+use swarm::net::Lsd;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracker::Tracker;
 
 use crate::bind::Bound;
-use crate::doors::{connect_back, dhcp, http, probe, tftp};
+use crate::doors::{connect_back, dhcp, http, lsd, probe, tftp};
 use crate::journal::{self, Journal, Snapshot};
 use crate::plan::Plan;
 use crate::prepare::{Prepared, prepare};
@@ -117,6 +118,15 @@ async fn open(
         begun: Instant::now(),
     };
     doors.spawn(http::run(listener, state, stop.clone()));
+    if plan.manifest.lpd {
+        let systems = prepared.systems.iter();
+        let lsd = Lsd {
+            interface: plan.interface.address,
+            port: plan.ports.peer,
+            torrents: systems.map(|one| one.torrent.info_hash()).collect(),
+        };
+        doors.spawn(lsd::run(lsd, stop.clone()));
+    }
     if let Some(socket) = tftp_socket {
         doors.spawn(tftp::run(socket, shelf, journal.clone(), stop.clone()));
     }

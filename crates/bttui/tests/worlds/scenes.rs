@@ -122,6 +122,7 @@ pub(crate) fn manifest(timeout: i64, default: Option<&str>, systems: Vec<Entry>)
         server: format!("http://{SERVER}:6969"),
         seed: None,
         lpd: false,
+        exchange: true,
         systems,
     }
 }

@@ -40,6 +40,7 @@ fn manifest(systems: Vec<Entry>) -> Manifest {
         server: "http://10.77.0.1:6969".into(),
         seed: Some(SocketAddrV4::new([10, 77, 0, 1].into(), 6881)),
         lpd: true,
+        exchange: false,
         systems,
     }
 }
@@ -184,4 +185,18 @@ fn damage_and_another_version_are_named() {
         .unwrap_err()
         .to_string();
     assert!(said.starts_with("configs.yaml is damaged"), "{said}");
+}
+
+#[test]
+fn machines_tell_each_other_whom_they_know_where_nothing_is_said() {
+    let (boottorrent, configs) = manifest(vec![]).to_files();
+    let mut told: serde_json::Value = serde_json::from_str(&boottorrent).unwrap();
+    for (said, expected) in [(Some(false), false), (Some(true), true), (None, true)] {
+        let told = told.as_object_mut().unwrap();
+        told.remove("exchange");
+        told.extend(said.map(|said| ("exchange".to_owned(), said.into())));
+        let boottorrent = serde_json::to_string(&told).unwrap();
+        let read = Manifest::parse(&boottorrent, &configs).unwrap();
+        assert_eq!(read.exchange, expected, "{said:?}");
+    }
 }

@@ -177,27 +177,23 @@ fn tracker(top: &mut Section<'_>, settings: &mut Settings) -> Vec<Problem> {
     section.finish(Severity::Warning, |_| None)
 }
 
-/// Said of a value that asks for something that does not exist here; defaults are passed over.
-const NO_EFFECT: &str = "has no effect here";
-
 fn aria2(mut section: Section<'_>, settings: &mut Settings) -> Vec<Problem> {
     set(
         &mut settings.bt_enable_lpd,
         section.boolean("bt_enable_lpd"),
     );
-    let exchange = section.boolean("enable_peer_exchange");
-    set(&mut settings.enable_peer_exchange, exchange);
-    if let Some(off) = exchange.filter(|exchange| !exchange.value) {
-        let remedy = "remove the line; machines may hear of others from those they know";
-        section.warn("enable_peer_exchange", off.line, NO_EFFECT, remedy);
-    }
+    set(
+        &mut settings.enable_peer_exchange,
+        section.boolean("enable_peer_exchange"),
+    );
     if let Some(named) = section.text("console_log_level", "notice") {
         match LogLevel::named(&named.value) {
             Some(level) => {
                 settings.console_log_level = level;
                 if level != LogLevel::default() {
                     let remedy = "remove the line; machines report every step to this server";
-                    section.warn("console_log_level", named.line, NO_EFFECT, remedy);
+                    let what = "has no effect here";
+                    section.warn("console_log_level", named.line, what, remedy);
                 }
             }
             None => {

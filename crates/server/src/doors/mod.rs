@@ -7,6 +7,7 @@
 pub mod connect_back;
 pub mod dhcp;
 pub mod http;
+pub mod lsd;
 pub mod neighbour;
 pub mod probe;
 mod quota;

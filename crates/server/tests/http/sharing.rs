@@ -33,6 +33,7 @@ fn manifest(server: &str, seed_time: Option<i64>, seed_max: u64) -> Manifest {
         server: server.to_owned(),
         seed: None,
         lpd: false,
+        exchange: true,
         systems: vec![Entry {
             name: "debian".into(),
             dispname: "Debian".into(),
