@@ -40,6 +40,7 @@ mod layout;
 mod meter;
 mod offenders;
 mod peer;
+mod peers;
 mod picker;
 mod requests;
 mod swarm;

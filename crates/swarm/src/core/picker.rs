@@ -109,9 +109,9 @@ impl Picker {
     }
 
     /// One more peer that is no seed has this piece. (What every seed has says nothing about
-    /// rarity.)
-    pub(crate) fn more_copies(&mut self, piece: u32) {
-        self.order.more(piece);
+    /// rarity.) True if it is the first one.
+    pub(crate) fn more_copies(&mut self, piece: u32) -> bool {
+        self.order.more(piece)
     }
 
     /// One peer less has this piece.
@@ -263,7 +263,7 @@ impl Picker {
             .map(|number| self.layout.block(piece, number))
     }
 
-    fn of_new(&self, worker: &Worker<'_>, rng: &mut impl Rng) -> Option<Block> {
+    fn of_new(&mut self, worker: &Worker<'_>, rng: &mut impl Rng) -> Option<Block> {
         let piece = self.order.rarest(worker.has, 0, rng)?;
         Some(self.layout.block(piece, 0))
     }

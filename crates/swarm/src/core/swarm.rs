@@ -22,6 +22,7 @@ use super::exchange::PeerExchange;
 use super::meter::Meter;
 use super::offenders::Offenders;
 use super::peer::{Peer, Stage};
+use super::peers::Peers;
 use super::picker::Picker;
 use super::wire::{Frame, Message};
 use super::{Action, Bitfield, Block, ConnId, Layout, Reason};
@@ -83,7 +84,7 @@ pub struct Status {
 /// none. Names of connections that are gone are ignored everywhere.
 pub struct Swarm {
     settings: Settings,
-    peers: BTreeMap<ConnId, Peer>,
+    peers: Peers,
     next_conn: u64,
     picker: Picker,
     claims: Claims,
@@ -110,7 +111,7 @@ impl Swarm {
     /// Wants these pieces alone. What else it has, it serves as well.
     pub fn wanting(wanted: &Bitfield, settings: Settings, have: Bitfield, now: Duration) -> Self {
         Self {
-            peers: BTreeMap::new(),
+            peers: Peers::default(),
             next_conn: 0,
             server: have.is_full(),
             claims: Claims::default(),
@@ -342,7 +343,7 @@ impl Swarm {
         };
         self.claims.gone(conn);
         self.dialer.unhear(conn);
-        if !peer.seed {
+        if !peer.seed && !self.complete() {
             for piece in peer.has.iter() {
                 self.picker.fewer_copies(piece);
             }

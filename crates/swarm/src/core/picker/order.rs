@@ -7,13 +7,22 @@ use crate::core::Bitfield;
 /// Not in any bucket.
 const NOWHERE: u32 = u32::MAX;
 
-/// Buckets of pieces with the same number of copies. Moving a piece to the next bucket, which every
-/// "have" of every peer does, takes constant time.
+/// What is known of a piece.
+#[derive(Clone, Copy)]
+struct Entry {
+    /// Known copies, also of a piece that is in no bucket.
+    copies: u32,
+    /// In which bucket it is: that of its copies, or of fewer.
+    bucket: u32,
+    /// Where in that bucket.
+    place: u32,
+}
+
+/// Buckets of pieces with the same number of copies. Every "have" of every peer counts one more
+/// copy, so that does no more than count: a piece goes to its true bucket when it is come upon in
+/// another one. Only the bucket of what nobody has is exact at any time.
 pub(super) struct Order {
-    /// Known copies of every piece, also of those that are not in here.
-    copies: Vec<u32>,
-    /// Where in its bucket a piece is.
-    place: Vec<u32>,
+    entries: Vec<Entry>,
     buckets: Vec<Vec<u32>>,
     length: usize,
 }
@@ -21,10 +30,13 @@ pub(super) struct Order {
 impl Order {
     /// These pieces, without any known copy.
     pub(super) fn new(lacking: &Bitfield) -> Self {
-        let pieces = lacking.len() as usize;
+        let entry = Entry {
+            copies: 0,
+            bucket: 0,
+            place: NOWHERE,
+        };
         let mut order = Self {
-            copies: vec![0; pieces],
-            place: vec![NOWHERE; pieces],
+            entries: vec![entry; lacking.len() as usize],
             buckets: Vec::new(),
             length: 0,
         };
@@ -39,61 +51,85 @@ impl Order {
     }
 
     pub(super) fn contains(&self, piece: u32) -> bool {
-        self.place
-            .get(piece as usize)
-            .is_some_and(|place| *place != NOWHERE)
+        let entry = self.entries.get(piece as usize);
+        entry.is_some_and(|entry| entry.place != NOWHERE)
     }
 
     pub(super) fn insert(&mut self, piece: u32) {
-        if self.contains(piece) || piece as usize >= self.place.len() {
-            return;
+        if !self.contains(piece) && (piece as usize) < self.entries.len() {
+            self.put(piece);
+            self.length += 1;
         }
-        let copies = self.copies[piece as usize] as usize;
-        if self.buckets.len() <= copies {
-            self.buckets.resize(copies + 1, Vec::new());
-        }
-        let bucket = &mut self.buckets[copies];
-        self.place[piece as usize] = bucket.len() as u32;
-        bucket.push(piece);
-        self.length += 1;
     }
 
     /// False if it was not there.
     pub(super) fn remove(&mut self, piece: u32) -> bool {
-        if !self.contains(piece) {
-            return false;
+        let inside = self.contains(piece);
+        if inside {
+            self.take(piece);
+            self.length -= 1;
         }
-        let bucket = &mut self.buckets[self.copies[piece as usize] as usize];
-        let place = std::mem::replace(&mut self.place[piece as usize], NOWHERE);
+        inside
+    }
+
+    /// Into the bucket of its copies.
+    fn put(&mut self, piece: u32) {
+        let entry = &mut self.entries[piece as usize];
+        let copies = entry.copies as usize;
+        if self.buckets.len() <= copies {
+            self.buckets.resize(copies + 1, Vec::new());
+        }
+        let bucket = &mut self.buckets[copies];
+        entry.bucket = entry.copies;
+        entry.place = bucket.len() as u32;
+        bucket.push(piece);
+    }
+
+    /// Out of the bucket it is in.
+    fn take(&mut self, piece: u32) {
+        let entry = &mut self.entries[piece as usize];
+        let place = std::mem::replace(&mut entry.place, NOWHERE);
+        let bucket = &mut self.buckets[entry.bucket as usize];
         bucket.swap_remove(place as usize);
         if let Some(moved) = bucket.get(place as usize) {
-            self.place[*moved as usize] = place;
+            self.entries[*moved as usize].place = place;
         }
-        self.length -= 1;
-        true
     }
 
-    pub(super) fn more(&mut self, piece: u32) {
-        self.recount(piece, |copies| copies + 1);
+    fn move_to_its_bucket(&mut self, piece: u32) {
+        if self.contains(piece) {
+            self.take(piece);
+            self.put(piece);
+        }
     }
 
+    /// One more copy of a piece is known. True if it is the first one.
+    pub(super) fn more(&mut self, piece: u32) -> bool {
+        let Some(entry) = self.entries.get_mut(piece as usize) else {
+            return false;
+        };
+        entry.copies += 1;
+        let first = entry.copies == 1;
+        if first {
+            self.move_to_its_bucket(piece);
+        }
+        first
+    }
+
+    /// One copy less is known.
     pub(super) fn fewer(&mut self, piece: u32) {
-        self.recount(piece, |copies| copies.saturating_sub(1));
-    }
-
-    fn recount(&mut self, piece: u32, count: impl Fn(u32) -> u32) {
-        let inside = self.remove(piece);
-        if let Some(copies) = self.copies.get_mut(piece as usize) {
-            *copies = count(*copies);
-        }
-        if inside {
-            self.insert(piece);
+        let Some(entry) = self.entries.get_mut(piece as usize) else {
+            return;
+        };
+        entry.copies = entry.copies.saturating_sub(1);
+        if entry.bucket > entry.copies {
+            self.move_to_its_bucket(piece);
         }
     }
 
     /// Known copies of a piece.
     pub(super) fn copies(&self, piece: u32) -> u32 {
-        self.copies[piece as usize]
+        self.entries[piece as usize].copies
     }
 
     /// In here, and nobody is known to have it.
@@ -108,21 +144,42 @@ impl Order {
 
     /// The rarest piece among those in `has` with so many known copies at least, a random one of
     /// them. What nobody is known to have is only with those who have everything.
-    pub(super) fn rarest(&self, has: &Bitfield, least: usize, rng: &mut impl Rng) -> Option<u32> {
+    pub(super) fn rarest(
+        &mut self,
+        has: &Bitfield,
+        least: usize,
+        rng: &mut impl Rng,
+    ) -> Option<u32> {
         let least = least.max(usize::from(!has.is_full()));
-        self.buckets
-            .iter()
-            .skip(least)
-            .filter(|bucket| !bucket.is_empty())
-            .find_map(|bucket| {
-                // Buckets are in random order soon enough; a random start makes machines differ.
-                let start = rng.random_range(..bucket.len());
-                let (before, after) = bucket.split_at(start);
-                after
-                    .iter()
-                    .chain(before)
-                    .copied()
-                    .find(|piece| has.has(*piece))
-            })
+        (least..self.buckets.len()).find_map(|copies| {
+            let length = self.buckets[copies].len();
+            // Buckets are in random order soon enough; a random start makes machines differ.
+            let start = (length > 0).then(|| rng.random_range(..length))?;
+            let after = self.first_of(copies, start, length, has);
+            after.or_else(|| self.first_of(copies, 0, start, has))
+        })
+    }
+
+    /// The first of `has` in a part of a bucket. What is on its way there and has more copies goes to
+    /// its own bucket.
+    fn first_of(
+        &mut self,
+        copies: usize,
+        mut place: usize,
+        end: usize,
+        has: &Bitfield,
+    ) -> Option<u32> {
+        while place < end
+            && let Some(piece) = self.buckets[copies].get(place).copied()
+        {
+            if self.copies(piece) as usize != copies {
+                self.move_to_its_bucket(piece);
+            } else if has.has(piece) {
+                return Some(piece);
+            } else {
+                place += 1;
+            }
+        }
+        None
     }
 }

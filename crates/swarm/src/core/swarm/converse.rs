@@ -73,15 +73,24 @@ impl Swarm {
         if !peer.has.set(piece) {
             return Ok(());
         }
-        self.picker.more_copies(piece);
-        self.claims.came(piece, Some(conn));
+        // How rare is what we have, or do not want, is of no interest.
         if !self.picker.lacking().has(piece) {
-            self.part_if_both_complete(conn, now);
+            if peer.done() {
+                self.part_if_both_complete(conn, now);
+            }
             return Ok(());
         }
         peer.wanted += 1;
-        self.show_interest(conn, now);
-        if self.picker.wants(piece) {
+        let first = peer.wanted == 1;
+        let room = peer.requests.room(now) > 0;
+        if self.picker.more_copies(piece) {
+            // Only what nobody has is ever claimed.
+            self.claims.came(piece, Some(conn));
+        }
+        if first {
+            self.show_interest(conn, now);
+        }
+        if room && self.picker.wants(piece) {
             self.fill(conn, now);
         }
         Ok(())

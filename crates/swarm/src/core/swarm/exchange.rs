@@ -37,7 +37,7 @@ impl Swarm {
             let address = peer.listens?;
             let added = Added {
                 address,
-                seed: peer.has.is_full(),
+                seed: peer.done(),
                 reachable: !peer.incoming,
             };
             Some((address, added))
