@@ -5,11 +5,11 @@ use clap::Subcommand;
 
 use super::bound::Speeds;
 use super::engine::Engine;
-use super::report;
 use super::run::Plan;
+use super::{leaving, matrix, report};
 
 /// More machines have no room in their network when all of them are replaced.
-const MOST: u32 = 100;
+pub(super) const MOST: u32 = 100;
 
 /// What the person may say on the command line.
 #[derive(Clone, Debug, clap::Args)]
@@ -24,8 +24,32 @@ pub(super) enum What {
     #[command(after_help = "\
 Speeds are in Mbit/s of the wire, headers included. Prints a table and writes it with all figures
 and a plot to target/bench/. For more than 4 machines http is computed, not run.
-Engines beside the default ones: mixed (every other machine has aria2), sha1 (curl | sha1sum).")]
+Engines beside the default ones: mixed (every other machine has aria2), aria2-here (all have aria2, at
+bt-server), sha1 (curl | sha1sum).")]
     Swarm(SwarmArgs),
+    /// Measure what the project promises, row by row, and say which of it is met
+    Matrix(matrix::Args),
+    /// Measure when each machine's system starts, by the rule it leaves the swarm by
+    Leaving(leaving::Args),
+}
+
+impl What {
+    /// Whether this is the part that needs root, and everything is built.
+    pub(super) fn built(&self) -> bool {
+        match self {
+            What::Swarm(args) => args.built,
+            What::Matrix(args) => args.built,
+            What::Leaving(args) => args.built,
+        }
+    }
+
+    /// Whether programs of ours are measured.
+    pub(super) fn has_ours(&self) -> bool {
+        match self {
+            What::Swarm(args) => args.engines().iter().any(|engine| engine.has_ours()),
+            What::Matrix(_) | What::Leaving(_) => true,
+        }
+    }
 }
 
 #[derive(Clone, Debug, clap::Args)]
@@ -62,7 +86,7 @@ pub(super) struct SwarmArgs {
     pub(super) runs: u32,
     /// Everything is built already: how the part that needs root is started
     #[arg(long, hide = true)]
-    pub(super) built: bool,
+    built: bool,
 }
 
 impl SwarmArgs {
@@ -107,6 +131,7 @@ impl SwarmArgs {
             churn: (self.clients * self.churn + 50) / 100,
             bytes: self.size,
             speeds: (self.rate > 0).then_some(speeds),
+            patience: None,
         })
     }
 
@@ -135,7 +160,7 @@ impl SwarmArgs {
     }
 }
 /// `1048576`, `1024KiB`, `1MiB` are all the same.
-fn parse_size(text: &str) -> Result<u64> {
+pub(super) fn parse_size(text: &str) -> Result<u64> {
     let units = [("KiB", 10), ("MiB", 20), ("GiB", 30)];
     let found = units
         .iter()
@@ -163,8 +188,10 @@ mod tests {
 
     fn parsed(line: &str) -> Result<Plan> {
         let words = ["x", "swarm"].into_iter().chain(line.split_whitespace());
-        let What::Swarm(args) = Cli::try_parse_from(words)?.args.what;
-        args.plan()
+        match Cli::try_parse_from(words)?.args.what {
+            What::Swarm(args) => args.plan(),
+            other => panic!("{other:?}"),
+        }
     }
 
     #[test]
@@ -207,12 +234,12 @@ mod tests {
     #[test]
     fn help_fits_a_screen() {
         let mut command = Cli::command();
-        let swarm = command.find_subcommand_mut("swarm").unwrap();
-        let help = swarm.render_help().to_string();
-        assert!(help.lines().count() <= 24, "{help}");
-        assert!(
-            help.lines().all(|line| line.chars().count() <= 100),
-            "{help}"
-        );
+        for name in ["swarm", "matrix", "leaving"] {
+            let bench = command.find_subcommand_mut(name).unwrap();
+            let help = bench.render_help().to_string();
+            assert!(help.lines().count() <= 25, "{help}");
+            let wide = |line: &str| line.chars().count() > 102;
+            assert!(!help.lines().any(wide), "{help}");
+        }
     }
 }

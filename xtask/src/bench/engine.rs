@@ -23,6 +23,8 @@ use super::payload::Payload;
 use super::process::Process;
 use super::tools::Tools;
 
+pub(super) use ours::{BTTUI, HTTP};
+
 /// From the start of a server side to its readiness, with all the hashing it may want to do.
 const READY: Duration = Duration::from_secs(120);
 
@@ -43,6 +45,8 @@ pub(super) enum Engine {
     Http,
     /// bt-server; every other machine has aria2 instead of bttui
     Mixed,
+    /// bt-server; all machines have aria2
+    Aria2Here,
     /// nginx and `curl | sha1sum`: what a machine could do at most, if it wrote nothing
     Sha1,
 }
@@ -103,7 +107,7 @@ impl Engine {
 
     /// Whether programs of ours are part of it.
     pub(super) fn has_ours(self) -> bool {
-        matches!(self, Engine::Ours | Engine::Mixed)
+        matches!(self, Engine::Ours | Engine::Mixed | Engine::Aria2Here)
     }
 
     /// By its name on the command line.
@@ -116,6 +120,7 @@ impl Engine {
             Engine::Udpcast => "udpcast",
             Engine::Http => "http",
             Engine::Mixed => "mixed",
+            Engine::Aria2Here => "aria2-here",
             Engine::Sha1 => "sha1",
         }
     }
@@ -130,6 +135,7 @@ impl Engine {
             Engine::Udpcast => "udpcast (multicast)",
             Engine::Http => "nginx, curl",
             Engine::Mixed => "bt-server; bttui, aria2",
+            Engine::Aria2Here => "bt-server; aria2",
             Engine::Sha1 => "nginx, curl to sha1sum",
         }
     }
@@ -137,7 +143,7 @@ impl Engine {
     /// Starts its server side and waits until it is ready.
     pub(super) fn open(self, stage: &Stage<'_>) -> Result<Served> {
         match self {
-            Engine::Ours | Engine::Mixed => ours::open(stage),
+            Engine::Ours | Engine::Mixed | Engine::Aria2Here => ours::open(stage),
             Engine::Aria2 => aria2::open(stage),
             Engine::Libtorrent => libtorrent::open(stage),
             Engine::Transmission => transmission::open(stage),
@@ -160,17 +166,32 @@ impl Engine {
         let log = &stage.logs.join(format!("client-{number:03}.log"));
         let machine = Machine { host, home, log };
         match self {
-            Engine::Ours => ours::start(served, &machine),
-            Engine::Aria2 => aria2::start(served, &machine),
+            Engine::Ours => ours::start(served, &machine, ours::Leaves::Never),
+            Engine::Aria2 | Engine::Aria2Here => aria2::start(served, &machine),
             Engine::Libtorrent => libtorrent::start(stage, served, &machine),
             Engine::Transmission => transmission::start(served, &machine),
             Engine::Udpcast => udpcast::start(&machine),
             Engine::Http => http::start(stage, &machine),
             Engine::Mixed if number % 2 == 1 => aria2::start(served, &machine),
-            Engine::Mixed => ours::start(served, &machine),
+            Engine::Mixed => ours::start(served, &machine, ours::Leaves::Never),
             Engine::Sha1 => http::start_hashing(stage, &machine),
         }
     }
+}
+
+/// Starts ours on a machine as [`Engine::start`] does, where it leaves the swarm by a rule and ends then.
+pub(super) fn start_to_leave(
+    stage: &Stage<'_>,
+    served: &Served,
+    host: &Host,
+    number: usize,
+    home: &Path,
+    rule: &[String],
+) -> Result<Client> {
+    fs::create_dir_all(home)?;
+    let log = &stage.logs.join(format!("client-{number:03}.log"));
+    let machine = Machine { host, home, log };
+    ours::start(served, &machine, ours::Leaves::By(rule))
 }
 
 /// The place of one machine's program.

@@ -9,12 +9,14 @@ use serde_json::json;
 use super::plot;
 use super::result::{Figures, Line, Outcome};
 use super::run::Plan;
+use super::table::table;
 use super::tools;
 
 /// What was measured, in words and figures.
 pub(super) struct Report {
     pub(super) plan: Plan,
-    pub(super) runs: u32,
+    /// The name of its files, without an ending.
+    pub(super) name: String,
     /// The command that measures it again.
     pub(super) command: String,
     /// The computer, and what it was busy with.
@@ -50,67 +52,30 @@ impl Report {
         println!("\n{}", self.table());
     }
 
-    /// Writes table, figures and plot to `target/bench/`; gives the path without its ending.
-    pub(super) fn write(&self) -> Result<PathBuf> {
-        let base = tools::folder().join(self.name());
+    /// Writes table, figures and plot to `target/bench/`.
+    pub(super) fn write(&self) -> Result<()> {
+        let base = self.base();
         let write = |ending: &str, text: &str| {
-            let path = base.with_extension(ending);
+            let path = PathBuf::from(format!("{}.{ending}", base.display()));
             fs::write(&path, text).with_context(|| format!("{}", path.display()))
         };
         write("md", &self.markdown())?;
         write("json", &self.json()?)?;
-        write("svg", &plot::draw(&self.title(), &self.lines))?;
-        Ok(base)
+        write("svg", &plot::draw(&title(self.plan), &self.lines))
     }
 
-    /// One for each way to call the bench.
-    fn name(&self) -> String {
-        let plan = self.plan;
-        let mut name = format!("swarm-{}x{}", plan.clients, size(plan.bytes));
-        match plan.speeds {
-            Some(speeds) => {
-                name += &format!("-{}mbit", speeds.down);
-                if speeds.server != speeds.down {
-                    name += &format!("-server{}", speeds.server);
-                }
-                if speeds.up != speeds.down {
-                    name += &format!("-uplink{}", speeds.up);
-                }
-            }
-            None => name += "-unlimited",
-        }
-        if plan.churn > 0 {
-            name += &format!("-churn{}", plan.churn);
-        }
-        name
-    }
-
-    fn title(&self) -> String {
-        let Plan { clients, bytes, .. } = self.plan;
-        let cables = match self.plan.speeds {
-            Some(it) => format!(
-                "server {} Mbit/s, machines {} down and {} up",
-                it.server, it.down, it.up
-            ),
-            None => "cables without a limit".to_owned(),
-        };
-        let churn = match self.plan.churn {
-            0 => String::new(),
-            n => format!("; {n} vanish mid-way and {n} others come"),
-        };
-        format!("N = {clients}, F = {}, {cables}{churn}", size(bytes))
+    /// The path of its files, without an ending.
+    pub(super) fn base(&self) -> PathBuf {
+        tools::folder().join(&self.name)
     }
 
     fn markdown(&self) -> String {
         let bound = self.plan.bound();
         let bound = bound.map_or_else(String::new, |bound| format!(" Bound: {bound:.2} s."));
-        let runs = match self.runs {
-            1 => "one run".to_owned(),
-            n => format!("medians of {n} runs"),
-        };
+        let runs = runs(&self.lines);
         format!(
             "# {}\n\n`{}`: {runs}.{bound}\n\n{}\n{}- {}\n",
-            self.title(),
+            title(self.plan),
             self.command,
             self.table(),
             NOTES,
@@ -135,24 +100,8 @@ impl Report {
     }
 
     fn table(&self) -> String {
-        let mut rows = vec![HEAD.map(str::to_owned)];
-        rows.push(std::array::from_fn(|column| {
-            if column == 0 { "---" } else { "--:" }.to_owned()
-        }));
-        rows.extend(self.lines.iter().map(|line| row(line, self.plan.bytes)));
-        let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max();
-        let widths: [usize; HEAD.len()] = std::array::from_fn(|column| width(column).unwrap_or(0));
-        let mut text = String::new();
-        for row in &rows {
-            for (cell, width) in row.iter().zip(widths) {
-                let right = cell.starts_with(|c: char| c.is_ascii_digit() || c == '–');
-                text += &match right {
-                    true => format!("| {cell:>width$} "),
-                    false => format!("| {cell:<width$} "),
-                };
-            }
-            text += "|\n";
-        }
+        let rows = self.lines.iter().map(|line| row(line, self.plan.bytes));
+        let mut text = table(HEAD, rows);
         let remarks = self.lines.iter().flat_map(remarks);
         text.extend(remarks.map(|remark| format!("\n{remark}\n")));
         text
@@ -184,6 +133,10 @@ fn row(line: &Line, bytes: u64) -> [String; HEAD.len()] {
             row[3] = format!("{last:.1} computed");
             row[5] = format!("{copies:.2} computed");
         }
+        Outcome::TooSlow(slow) => {
+            row[1] = "ended".to_owned();
+            row[3] = format!("> {:.0}", slow.after);
+        }
         Outcome::Failed(_) => row[1] = "failed".to_owned(),
         Outcome::Unable(_) => {}
     }
@@ -198,6 +151,24 @@ fn busy(it: &Figures) -> String {
         it.busy_own * 100.0,
         it.busy_before * 100.0
     )
+}
+
+/// How often was measured, in words.
+fn runs(lines: &[Line]) -> String {
+    let counts = || lines.iter().map(|line| line.runs.len()).filter(|&n| n > 0);
+    match (counts().min(), counts().max()) {
+        (Some(1), Some(1)) => "one run".to_owned(),
+        (Some(least), Some(most)) if least == most => format!("medians of {most} runs"),
+        (Some(_), Some(_)) => {
+            let measured = lines.iter().filter(|line| !line.runs.is_empty());
+            let each = measured.map(|line| format!("{} {}", line.engine, line.runs.len()));
+            format!(
+                "medians of so many runs: {}",
+                each.collect::<Vec<_>>().join(", ")
+            )
+        }
+        _ => "nothing measured".to_owned(),
+    }
 }
 
 /// What has no column.
@@ -218,9 +189,48 @@ fn remarks(line: &Line) -> Vec<String> {
             joined.into_iter().chain(programs).collect()
         }
         Outcome::Computed { .. } => Vec::new(),
+        Outcome::TooSlow(slow) => vec![format!("{name} was ended: {slow}.")],
         Outcome::Failed(why) => vec![format!("{name}: {}.", why.lines().next().unwrap_or(why))],
         Outcome::Unable(why) => vec![format!("{name}: {why}.")],
     }
+}
+
+/// The name of the files of a plan: one for each way to call the bench.
+pub(super) fn name(plan: Plan) -> String {
+    let mut name = format!("swarm-{}x{}", plan.clients, size(plan.bytes));
+    match plan.speeds {
+        Some(speeds) => {
+            name += &format!("-{}mbit", speeds.down);
+            if speeds.server != speeds.down {
+                name += &format!("-server{}", speeds.server);
+            }
+            if speeds.up != speeds.down {
+                name += &format!("-uplink{}", speeds.up);
+            }
+        }
+        None => name += "-unlimited",
+    }
+    if plan.churn > 0 {
+        name += &format!("-churn{}", plan.churn);
+    }
+    name
+}
+
+/// The plan in a line.
+pub(super) fn title(plan: Plan) -> String {
+    let cables = match plan.speeds {
+        Some(it) => format!(
+            "server {} Mbit/s, machines {} down and {} up",
+            it.server, it.down, it.up
+        ),
+        None => "cables without a limit".to_owned(),
+    };
+    let churn = match plan.churn {
+        0 => String::new(),
+        n => format!("; {n} vanish mid-way and {n} others come"),
+    };
+    let Plan { clients, bytes, .. } = plan;
+    format!("N = {clients}, F = {}, {cables}{churn}", size(bytes))
 }
 
 /// In the largest unit that divides it.

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::bound::median;
 use super::engine::Engine;
-use super::run::{Measured, Plan};
+use super::run::{Measured, Plan, TooSlow};
 
 /// From this part of the processors' time on, they are suspected to have been the limit.
 const CPU_LIMIT: f64 = 0.9;
@@ -32,6 +32,8 @@ pub(super) enum Outcome {
         last_by_bound: f64,
         copies: f64,
     },
+    /// It was far behind, and ended.
+    TooSlow(TooSlow),
     /// It could not be measured, and why.
     Failed(String),
     /// It cannot do what was asked for.
@@ -172,6 +174,7 @@ mod tests {
             churn: 0,
             bytes: 10_000_000,
             speeds: Some(speeds),
+            patience: None,
         };
         let runs = vec![
             run(&[10.5, 11.0, 12.0], 11_000_000, 0.5),

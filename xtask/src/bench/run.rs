@@ -1,6 +1,8 @@
 //! One run: a room, an engine in it, all machines started together, and what it took until the last had everything.
 
 use std::collections::BTreeMap;
+use std::error::Error;
+use std::fmt;
 use std::fs;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
@@ -9,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 use lab::{Host, Room, Stop};
+use serde::Serialize;
 
 use super::bound::Speeds;
 use super::cpu::Work;
@@ -16,12 +19,12 @@ use super::engine::{Client, Engine, Served, Stage};
 use super::payload::{MEMORY, Payload};
 use super::tools::Tools;
 
-const SERVER: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 1);
+pub(super) const SERVER: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 1);
 const PREFIX: u8 = 24;
 /// The machines' addresses count from here.
 const FIRST: u32 = 10;
 /// How often the machines are looked at: the error of a time.
-const LOOK: Duration = Duration::from_millis(20);
+pub(super) const LOOK: Duration = Duration::from_millis(20);
 /// All machines are started within this.
 const TOGETHER: f64 = 1.0;
 /// How long the computer is watched before, to know what else it does.
@@ -38,10 +41,36 @@ pub(super) struct Plan {
     pub(super) bytes: u64,
     /// `None`: nothing limits the cables.
     pub(super) speeds: Option<Speeds>,
+    /// An engine that needs more than so many times the bound is ended; `None`: half as long again as it would take
+    /// without sharing.
+    pub(super) patience: Option<f64>,
 }
 
+/// An engine that was ended, because it was far behind.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct TooSlow {
+    /// Seconds after which it was ended.
+    pub(super) after: f64,
+    /// Machines that had not everything then.
+    pub(super) missing: usize,
+    /// Of so many.
+    pub(super) machines: usize,
+}
+
+impl fmt::Display for TooSlow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} of {} machines had not everything after {:.0} s",
+            self.missing, self.machines, self.after
+        )
+    }
+}
+
+impl Error for TooSlow {}
+
 /// What a run took.
-#[derive(Clone, Debug, serde::Serialize)]
+#[derive(Clone, Debug, Serialize)]
 pub(super) struct Measured {
     /// Seconds until each machine that stayed had everything, ascending.
     pub(super) stayed: Vec<f64>,
@@ -79,8 +108,11 @@ impl Plan {
 
     /// An engine this slow is not worth waiting for.
     fn patience(self) -> Duration {
-        let slow = self.without_sharing().unwrap_or(300.0);
-        Duration::from_secs_f64(60.0 + 1.5 * slow)
+        let slow = match (self.patience, self.bound()) {
+            (Some(times), Some(bound)) => times * bound,
+            _ => 60.0 + 1.5 * self.without_sharing().unwrap_or(300.0),
+        };
+        Duration::from_secs_f64(slow)
     }
 }
 
@@ -94,22 +126,7 @@ pub(super) fn run(
     stop: &Stop,
 ) -> Result<Measured> {
     fs::create_dir_all(logs)?;
-    let mut room = Room::new_in(Path::new(MEMORY), stop)?;
-    let server = room.host(Some((SERVER, PREFIX)))?;
-    let hosts: Vec<Host> = (0..plan.clients + plan.churn)
-        .map(|number| {
-            let address = u32::from(SERVER) - 1 + FIRST + number;
-            room.host(Some((address.into(), PREFIX)))
-        })
-        .collect::<Result<_>>()?;
-    if let Some(speeds) = plan.speeds {
-        server.limit_sending(speeds.server)?;
-        room.limit_receiving(&server, speeds.server)?;
-        for host in &hosts {
-            host.limit_sending(speeds.up)?;
-            room.limit_receiving(host, speeds.down)?;
-        }
-    }
+    let (room, server, hosts) = wire(plan, stop)?;
     let stage = Stage {
         room: &room,
         server: &server,
@@ -127,6 +144,27 @@ pub(super) fn run(
         machines: Vec::new(),
     };
     race.measure(plan)
+}
+
+/// A room as the plan says: its server's host, and those of all machines that will ever be there.
+pub(super) fn wire(plan: Plan, stop: &Stop) -> Result<(Room, Host, Vec<Host>)> {
+    let mut room = Room::new_in(Path::new(MEMORY), stop)?;
+    let server = room.host(Some((SERVER, PREFIX)))?;
+    let hosts: Vec<Host> = (0..plan.clients + plan.churn)
+        .map(|number| {
+            let address = u32::from(SERVER) - 1 + FIRST + number;
+            room.host(Some((address.into(), PREFIX)))
+        })
+        .collect::<Result<_>>()?;
+    if let Some(speeds) = plan.speeds {
+        server.limit_sending(speeds.server)?;
+        room.limit_receiving(&server, speeds.server)?;
+        for host in &hosts {
+            host.limit_sending(speeds.up)?;
+            room.limit_receiving(host, speeds.down)?;
+        }
+    }
+    Ok((room, server, hosts))
 }
 
 /// A run from its start on.
@@ -262,11 +300,11 @@ impl Race<'_> {
                 return Ok(());
             }
             if begin.elapsed() > patience {
-                bail!(
-                    "{missing} of {} machines had not everything after {} s",
-                    self.machines.len(),
-                    patience.as_secs()
-                );
+                bail!(TooSlow {
+                    after: self.machines[0].started.elapsed().as_secs_f64(),
+                    missing,
+                    machines: self.machines.len(),
+                });
             }
             thread::sleep(LOOK);
         }
@@ -314,6 +352,7 @@ mod tests {
             churn: 1,
             bytes: BYTES,
             speeds: Some(speeds),
+            patience: None,
         };
         let payload = Payload::make(BYTES).unwrap();
         let logs = tempfile::tempdir().unwrap();

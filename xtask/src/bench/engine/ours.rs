@@ -13,10 +13,12 @@ use super::{Client, Machine, READY, Served, Sign, Stage};
 use crate::places;
 
 /// The port of its tracker and files where nothing names another.
-const HTTP: u16 = 6969;
+pub(in super::super) const HTTP: u16 = 6969;
 /// More than `torrents.gz` unpacks to.
 const UNPACKED: usize = 64 << 20;
-/// A client shares until it is ended.
+/// The client's name.
+pub(in super::super) const BTTUI: &str = "bttui";
+/// Longer than any bench.
 const FOR_LONG: &str = "86400";
 
 pub(super) fn open(stage: &Stage<'_>) -> Result<Served> {
@@ -69,16 +71,33 @@ fn offered(stage: &Stage<'_>) -> Result<Option<Vec<u8>>> {
         }))
 }
 
-pub(super) fn start(served: &Served, machine: &Machine<'_>) -> Result<Client> {
+/// When a machine's program leaves the swarm.
+#[derive(Clone, Copy)]
+pub(super) enum Leaves<'a> {
+    /// It shares until it is ended.
+    Never,
+    /// By the rule that these options of `bttui fetch` name; it ends then.
+    By(&'a [String]),
+}
+
+pub(super) fn start(served: &Served, machine: &Machine<'_>, leaves: Leaves<'_>) -> Result<Client> {
     let mut command = machine.host.command(lab::built::bttui(&places::target())?);
-    command
-        .args(["fetch", "--json", "--seed-for", FOR_LONG, "--to"])
-        .arg(machine.home)
-        .arg(&served.torrent);
+    command.args(["fetch", "--json", "--to"]).arg(machine.home);
+    let sign = match leaves {
+        Leaves::Never => {
+            command.args(["--seed-for", FOR_LONG]);
+            Sign::Said("\"event\":\"complete\"")
+        }
+        Leaves::By(rule) => {
+            command.args(rule);
+            Sign::End
+        }
+    };
+    command.arg(&served.torrent);
     Ok(Client {
-        program: "bttui",
+        program: BTTUI,
         process: Process::start(&mut command, machine.log)?,
-        sign: Sign::Said("\"event\":\"complete\""),
+        sign,
         result: Some(Payload::below(machine.home)),
     })
 }
