@@ -83,6 +83,8 @@ pub(crate) struct Peer {
     pub(crate) choking: bool,
     pub(crate) requests: Requests,
     pub(crate) uploads: Uploads,
+    /// Pieces of ours that it lacks and has not been told of. At most a tenth of a second's.
+    pub(crate) untold: Vec<u32>,
     /// Blocks that came without having been asked for.
     pub(crate) unasked: u32,
     pub(crate) began: Duration,
@@ -115,6 +117,7 @@ impl Peer {
             choking: true,
             requests: Requests::new(PEER_DEPTH, now),
             uploads: Uploads::default(),
+            untold: Vec::new(),
             unasked: 0,
             began: now,
             last_sent: now,

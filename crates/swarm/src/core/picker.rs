@@ -119,6 +119,11 @@ impl Picker {
         self.order.fewer(piece);
     }
 
+    /// How many peers that count have it.
+    pub(crate) fn copies(&self, piece: u32) -> u32 {
+        self.order.copies(piece)
+    }
+
     /// Whether we lack it, no peer that counts has it, and nothing of it is asked or here.
     pub(crate) fn unseen(&self, piece: u32) -> bool {
         self.order.is_unseen(piece)

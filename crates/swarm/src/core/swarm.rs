@@ -260,6 +260,7 @@ impl Swarm {
     pub fn tick(&mut self, now: Duration) {
         let conns: Vec<_> = self.peers.keys().copied().collect();
         for conn in &conns {
+            self.tell_untold(*conn);
             let Some(peer) = self.peers.get_mut(conn) else {
                 continue;
             };
@@ -314,6 +315,7 @@ impl Swarm {
     }
 
     fn send(&mut self, conn: ConnId, frame: impl Into<Frame>, now: Duration) {
+        self.tell_untold(conn);
         if let Some(peer) = self.peers.get_mut(&conn) {
             peer.last_sent = now;
             self.actions.push_back(Action::Send {

@@ -37,6 +37,7 @@ impl Swarm {
             return;
         };
         let suspect = self.offenders.is_suspect(peer.ip());
+        let mut asked = Vec::new();
         for _ in 0..peer.requests.room(now) {
             let worker = Worker {
                 conn,
@@ -56,9 +57,10 @@ impl Swarm {
                 break;
             };
             peer.requests.asked(block, now);
-            peer.last_sent = now;
-            let frame = Message::Request(block).into();
-            self.actions.push_back(Action::Send { conn, frame });
+            asked.push(block);
+        }
+        for block in asked {
+            self.send(conn, Message::Request(block), now);
         }
         self.tell_claims(now);
     }

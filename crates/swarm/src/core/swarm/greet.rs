@@ -58,16 +58,16 @@ impl Swarm {
         Ok(())
     }
 
-    /// Our extended handshake. That we have all we want (BEP 21) is said only where it is not seen from our
-    /// having everything.
+    /// Our extended handshake. That we have all we want (BEP 21) must be said: of pieces that others have
+    /// they do not hear, so that they never see that we have everything.
     fn introduction(&self) -> ExtendedHandshake {
-        let partly = self.complete() && !self.picker.have().is_full();
+        let done = self.complete() && !self.server;
         ExtendedHandshake {
             claim: (!self.server).then_some(OUR_CLAIM_ID),
             pex: (self.settings.exchange == PeerExchange::On).then_some(OUR_PEX_ID),
             port: self.settings.port,
             requests: Some(MAX_QUEUE as u32),
-            upload_only: partly.then_some(true),
+            upload_only: done.then_some(true),
         }
     }
 
@@ -181,7 +181,7 @@ impl Swarm {
         }
     }
 
-    /// Who has everything has said so by its last "have"; who wants no more must say it (BEP 21).
+    /// Who wants no more says so (BEP 21).
     fn want_nothing_more(&mut self, conn: ConnId, now: Duration) {
         let about_us = self.introduction();
         let listens = |peer: &Peer| peer.live() && peer.extended;

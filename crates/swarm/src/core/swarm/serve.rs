@@ -39,6 +39,8 @@ impl Swarm {
 
     /// Sends as much as may be on its way to this peer.
     fn serve(&mut self, conn: ConnId) {
+        // What is new goes before the blocks, in one packet with them.
+        self.tell_untold(conn);
         let Some(peer) = self.peers.get_mut(&conn) else {
             return;
         };

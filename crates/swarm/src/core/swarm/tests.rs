@@ -2,6 +2,7 @@
 
 mod claims;
 mod exchange;
+mod haves;
 mod trade;
 mod wanted;
 

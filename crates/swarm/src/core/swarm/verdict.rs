@@ -24,6 +24,7 @@ impl Swarm {
         if let [(alone, _)] = providers[..] {
             self.offenders.clear(alone);
         }
+        let news = self.picker.copies(piece) == 0;
         self.claims.over(piece);
         self.claims.came(piece, None);
         for (from, bytes) in providers {
@@ -32,24 +33,45 @@ impl Swarm {
         let live: Vec<_> = self.live();
         for conn in live {
             self.tell(conn, piece, now);
+            if news {
+                self.tell_untold(conn);
+            }
         }
         if self.complete() {
             self.announce_complete(now);
         }
     }
 
-    /// Everybody hears of a new piece at once; who has everything has no use for it.
+    /// Strangers hear of a new piece at once, unless they have everything. To our own kind it is said only if
+    /// they lack that piece, and together with the next that is said to them: in a room of thirty, half
+    /// of all packets were "haves" otherwise.
     fn tell(&mut self, conn: ConnId, piece: u32, now: Duration) {
         let Some(peer) = self.peers.get_mut(&conn) else {
             return;
         };
-        if peer.has.has(piece) {
+        let has_it = peer.has.has(piece);
+        if has_it {
             peer.wanted -= 1;
         }
-        if !peer.has.is_full() {
-            self.send(conn, Message::Have(piece), now);
+        if peer.claim.is_none() {
+            if !peer.has.is_full() {
+                self.send(conn, Message::Have(piece), now);
+            }
+        } else if !has_it {
+            peer.untold.push(piece);
         }
         self.show_interest(conn, now);
+    }
+
+    /// Says which pieces are new, before anything else is said to this peer.
+    pub(super) fn tell_untold(&mut self, conn: ConnId) {
+        let Some(peer) = self.peers.get_mut(&conn) else {
+            return;
+        };
+        for piece in std::mem::take(&mut peer.untold) {
+            let frame = Message::Have(piece).into();
+            self.actions.push_back(Action::Send { conn, frame });
+        }
     }
 
     /// One who brought a wrong piece alone is a liar. Of several nobody knows which one: all of
