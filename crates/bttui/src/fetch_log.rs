@@ -62,7 +62,8 @@ impl Log {
     /// # Errors
     /// When nobody reads standard output any more.
     pub fn peers(&self, progress: &Progress, elapsed: Duration) -> io::Result<()> {
-        self.object("peers", progress, elapsed, json!({}))
+        let trouble = json!({ "trouble": progress.trouble });
+        self.object("peers", progress, elapsed, trouble)
     }
 
     /// Every byte is here and verified.
