@@ -20,8 +20,9 @@
 //!    the last few of all (end game).
 //! 4. A block that arrives goes to the file at once ([`Action::Store`]). When the last one of a
 //!    piece is there, the shell checks the hash ([`Action::Check`]) and reports the verdict.
-//! 5. Only a verified piece counts: everybody is told of it at once, and it is served to whoever
-//!    asks. A piece that is wrong is fetched again from one peer alone, so that the liar is known
+//! 5. Only a verified piece counts, and is served to whoever asks. What nobody else has is told to everybody at
+//!    once. What the room has already, our own kind hears only where it is lacking, together with the next
+//!    word to that peer and within a tenth of a second; strangers hear everything at once. A piece that is wrong is fetched again from one peer alone, so that the liar is known
 //!    and banned when it lies again.
 //! 6. Who promises and does not deliver loses its requests after seconds and is passed over for a
 //!    while; who vanishes loses them at once.
