@@ -56,13 +56,26 @@ impl BtServer {
         log: &Path,
     ) -> Result<BtServer> {
         let home = Self::alone(room, program)?;
+        Self::start_in(&home, room, host, oss, options, log)
+    }
+
+    /// As [`BtServer::start`], in a folder that [`BtServer::alone`] made: with the state that an earlier run
+    /// has left there.
+    pub fn start_in(
+        home: &Path,
+        room: &Room,
+        host: &Host,
+        oss: &Path,
+        options: &[&str],
+        log: &Path,
+    ) -> Result<BtServer> {
         let flags = ["--iface", host.interface(), "--state", "state", "--oss"];
         let mut arguments: Vec<OsString> = flags.map(OsString::from).into();
         arguments.push(oss.into());
         arguments.extend(options.iter().map(OsString::from));
         let call = Call {
             program: &home.join("bt-server"),
-            folder: &home,
+            folder: home,
             arguments,
             port: PORT,
             log,

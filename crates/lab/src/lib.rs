@@ -42,5 +42,6 @@ pub use machine::{Firmware, Machine, Nic, Spec};
 pub use namespace::{Namespace, need_root};
 pub use room::{Host, Room};
 pub use scratch::Scratch;
+pub use shape::Apart;
 pub use stop::{Stop, until};
 pub use target_os::{TargetOs, noise};

@@ -1,4 +1,4 @@
-//! Cables of a given speed, cables that are pulled out, and what went over them.
+//! Cables of a given speed, bad ones, ports that are kept apart, and what went over them.
 //!
 //! Speeds are those of the wire: headers of Ethernet, IP and TCP count, as they do on a real one.
 
@@ -11,6 +11,14 @@ impl Host {
     /// Limits what it sends to `megabits` per second, as its network card would.
     pub fn limit_sending(&self, megabits: u32) -> Result<()> {
         limit(self.namespace(), self.interface(), megabits)
+    }
+
+    /// Makes it send every packet by itself, as it is on a wire; a virtual cable carries segments of up to
+    /// 64 KiB otherwise. For connections that are made from now on.
+    pub fn send_single_packets(&self) -> Result<()> {
+        let interface = self.interface();
+        self.namespace()
+            .ip(&format!("link set {interface} gso_max_segs 1"))
     }
 
     /// Bytes it has sent since [`Host::limit_sending`] was called, headers and all.
@@ -40,6 +48,57 @@ impl Room {
     pub fn pull_out(&self, host: &Host) -> Result<()> {
         self.switch().ip(&format!("link set {} down", host.port()))
     }
+
+    /// Makes the cable of `host` lose `percent` of 100 packets, by chance, in either direction.
+    ///
+    /// Where they come in, at the host and at its port: a sender whose own packet filter drops it knows that
+    /// the packet is not out. Segments of many packets count as one, so the hosts of a room with such a
+    /// cable should send none ([`Host::send_single_packets`]).
+    ///
+    /// # Errors
+    /// There is no `nft`, or the kernel cannot do this.
+    pub fn lose(&self, host: &Host, percent: u8) -> Result<()> {
+        for (place, device) in [
+            (host.namespace(), host.interface()),
+            (self.switch(), host.port()),
+        ] {
+            let chain = "type filter hook ingress device";
+            place.network_tool("nft", &format!("add table netdev loss-{device}"))?;
+            place.network_tool(
+                "nft",
+                &format!("add chain netdev loss-{device} in {{ {chain} {device} priority 0 ; }}"),
+            )?;
+            place.network_tool(
+                "nft",
+                &format!(
+                    "add rule netdev loss-{device} in numgen random mod 100 < {percent} counter drop"
+                ),
+            )?;
+        }
+        Ok(())
+    }
+
+    /// Keeps `host` from all other hosts that are kept apart, as Wi-Fi access points do ("client
+    /// isolation"), or no more. The others reach it, and it reaches them.
+    pub fn keep_apart(&self, host: &Host, apart: Apart) -> Result<()> {
+        let isolated = match apart {
+            Apart::Yes => "on",
+            Apart::No => "off",
+        };
+        let port = host.port();
+        self.switch().ip(&format!(
+            "link set {port} type bridge_slave isolated {isolated}"
+        ))
+    }
+}
+
+/// Whether a host is kept from the others that are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Apart {
+    /// It is.
+    Yes,
+    /// It is not, as at first.
+    No,
 }
 
 /// The burst stays below one 64 KiB segment, otherwise the limit is not seen by short transfers,
@@ -68,11 +127,11 @@ fn sent_by_tbf(shown: &str) -> Option<u64> {
 mod tests {
     use super::*;
     use std::io::{Read, Write};
-    use std::net::{Ipv4Addr, TcpListener, TcpStream};
+    use std::net::{Ipv4Addr, TcpListener, TcpStream, UdpSocket};
     use std::thread;
     use std::time::{Duration, Instant};
 
-    use crate::Stop;
+    use crate::{Stop, until};
 
     #[test]
     fn only_a_limiters_own_count_is_believed() {
@@ -82,6 +141,81 @@ mod tests {
         let unlimited = "qdisc noqueue 0: root refcnt 2 \n Sent 0 bytes 0 pkt\n";
         assert_eq!(sent_by_tbf(unlimited), None);
         assert_eq!(sent_by_tbf(""), None);
+    }
+
+    #[test]
+    #[ignore = "needs root and nft; cargo xtask test runs it"]
+    fn a_bad_cable_loses_as_much_as_it_should_in_either_direction() {
+        let mut room = Room::new(&Stop::never()).unwrap();
+        let address = |last| Ipv4Addr::new(10, 77, 0, last);
+        let hosts = [1, 2].map(|last| room.host(Some((address(last), 24))).unwrap());
+        let sockets = [0, 1].map(|at: usize| {
+            let bind = || Ok(UdpSocket::bind((address(at as u8 + 1), 7))?);
+            let socket = hosts[at].namespace().enter(bind).unwrap();
+            socket
+                .set_read_timeout(Some(Duration::from_millis(500)))
+                .unwrap();
+            socket
+        });
+        // Both know the way before it gets bad.
+        for (from, to) in [(0, 1), (1, 0)] {
+            sockets[from]
+                .send_to(b"here", (address(to as u8 + 1), 7))
+                .unwrap();
+            sockets[to].recv(&mut [0; 9]).unwrap();
+        }
+        room.lose(&hosts[1], 20).unwrap();
+        for (from, to) in [(0, 1), (1, 0)] {
+            let mut came = 0;
+            for _ in 0..20 {
+                for _ in 0..50 {
+                    sockets[from]
+                        .send_to(b"x", (address(to as u8 + 1), 7))
+                        .unwrap();
+                }
+                // The rest of a batch is there when its last packet is, or lost.
+                sockets[to].set_nonblocking(true).unwrap();
+                while sockets[to].recv(&mut [0; 9]).is_ok() {
+                    came += 1;
+                }
+                sockets[to].set_nonblocking(false).unwrap();
+            }
+            while sockets[to].recv(&mut [0; 9]).is_ok() {
+                came += 1;
+            }
+            // 800 of 1000, and five times the deviation to either side.
+            assert!((737..863).contains(&came), "{came} of 1000");
+        }
+    }
+
+    #[test]
+    #[ignore = "needs root"]
+    fn hosts_that_are_kept_apart_reach_the_others_and_not_each_other() {
+        let mut room = Room::new(&Stop::never()).unwrap();
+        let address = |last| Ipv4Addr::new(10, 77, 0, last);
+        let hosts = [1, 2, 3].map(|last| room.host(Some((address(last), 24))).unwrap());
+        let listeners = [1, 2, 3].map(|last| {
+            let bind = || Ok(TcpListener::bind((address(last), 7))?);
+            hosts[last as usize - 1].namespace().enter(bind).unwrap()
+        });
+        let reaches = |from: usize, to: u8| {
+            let to = (address(to), 7).into();
+            let connect = || Ok(TcpStream::connect_timeout(&to, Duration::from_secs(1)).is_ok());
+            hosts[from - 1].namespace().enter(connect).unwrap()
+        };
+        for host in &hosts[1..] {
+            room.keep_apart(host, Apart::Yes).unwrap();
+        }
+        assert!(reaches(2, 1) && reaches(3, 1) && reaches(1, 2));
+        assert!(!reaches(2, 3) && !reaches(3, 2));
+        room.keep_apart(&hosts[1], Apart::No).unwrap();
+        // A question for an address that is out already is repeated once a second.
+        let soon = Duration::from_secs(20);
+        until("the way to each other", soon, &Stop::never(), || {
+            Ok((reaches(2, 3) && reaches(3, 2)).then_some(()))
+        })
+        .unwrap();
+        drop(listeners);
     }
 
     #[test]

@@ -6,11 +6,12 @@
 
 mod archive;
 mod client;
-mod fetch;
+#[path = "../common/mod.rs"]
+mod common;
 mod large;
 mod names;
 mod programs;
 mod several;
-mod tree;
 mod web_seed;
-mod world;
+
+use common::{fetch, tree, world};

@@ -3,17 +3,13 @@
 
 use std::ffi::OsString;
 use std::fs;
-use std::net::TcpStream;
 use std::path::Path;
-use std::time::Duration;
-
-use lab::Host;
 
 use crate::client::{Call, Client};
 use crate::fetch::Fetch;
 use crate::names::{self, SYSTEM, TOTAL, hard};
 use crate::tree::{self, Tree};
-use crate::world::{Counts, Offer, SEED, SERVER, SOON, World};
+use crate::world::{Counts, Offer, SERVER, SOON, World, forbid_the_seed};
 
 /// The server's own seed and nobody else.
 const ALONE: Counts = Counts {
@@ -108,19 +104,6 @@ impl After {
         assert_eq!(fetched.sources, [(SERVER, TOTAL as u64)], "{fetched:?}");
         tree::assert_same(&to.join(SYSTEM), &self.tree);
     }
-}
-
-/// The server's tracker stays within reach of `host`, and its seed does not.
-pub(crate) fn forbid_the_seed(host: &Host) {
-    let rule = format!(
-        "rule add to {SERVER} ipproto tcp dport {} prohibit",
-        SEED.port()
-    );
-    host.namespace().ip(&rule).unwrap();
-    let reached = host
-        .namespace()
-        .enter(|| Ok(TcpStream::connect_timeout(&SEED.into(), Duration::from_secs(1)).is_ok()));
-    assert!(!reached.unwrap(), "the seed can still be reached");
 }
 
 #[test]

@@ -4,9 +4,8 @@ use std::fs;
 
 use crate::fetch::Fetch;
 use crate::names::{self, SYSTEM, TOTAL, hard};
-use crate::programs::forbid_the_seed;
 use crate::tree;
-use crate::world::{HTTP, SERVER, SOON, World};
+use crate::world::{HTTP, SERVER, SOON, World, forbid_the_seed};
 
 #[test]
 #[ignore = "needs root and target/dist/bt-server; cargo xtask test runs it"]

@@ -9,7 +9,7 @@ use std::time::Duration;
 use lab::{Host, Stop, until};
 use serde_json::Value;
 
-use crate::world::{Offer, target};
+use super::world::{Offer, target};
 
 /// A running bttui. Dropping it ends it.
 pub(crate) struct Fetch {
@@ -62,18 +62,58 @@ impl Fetch {
         Fetch { process, out, err }
     }
 
+    /// Bytes that it has, as it said last: it does so every second.
+    pub(crate) fn have(&self) -> u64 {
+        let have = |line: &Value| line["have"].as_u64();
+        self.said().iter().rev().find_map(have).unwrap_or(0)
+    }
+
+    /// How often it has said how far it is.
+    pub(crate) fn news(&self) -> usize {
+        self.said().len()
+    }
+
+    /// When it first had so many peers, in seconds since it began.
+    pub(crate) fn had_peers(&self, count: u64) -> Option<f64> {
+        let said = self.said();
+        let mut told = said
+            .iter()
+            .filter(|line| line["peers"].as_u64() >= Some(count));
+        told.next()?["seconds"].as_f64()
+    }
+
+    /// What hinders it, as it said last.
+    pub(crate) fn trouble(&self) -> Option<String> {
+        let said = self.said();
+        said.last()?["trouble"].as_str().map(str::to_owned)
+    }
+
+    /// What it says once every byte is there and verified. It may share from then on.
+    pub(crate) fn complete(&self) -> Option<Complete> {
+        let said = self.said();
+        said.iter()
+            .find(|line| line["event"] == "complete")
+            .map(read)
+    }
+
+    /// All that it said. A line may be on its way still.
+    fn said(&self) -> Vec<Value> {
+        let out = fs::read_to_string(&self.out).unwrap();
+        let lines = out.lines();
+        lines
+            .filter_map(|line| serde_json::from_str(line).ok())
+            .collect()
+    }
+
     /// Waits until it has everything and has ended.
     pub(crate) fn wait(mut self, deadline: Duration) -> Complete {
         let ended = until("bttui's end", deadline, &Stop::never(), || {
             Ok(self.process.try_wait()?)
         });
         let said = fs::read_to_string(&self.err).unwrap();
-        let out = fs::read_to_string(&self.out).unwrap();
-        let status = ended.unwrap_or_else(|error| panic!("{error:#}\n{said}\n{out}"));
+        let status = ended.unwrap_or_else(|error| panic!("{error:#}\n{said}\n{:?}", self.said()));
         assert!(status.success(), "bttui: {status}\n{said}");
-        let lines = out.lines().map(|line| serde_json::from_str(line).unwrap());
-        let mut complete = lines.filter(|line: &Value| line["event"] == "complete");
-        read(&complete.next_back().expect("it says that it is complete"))
+        self.complete().expect("it says that it is complete")
     }
 }
 

@@ -40,8 +40,10 @@ pub(crate) fn assert_same(folder: &Path, tree: &Tree) {
     for (path, bytes) in tree {
         let arrived = fs::read(folder.join(path)).unwrap();
         assert_eq!(arrived.len(), bytes.len(), "the size of {path}");
-        let wrong = arrived.iter().zip(bytes).position(|(a, b)| a != b);
-        assert_eq!(wrong, None, "the first wrong byte of {path}");
+        if arrived != *bytes {
+            let wrong = arrived.iter().zip(bytes).position(|(a, b)| a != b);
+            panic!("the first wrong byte of {path}: {wrong:?}");
+        }
     }
 }
 

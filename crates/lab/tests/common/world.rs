@@ -1,7 +1,7 @@
 //! A serving bt-server in a room, what it offers, and how its tracker counts.
 
 use std::fs;
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::{Ipv4Addr, SocketAddrV4, TcpStream};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -26,7 +26,10 @@ pub(crate) fn target() -> &'static Path {
 
 /// A room with a server on one host. Dropping it ends the server, then everything else.
 pub(crate) struct World {
-    server: BtServer,
+    server: Option<BtServer>,
+    /// The folder it runs in, with its state.
+    home: PathBuf,
+    runs: u32,
     host: Host,
     pub(crate) room: Room,
 }
@@ -40,12 +43,39 @@ impl World {
         let oss = room.scratch().join("oss");
         fs::create_dir(&oss).unwrap();
         furnish(&oss);
-        let log = room.scratch().join("server.log");
-        let program = target().join("dist/bt-server");
-        let options = ["--dhcp", "off"];
-        let mut server = BtServer::start(&room, &host, &program, &oss, &options, &log).unwrap();
-        server.wait_until_it_serves(&host, SOON).unwrap();
-        World { server, host, room }
+        let home = BtServer::alone(&room, &target().join("dist/bt-server")).unwrap();
+        let mut world = World {
+            server: None,
+            home,
+            runs: 0,
+            host,
+            room,
+        };
+        world.start();
+        world
+    }
+
+    /// Starts the server with the state that an earlier one has left, and waits until it serves.
+    pub(crate) fn start(&mut self) {
+        self.runs += 1;
+        let scratch = self.room.scratch();
+        let (oss, log) = (scratch.join("oss"), format!("server-{}.log", self.runs));
+        let log = scratch.join(log);
+        let (room, host, options) = (&self.room, &self.host, ["--dhcp", "off"]);
+        let started = BtServer::start_in(&self.home, room, host, &oss, &options, &log);
+        let server = self.server.insert(started.unwrap());
+        server.wait_until_it_serves(host, SOON).unwrap();
+    }
+
+    /// Kills the server; it gets no last word.
+    pub(crate) fn kill(&mut self) {
+        let server = self.server.take().expect("a server runs");
+        server.kill().unwrap();
+    }
+
+    /// The computer that the server runs on.
+    pub(crate) fn server(&self) -> &Host {
+        &self.host
     }
 
     /// Plugs in another computer, with the address 10.77.0.`number`.
@@ -56,14 +86,16 @@ impl World {
 
     /// What the server printed of its hashing, for people.
     pub(crate) fn said_of_hashing(&self) -> String {
-        let said = self.server.said();
+        let said = self.said();
         let lines = said.lines().filter(|line| line.contains(" hash"));
         lines.map(str::trim).collect::<Vec<_>>().join("; ")
     }
 
     /// Everything the server printed so far.
     pub(crate) fn said(&self) -> String {
-        self.server.said()
+        self.server
+            .as_ref()
+            .map_or_else(String::new, BtServer::said)
     }
 
     /// Limits what the server sends, in Mbit/s.
@@ -150,6 +182,19 @@ impl World {
             panic!("{error:#}: {last:?} instead of {counts:?}");
         }
     }
+}
+
+/// The server's tracker stays within reach of `host`, and its seed does not.
+pub(crate) fn forbid_the_seed(host: &Host) {
+    let rule = format!(
+        "rule add to {SERVER} ipproto tcp dport {} prohibit",
+        SEED.port()
+    );
+    host.namespace().ip(&rule).unwrap();
+    let reached = host
+        .namespace()
+        .enter(|| Ok(TcpStream::connect_timeout(&SEED.into(), Duration::from_secs(1)).is_ok()));
+    assert!(!reached.unwrap(), "the seed can still be reached");
 }
 
 /// A torrent, and the file it was written to.
