@@ -1,24 +1,27 @@
 //! One torrent on this machine.
 
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use metainfo::Torrent;
+use metainfo::{Sha256, Torrent};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::Progress;
 use super::announcer::Announcer;
 use super::engine::Engine;
 use super::event::EVENTS;
 use super::lsd::Lsd;
 use super::storage::Storage;
+use super::sums::{Sums, Verdict};
+use super::wanted::Wanted;
 use super::web_seed::{Fallback, WebSeed};
+use super::{Error, Progress};
 use crate::core::{Bitfield, HOUSE, Layout, PeerExchange, Settings, Swarm};
 
 /// How long leaving the swarm may take.
@@ -33,6 +36,12 @@ pub struct Options {
     /// The folder that the torrent's files go to, as
     /// [`Info::relative_path`](metainfo::Info::relative_path) names them. It is made if missing.
     pub to: PathBuf,
+    /// Which files to fetch. Others are not made, and are shared only as far as their bytes came with a
+    /// piece that holds bytes of both.
+    pub wanted: Wanted,
+    /// What whole files must be, by their index in [`Info::files`](metainfo::Info::files); of files that
+    /// are not wanted it counts for nothing.
+    pub sums: BTreeMap<usize, Sha256>,
     /// Most connections at a time.
     pub max_peers: usize,
     /// Peers known beforehand, besides those the tracker knows.
@@ -52,6 +61,8 @@ impl Options {
         Self {
             listen: SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 0),
             to: to.into(),
+            wanted: Wanted::Everything,
+            sums: BTreeMap::new(),
             max_peers: Settings::MAX_PEERS,
             peers: Vec::new(),
             web_seed: None,
@@ -61,61 +72,30 @@ impl Options {
     }
 }
 
-/// Why a download cannot go on at all. Peers and trackers that fail are not among these.
-#[derive(Clone, Debug, thiserror::Error)]
-pub enum Error {
-    /// The port for peers cannot be opened.
-    #[error("cannot listen for peers on {address}: {why}")]
-    Listen {
-        /// What was asked for.
-        address: SocketAddrV4,
-        /// What the system said.
-        why: Arc<std::io::Error>,
-    },
-    /// A file or folder cannot be made, written or read; often the memory is full.
-    #[error("{path}: {why}")]
-    File {
-        /// Which one.
-        path: PathBuf,
-        /// What the system said.
-        why: Arc<std::io::Error>,
-    },
-    /// The download was stopped.
-    #[error("the download was stopped")]
-    Stopped,
-}
-
-impl Error {
-    pub(super) fn file(path: &Path, why: std::io::Error) -> Self {
-        Self::File {
-            path: path.to_owned(),
-            why: Arc::new(why),
-        }
-    }
-}
-
 /// A torrent being downloaded, and shared with others, until [`stop`](Self::stop) or drop.
 #[derive(Debug)]
 pub struct Download {
     address: SocketAddrV4,
     progress: watch::Receiver<Progress>,
+    sums: watch::Receiver<Verdict>,
     failure: Arc<Mutex<Option<Error>>>,
     stop: CancellationToken,
     tasks: JoinSet<()>,
 }
 
 impl Download {
-    /// Opens the port, makes the files and starts to fetch. What an earlier run left in the files is
+    /// Opens the port, makes the wanted files and starts to fetch. What an earlier run left in the files is
     /// hashed first, and what is right is not fetched again.
     ///
     /// # Errors
     /// The port cannot be opened, or a file cannot be made.
     pub async fn start(torrent: Arc<Torrent>, options: Options) -> Result<Self, Error> {
-        let (for_files, to) = (Arc::clone(&torrent), options.to.clone());
+        let for_files = Arc::clone(&torrent);
+        let (to, wanted) = (options.to.clone(), options.wanted.clone());
         let (storage, have) = blocking(move || {
-            let (storage, left_over) = Storage::create(for_files, &to)?;
+            let (storage, left_over) = Storage::create(for_files, &to, &wanted)?;
             let have = if left_over {
-                verify(&storage)?
+                verify(&storage, &wanted.pieces(storage.info()))?
             } else {
                 Bitfield::empty(storage.info().piece_count())
             };
@@ -125,13 +105,18 @@ impl Download {
         Self::open(torrent, options, storage, have).await
     }
 
-    /// Shares the complete and correct files below `options.to` without changing them.
+    /// Shares the complete and correct files below `options.to` without changing them, all of them.
     ///
     /// # Errors
     /// The port cannot be opened, or a file is missing or of another length.
     pub async fn seed(torrent: Arc<Torrent>, options: Options) -> Result<Self, Error> {
         let storage = Storage::existing(Arc::clone(&torrent), &options.to)?;
         let have = Bitfield::full(torrent.info().piece_count());
+        let options = Options {
+            wanted: Wanted::Everything,
+            sums: BTreeMap::new(),
+            ..options
+        };
         Self::open(torrent, options, storage, have).await
     }
 
@@ -156,7 +141,8 @@ impl Download {
             },
             seed: rand::random(),
         };
-        let mut swarm = Swarm::new(settings, have, Duration::ZERO);
+        let wanted = options.wanted.pieces(torrent.info());
+        let mut swarm = Swarm::wanting(&wanted, settings, have, Duration::ZERO);
         let now = swarm.status(Duration::ZERO);
         let (total, have, complete) = (now.total, now.have, swarm.complete());
         let (publish, progress) = watch::channel(Progress {
@@ -169,6 +155,8 @@ impl Download {
         let knows_somebody =
             torrent.announce().is_some() || !options.peers.is_empty() || lsd.is_some();
         let about = torrent.info_hash();
+        let storage = Arc::new(storage);
+        let (followed, sums) = follow(&storage, wanted, &options);
         let web_seed = options.web_seed.filter(|_| !complete);
         swarm.learned(options.peers, Duration::ZERO);
         let (events, reports) = mpsc::channel(EVENTS);
@@ -191,7 +179,7 @@ impl Download {
         };
         let engine = Engine {
             swarm,
-            storage: Arc::new(storage),
+            storage,
             listener,
             address,
             events,
@@ -207,9 +195,13 @@ impl Download {
         if let Some(lsd) = lsd {
             tasks.spawn(lsd);
         }
+        if let Some(followed) = followed {
+            tasks.spawn(followed.run(stop.clone()));
+        }
         Ok(Self {
             address,
             progress,
+            sums,
             failure,
             stop,
             tasks,
@@ -226,17 +218,24 @@ impl Download {
         self.progress.clone()
     }
 
-    /// Waits until every piece is verified and in its file. The download goes on sharing.
+    /// Waits until every wanted piece is verified and in its file, and every file has the sum that
+    /// [`Options::sums`] has for it. The download goes on sharing.
     ///
     /// # Errors
-    /// What ended the download before it was complete.
+    /// What ended the download before it was complete, or the first file with another sum, which may be
+    /// found before the others are here.
     pub async fn complete(&mut self) -> Result<(), Error> {
-        let ended = self
-            .progress
-            .wait_for(|progress| progress.complete)
-            .await
-            .is_err();
-        if ended { Err(self.failure()) } else { Ok(()) }
+        let (mut progress, mut sums) = (self.progress.clone(), self.sums.clone());
+        let arrived = async {
+            let arrived = progress.wait_for(|progress| progress.complete).await;
+            arrived.map(drop).map_err(|_| self.failure())
+        };
+        let right = async {
+            let verdict = sums.wait_for(Option::is_some).await;
+            let verdict = verdict.map_err(|_| self.failure())?.clone();
+            verdict.unwrap_or(Ok(()))
+        };
+        tokio::try_join!(arrived, right).map(drop)
     }
 
     /// Leaves the swarm: tells the tracker, for one second at most, and closes everything. The port
@@ -261,8 +260,23 @@ impl Drop for Download {
     }
 }
 
-/// Which pieces in the files are right, hashed on all cores.
-fn verify(storage: &Storage) -> Result<Bitfield, Error> {
+/// Who compares the files with their sums, and what comes of it: nothing to compare is right.
+fn follow(
+    storage: &Arc<Storage>,
+    wanted: Bitfield,
+    options: &Options,
+) -> (Option<Sums>, watch::Receiver<Verdict>) {
+    let mut promised = options.sums.clone();
+    promised.retain(|file, _| options.wanted.has(*file));
+    if promised.is_empty() {
+        return (None, watch::channel(Some(Ok(()))).1);
+    }
+    let (sums, verdict) = Sums::new(Arc::clone(storage), wanted, &promised);
+    (Some(sums), verdict)
+}
+
+/// Which of these pieces in the files are right, hashed on all cores.
+fn verify(storage: &Storage, wanted: &Bitfield) -> Result<Bitfield, Error> {
     let pieces = storage.info().piece_count();
     let (next, right) = (AtomicU32::new(0), Mutex::new(Bitfield::empty(pieces)));
     let work = || loop {
@@ -270,7 +284,7 @@ fn verify(storage: &Storage) -> Result<Bitfield, Error> {
         if piece >= pieces {
             return Ok(());
         }
-        if storage.check(piece)? {
+        if wanted.has(piece) && storage.check(piece)? {
             right
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)

@@ -1,5 +1,8 @@
 //! The torrent's files: blocks written to their place, pieces hashed, blocks read for others.
 //!
+//! Only files that are wanted are made. What a wanted piece holds of others stays in memory ([`Margins`]).
+//! A piece is verified where it lies: no copy of it is made, but for the few bytes that are hashed at a time.
+//!
 //! Calls block for as long as the file system takes. In phase 1 that is a copy in memory; elsewhere
 //! it is mostly the page cache.
 
@@ -13,12 +16,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::BytesMut;
 use metainfo::{Info, Torrent};
 use sha1::{Digest, Sha1};
+use tokio::sync::watch;
 
 use super::Error;
-use crate::core::Block;
+use super::margins::Margins;
+use super::wanted::Wanted;
+use crate::core::{Bitfield, Block};
 
 /// Files kept open. A torrent may have thousands, a process only some hundred descriptors.
 const OPEN: usize = 64;
+/// Bytes read to be hashed at a time: few enough to stay in the processor's cache.
+pub(super) const HASHED: u32 = 256 << 10;
 
 /// The files of one torrent below one folder.
 pub(super) struct Storage {
@@ -26,21 +34,33 @@ pub(super) struct Storage {
     to: PathBuf,
     write: bool,
     open: Mutex<HashMap<usize, Arc<File>>>,
+    margins: Margins,
+    verified: watch::Sender<Bitfield>,
 }
 
 impl Storage {
-    /// Makes every file with its full length. Says whether there is anything an earlier run left.
+    /// Makes every wanted file with its full length. Says whether there is anything an earlier run left.
     ///
     /// # Errors
     /// A file that cannot be made, or one of another length that is there already: that is
     /// somebody else's and stays as it is.
-    pub(super) fn create(torrent: Arc<Torrent>, to: &Path) -> Result<(Self, bool), Error> {
+    pub(super) fn create(
+        torrent: Arc<Torrent>,
+        to: &Path,
+        wanted: &Wanted,
+    ) -> Result<(Self, bool), Error> {
         let mut left_over = false;
-        for (index, file) in torrent.info().files.iter().enumerate() {
+        let files = torrent.info().files.iter().enumerate();
+        for (index, file) in files.filter(|(index, _)| wanted.has(*index)) {
             let path = to.join(torrent.info().relative_path(index));
             left_over |= make(&path, file.length).map_err(|why| Error::file(&path, why))?;
         }
-        Ok((Self::new(torrent, to, true), left_over))
+        let margins = Margins::new(torrent.info(), wanted, &wanted.pieces(torrent.info()));
+        let storage = Self {
+            margins,
+            ..Self::new(torrent, to, true)
+        };
+        Ok((storage, left_over))
     }
 
     /// Takes the files as they are, to be read only.
@@ -57,12 +77,14 @@ impl Storage {
     }
 
     fn new(torrent: Arc<Torrent>, to: &Path, write: bool) -> Self {
-        let open = Mutex::default();
+        let nothing = Bitfield::empty(torrent.info().piece_count());
         Self {
             torrent,
             to: to.to_owned(),
             write,
-            open,
+            open: Mutex::default(),
+            margins: Margins::default(),
+            verified: watch::Sender::new(nothing),
         }
     }
 
@@ -80,10 +102,13 @@ impl Storage {
             let (now, later) = rest
                 .split_at_checked(span.length as usize)
                 .unwrap_or((rest, &[]));
-            let written = self
-                .file(span.file)
-                .and_then(|file| file.write_all_at(now, span.offset));
-            written.map_err(|why| self.error(span.file, why))?;
+            let aside = |bytes: &mut [u8]| bytes[..now.len()].copy_from_slice(now);
+            if !self.margins.with(block.piece, span, aside) {
+                let written = self
+                    .file(span.file)
+                    .and_then(|file| file.write_all_at(now, span.offset));
+                written.map_err(|why| self.error(span.file, why))?;
+            }
             rest = later;
         }
         Ok(())
@@ -93,38 +118,61 @@ impl Storage {
     pub(super) fn read(&self, block: Block, out: &mut BytesMut) -> Result<(), Error> {
         let before = out.len();
         out.resize(before + block.length as usize, 0);
-        let mut at = before;
-        for span in self
-            .info()
-            .spans_within(block.piece, block.begin, block.length)
-        {
-            let part = &mut out[at..at + span.length as usize];
-            let read = self
-                .file(span.file)
-                .and_then(|file| file.read_exact_at(part, span.offset));
-            if let Err(why) = read {
-                out.truncate(before);
-                return Err(self.error(span.file, why));
+        let read = self.read_into(block.piece, block.begin, &mut out[before..]);
+        if read.is_err() {
+            out.truncate(before);
+        }
+        read
+    }
+
+    /// Fills `out` with the bytes of a piece from `begin` on.
+    fn read_into(&self, piece: u32, begin: u32, mut out: &mut [u8]) -> Result<(), Error> {
+        for span in self.info().spans_within(piece, begin, out.len() as u32) {
+            let (part, rest) = out.split_at_mut(span.length as usize);
+            if !self
+                .margins
+                .with(piece, span, |bytes| part.copy_from_slice(bytes))
+            {
+                self.read_file(span.file, span.offset, part)?;
             }
-            at += span.length as usize;
+            out = rest;
         }
         Ok(())
     }
 
-    /// Whether the piece in the files is the one the torrent names.
+    /// Fills `out` with the bytes of a file from `offset` on.
+    pub(super) fn read_file(&self, index: usize, offset: u64, out: &mut [u8]) -> Result<(), Error> {
+        let read = self
+            .file(index)
+            .and_then(|file| file.read_exact_at(out, offset));
+        read.map_err(|why| self.error(index, why))
+    }
+
+    /// Whether the piece in the files is the one the torrent names. Those that are, are
+    /// [`verified`](Self::verified) from then on: nothing is written to them any more.
     pub(super) fn check(&self, piece: u32) -> Result<bool, Error> {
         let length = self.info().piece_size(piece);
-        let mut bytes = BytesMut::with_capacity(length as usize);
-        self.read(
-            Block {
-                piece,
-                begin: 0,
-                length,
-            },
-            &mut bytes,
-        )?;
-        let right = self.info().pieces.get(piece as usize);
-        Ok(right.is_some_and(|right| Sha1::digest(&bytes)[..] == right[..]))
+        let (mut hash, mut begin) = (Sha1::new(), 0);
+        let mut bytes = vec![0; length.min(HASHED) as usize];
+        while begin < length {
+            let part = &mut bytes[..(length - begin).min(HASHED) as usize];
+            self.read_into(piece, begin, part)?;
+            hash.update(&*part);
+            begin += part.len() as u32;
+        }
+        let named = self.info().pieces.get(piece as usize);
+        let right = named.is_some_and(|named| hash.finalize()[..] == named[..]);
+        if right {
+            self.verified.send_modify(|verified| {
+                verified.set(piece);
+            });
+        }
+        Ok(right)
+    }
+
+    /// The pieces that were found right, and every later one.
+    pub(super) fn verified(&self) -> watch::Receiver<Bitfield> {
+        self.verified.subscribe()
     }
 
     fn file(&self, index: usize) -> io::Result<Arc<File>> {
@@ -147,7 +195,7 @@ impl Storage {
         Ok(file)
     }
 
-    fn path(&self, index: usize) -> PathBuf {
+    pub(super) fn path(&self, index: usize) -> PathBuf {
         self.to.join(self.info().relative_path(index))
     }
 
