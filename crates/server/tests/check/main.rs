@@ -4,6 +4,8 @@
 //! Every environment is made from its number alone, so that a failure can be repeated.
 
 mod broken;
+#[path = "../common/mod.rs"]
+mod common;
 mod hostile;
 mod refused;
 mod start;

@@ -3,24 +3,17 @@
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::time::Duration;
+use std::path::Path;
+use std::process::{Command, ExitStatus};
 
 use anyhow::{Context, Result, ensure};
-use lab::{Host, Room, Stop, until};
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use nix::sys::signal::Signal;
 
+use crate::common::{Lab, REFUSED, phase1};
 use crate::world::{Case, Kind, furnish, write};
-
-const PATIENCE: Duration = Duration::from_secs(20);
 
 /// How many generated environments are started: ten of each kind.
 const CASES: u64 = 40;
-
-/// The exit code of a configuration that cannot be served.
-const REFUSED: i32 = 2;
 
 #[test]
 #[ignore = "needs root, network namespaces and target/phase1; cargo xtask test runs it"]
@@ -33,7 +26,7 @@ fn what_check_accepts_the_server_starts() -> Result<()> {
         let case = Case::generate(number);
         write(&case, &environment);
         let oss = environment.join("oss");
-        let starts = lab.agree(&oss).with_context(|| case.told())?;
+        let starts = agree(&lab, &oss).with_context(|| case.told())?;
         ensure!(starts || case.kind != Kind::Valid, "{}", case.told());
         match starts {
             true => started += 1,
@@ -92,7 +85,7 @@ fn folders_of_every_shape_start_or_are_refused_by_check() -> Result<()> {
             fs::create_dir_all(path.parent().context("no folder")?)?;
             fs::write(&path, if file.ends_with("empty") { "" } else { name })?;
         }
-        let starts = lab.agree(&oss).with_context(|| format!("{name:?}"))?;
+        let starts = agree(&lab, &oss).with_context(|| format!("{name:?}"))?;
         ensure!(starts == accepted, "{name:?}: accepted: {starts}");
     }
     Ok(())
@@ -135,14 +128,14 @@ fn what_the_computer_cannot_give_is_refused_by_everybody_alike() -> Result<()> {
     let settings = environment.join("Boottorrent.yaml");
     for (text, accepted) in table {
         fs::write(&settings, text)?;
-        let starts = lab.agree(&environment.join("oss")).context(text)?;
+        let starts = agree(&lab, &environment.join("oss")).context(text)?;
         ensure!(starts == accepted, "{text}: accepted: {starts}");
     }
     // Root may read it, the user it becomes may not.
     fs::write(&settings, "dnsmasq: {user: nobody}")?;
     let kernel = environment.join("oss/tiny/vmlinuz");
     fs::set_permissions(kernel, fs::Permissions::from_mode(0o600))?;
-    ensure!(!lab.agree(&environment.join("oss"))?);
+    ensure!(!agree(&lab, &environment.join("oss"))?);
     Ok(())
 }
 
@@ -179,7 +172,7 @@ fn what_init_makes_starts_with_a_kernel_and_an_initrd() -> Result<()> {
     // With DHCP: it listens to the wire first.
     let mut start = lab.command(&["start"]);
     start.args(phase1()).current_dir(&room).arg("--state");
-    let (end, told) = lab.run(start.arg(lab.room.scratch().join("state")))?;
+    let (end, told) = run(&lab, start.arg(lab.room.scratch().join("state")))?;
     ensure!(
         matches!(end, End::Terminated(status) if status.success()),
         "{told}"
@@ -207,108 +200,65 @@ fn init_on_a_full_disk_leaves_nothing() -> Result<()> {
     Ok(())
 }
 
-/// One host, the program, and who may read it.
-struct Lab {
-    room: Room,
-    host: Host,
-    program: PathBuf,
+/// Whether check accepts the systems in `oss`.
+///
+/// # Errors
+/// The server does otherwise, or another user hears otherwise.
+fn agree(lab: &Lab, oss: &Path) -> Result<bool> {
+    let options = |command: &mut Command| {
+        command.args(phase1()).args(["--dhcp", "off", "--oss"]);
+        command.arg(oss);
+    };
+    let mut check = lab.command(&["check"]);
+    options(&mut check);
+    let check = check.output()?;
+    let said = String::from_utf8_lossy(&check.stdout).into_owned();
+    let accepted = check.status.success();
+    ensure!(
+        accepted || check.status.code() == Some(REFUSED),
+        "check ends with {}: {said}",
+        check.status
+    );
+    let mut other = lab.host.command("setpriv");
+    other.args(["--reuid=65534", "--regid=65534", "--clear-groups", "--"]);
+    other.arg(&lab.program).arg("check");
+    options(&mut other);
+    let other = other.output()?;
+    let heard = String::from_utf8_lossy(&other.stdout).into_owned();
+    ensure!(said == heard, "root hears\n{said}\nnobody hears\n{heard}");
+
+    let mut start = lab.command(&["start", "--state"]);
+    start.arg(lab.room.scratch().join("state"));
+    options(&mut start);
+    let (end, told) = run(lab, &mut start)?;
+    match end {
+        End::Terminated(status) => {
+            ensure!(accepted, "check refuses what starts: {said}");
+            ensure!(status.success(), "SIGTERM ends it with {status}: {told}");
+        }
+        End::Itself(status) => {
+            ensure!(!accepted, "check accepts what does not start: {told}");
+            ensure!(status.code() == Some(REFUSED), "{status}: {told}");
+            ensure!(
+                told.trim_end() == format!("{}, nothing was started", said.trim_end()),
+                "check says\n{said}\nstart says\n{told}"
+            );
+        }
+    }
+    Ok(accepted)
 }
 
-impl Lab {
-    fn new() -> Result<Lab> {
-        let mut room = Room::new(&Stop::never())?;
-        let host = room.host(Some(([10, 77, 0, 1].into(), 24)))?;
-        // A copy that an ordinary user can reach.
-        let program = room.scratch().join("bt-server");
-        fs::copy(env!("CARGO_BIN_EXE_bt-server"), &program)?;
-        Ok(Lab {
-            room,
-            host,
-            program,
-        })
-    }
-
-    /// A folder that everybody may enter.
-    fn folder(&self, name: &str) -> Result<PathBuf> {
-        let folder = self.room.scratch().join(name);
-        fs::create_dir_all(&folder)?;
-        fs::set_permissions(&folder, fs::Permissions::from_mode(0o755))?;
-        Ok(folder)
-    }
-
-    fn command(&self, words: &[&str]) -> Command {
-        let mut command = self.host.command(&self.program);
-        command.args(words).stdin(Stdio::null());
-        command
-    }
-
-    /// Whether check accepts the systems in `oss`.
-    ///
-    /// # Errors
-    /// The server does otherwise, or another user hears otherwise.
-    fn agree(&self, oss: &Path) -> Result<bool> {
-        let options = |command: &mut Command| {
-            command.args(phase1()).args(["--dhcp", "off", "--oss"]);
-            command.arg(oss);
-        };
-        let mut check = self.command(&["check"]);
-        options(&mut check);
-        let check = check.output()?;
-        let said = String::from_utf8_lossy(&check.stdout).into_owned();
-        let accepted = check.status.success();
-        ensure!(
-            accepted || check.status.code() == Some(REFUSED),
-            "check ends with {}: {said}",
-            check.status
-        );
-        let mut other = self.host.command("setpriv");
-        other.args(["--reuid=65534", "--regid=65534", "--clear-groups", "--"]);
-        other.arg(&self.program).arg("check");
-        options(&mut other);
-        let other = other.output()?;
-        let heard = String::from_utf8_lossy(&other.stdout).into_owned();
-        ensure!(said == heard, "root hears\n{said}\nnobody hears\n{heard}");
-
-        let mut start = self.command(&["start", "--state"]);
-        start.arg(self.room.scratch().join("state"));
-        options(&mut start);
-        let (end, told) = self.run(&mut start)?;
-        match end {
-            End::Terminated(status) => {
-                ensure!(accepted, "check refuses what starts: {said}");
-                ensure!(status.success(), "SIGTERM ends it with {status}: {told}");
-            }
-            End::Itself(status) => {
-                ensure!(!accepted, "check accepts what does not start: {told}");
-                ensure!(status.code() == Some(REFUSED), "{status}: {told}");
-                ensure!(
-                    told.trim_end() == format!("{}, nothing was started", said.trim_end()),
-                    "check says\n{said}\nstart says\n{told}"
-                );
-            }
+/// Runs the server until it is ready and then told to stop, or ends by itself; with what it printed.
+fn run(lab: &Lab, start: &mut Command) -> Result<(End, String)> {
+    let mut server = lab.start(start, "log")?;
+    let end = match server.ready_or_ended()? {
+        Some(status) => End::Itself(status),
+        None => {
+            server.signal(Signal::SIGTERM)?;
+            End::Terminated(server.end()?)
         }
-        Ok(accepted)
-    }
-
-    /// Runs the server until it is ready and then told to stop, or ends by itself; with what it printed.
-    fn run(&self, start: &mut Command) -> Result<(End, String)> {
-        let log = self.room.scratch().join("log");
-        let output = fs::File::create(&log)?;
-        let start = start.stdout(output.try_clone()?).stderr(output);
-        let mut server = Server(start.spawn().context("cannot start bt-server")?);
-        let told = || fs::read_to_string(&log).unwrap_or_default();
-        let ended = until("ready or an end", PATIENCE, &Stop::never(), || match told()
-            .contains("\nready:")
-        {
-            true => Ok(Some(None)),
-            false => Ok(server.0.try_wait()?.map(Some)),
-        });
-        let end = match ended.with_context(told)? {
-            None => End::Terminated(server.terminate().with_context(told)?),
-            Some(status) => End::Itself(status),
-        };
-        Ok((end, told()))
-    }
+    };
+    Ok((end, server.told()))
 }
 
 /// How a server ended.
@@ -317,28 +267,4 @@ enum End {
     Itself(ExitStatus),
     /// It was ready and then told to stop.
     Terminated(ExitStatus),
-}
-
-fn phase1() -> [PathBuf; 2] {
-    let image = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/phase1/image");
-    ["--phase1".into(), image]
-}
-
-/// A running server that never outlives its test.
-struct Server(Child);
-
-impl Server {
-    fn terminate(&mut self) -> Result<ExitStatus> {
-        kill(Pid::from_raw(self.0.id().try_into()?), Signal::SIGTERM)?;
-        until("the end", PATIENCE, &Stop::never(), || {
-            Ok(self.0.try_wait()?)
-        })
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
 }

@@ -1,0 +1,120 @@
+//! The real program on one host of a room, and what several tests do with it.
+#![allow(dead_code, reason = "shared by several tests, none of which uses all")]
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use lab::{Host, Room, Stop, until};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+/// From a start to its effect, on a busy computer.
+const SOON: Duration = Duration::from_secs(60);
+/// The exit code of a configuration that cannot be served.
+pub(crate) const REFUSED: i32 = 2;
+
+/// One host, the program, and who may read it.
+pub(crate) struct Lab {
+    pub(crate) room: Room,
+    pub(crate) host: Host,
+    pub(crate) program: PathBuf,
+}
+
+impl Lab {
+    pub(crate) fn new() -> Result<Lab> {
+        let mut room = Room::new(&Stop::never())?;
+        let host = room.host(Some(([10, 77, 0, 1].into(), 24)))?;
+        // A copy that an ordinary user can reach.
+        let program = room.scratch().join("bt-server");
+        fs::copy(env!("CARGO_BIN_EXE_bt-server"), &program)?;
+        Ok(Lab {
+            room,
+            host,
+            program,
+        })
+    }
+
+    /// A folder of the room that everybody may enter.
+    pub(crate) fn folder(&self, name: &str) -> Result<PathBuf> {
+        self.folder_with(name, 0o755)
+    }
+
+    /// A folder of the room with these rights.
+    pub(crate) fn folder_with(&self, name: &str, mode: u32) -> Result<PathBuf> {
+        let folder = self.room.scratch().join(name);
+        fs::create_dir_all(&folder)?;
+        fs::set_permissions(&folder, fs::Permissions::from_mode(mode))?;
+        Ok(folder)
+    }
+
+    /// The program with these words.
+    pub(crate) fn command(&self, words: &[&str]) -> Command {
+        let mut command = self.host.command(&self.program);
+        command.args(words).stdin(Stdio::null());
+        command
+    }
+
+    /// Starts a server; what it prints goes to the file `log` of the room.
+    pub(crate) fn start(&self, command: &mut Command, log: &str) -> Result<Server> {
+        let log = self.room.scratch().join(log);
+        let output = fs::File::create(&log)?;
+        let command = command.stdout(output.try_clone()?).stderr(output);
+        let process = command.spawn().context("cannot start bt-server")?;
+        Ok(Server { process, log })
+    }
+}
+
+/// Where the phase 1 is that servers are given.
+pub(crate) fn phase1() -> [PathBuf; 2] {
+    let image = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/phase1/image");
+    ["--phase1".into(), image]
+}
+
+/// A running server that never outlives its test.
+pub(crate) struct Server {
+    process: Child,
+    log: PathBuf,
+}
+
+impl Server {
+    /// What it printed so far.
+    pub(crate) fn told(&self) -> String {
+        fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// Waits until it is ready; or gives how it ended instead.
+    pub(crate) fn ready_or_ended(&mut self) -> Result<Option<ExitStatus>> {
+        let log = self.log.clone();
+        let told = || fs::read_to_string(&log).unwrap_or_default();
+        let ended = until("ready or an end", SOON, &Stop::never(), || {
+            match told().contains("\nready:") {
+                true => Ok(Some(None)),
+                false => Ok(self.process.try_wait()?.map(Some)),
+            }
+        });
+        ended.with_context(told)
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) -> Result<()> {
+        Ok(kill(Pid::from_raw(self.process.id().try_into()?), signal)?)
+    }
+
+    /// Waits for its end.
+    pub(crate) fn end(&mut self) -> Result<ExitStatus> {
+        let ended = until("the end", SOON, &Stop::never(), || {
+            Ok(self.process.try_wait()?)
+        });
+        ended.with_context(|| self.told())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
