@@ -5,14 +5,19 @@ mod common;
 use std::fs;
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
+use std::time::Duration;
 
-use common::{PATIENCE, World, complete, liar, mute, options, recorded_tracker, tracker};
+use common::{
+    PATIENCE, World, complete, liar, mute_at, options, recorded_tracker, tracker, tracker_at,
+};
 use metainfo::{Info, Torrent};
 use swarm::core::wire::Handshake;
 use swarm::net::{Download, Error};
 use tempfile::TempDir;
 
 const MIB: usize = 1 << 20;
+/// Sooner than any silence is noticed, and generous for a busy computer.
+const AT_ONCE: Duration = Duration::from_secs(5);
 
 /// The seed has one place, so what the others get comes from machines.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -112,17 +117,32 @@ async fn a_liar_is_left_alone_and_everything_comes_from_others() {
     );
 }
 
+/// So many of them that the end game, which asks twice for the last few pieces, cannot make up for it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn one_that_never_sends_is_passed_over() {
-    let world = World::new(MIB);
-    let torrent = world.torrent(None);
-    let (seed, silent) = (world.seed(None, 50).await, mute(&torrent));
-    let folder = TempDir::new().unwrap();
-    let mut download = Download::start(torrent, options(&folder, &[silent, seed.address()]))
+async fn those_that_promise_and_never_send_are_passed_over_within_seconds() {
+    let world = World::new(4 * MIB);
+    let (torrent, seed) = (world.torrent(None), world.seed(None, 50).await);
+    let silent: Vec<_> = (0..32)
+        .map(|number| mute_at(&torrent, [127, 0, 1, number].into()))
+        .collect();
+    let (folder, other) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    let mut download = Download::start(torrent, options(&folder, &silent))
         .await
         .unwrap();
-    complete(&mut download).await;
+    let mut news = download.progress();
+    let greeted = news.wait_for(|now| now.peers as usize == silent.len());
+    let greeted = tokio::time::timeout(PATIENCE, greeted).await;
+    greeted.expect("not all of them were reached").unwrap();
+    // Each has been asked for a piece by now. Only now somebody comes who gives.
+    let peers = [seed.address(), download.address()];
+    let honest = Download::start(world.torrent(None), options(&other, &peers))
+        .await
+        .unwrap();
+    let seconds = Duration::from_secs(20);
+    let completed = tokio::time::timeout(seconds, download.complete()).await;
+    completed.expect("they were waited for").unwrap();
     assert!(world.is_in(folder.path()));
+    drop(honest);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -174,11 +194,15 @@ async fn strangers_do_no_harm() {
             streams.push(stream);
         }
     }
-    for mut stream in streams {
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    for (number, mut stream) in streams.into_iter().enumerate() {
+        // Nonsense ends a conversation at once; silence, as of the last one, after eight seconds.
+        let silent = number % strangers.len() == strangers.len() - 1;
+        let within = if silent { PATIENCE } else { AT_ONCE };
+        stream.set_read_timeout(Some(within)).unwrap();
         let ended = stream.read_to_end(&mut Vec::new());
         // Closed with or without a reset; not a wait without end.
-        assert!(!ended.is_err_and(|e| e.kind() == ErrorKind::WouldBlock));
+        let waited = ended.is_err_and(|e| e.kind() == ErrorKind::WouldBlock);
+        assert!(!waited, "stranger {number} is still there");
     }
     // A second swarm of the same seed: it still serves, and the first still takes.
     let other = TempDir::new().unwrap();
@@ -255,6 +279,31 @@ async fn a_tracker_that_cannot_be_reached_is_told_and_stops_nothing() {
     let told = tokio::time::timeout(PATIENCE, news.wait_for(|now| now.trouble.is_some())).await;
     let trouble = told.expect("never told").unwrap().trouble.clone().unwrap();
     assert!(trouble.contains("127.0.0.1:1"), "{trouble}");
+}
+
+/// Its peers are known to the tracker alone.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_tracker_that_comes_back_is_asked_again() {
+    let world = World::new(MIB);
+    let hash = world.torrent(None).info_hash();
+    let port = std::net::TcpListener::bind(common::ANYWHERE).unwrap();
+    let at = port.local_addr().unwrap();
+    let url = format!("http://{at}/announce");
+    drop(port);
+    let folder = TempDir::new().unwrap();
+    let mut download = Download::start(world.torrent(Some(&url)), options(&folder, &[]))
+        .await
+        .unwrap();
+    let mut news = download.progress();
+    let told = tokio::time::timeout(PATIENCE, news.wait_for(|now| now.trouble.is_some())).await;
+    told.expect("never told").unwrap();
+    let (_, heard) = tracker_at(hash, at);
+    let seed = world.seed(Some(&url), 50).await;
+    complete(&mut download).await;
+    assert!(world.is_in(folder.path()));
+    assert_eq!(download.progress().borrow().trouble, None);
+    assert!(heard.try_iter().count() >= 2);
+    seed.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

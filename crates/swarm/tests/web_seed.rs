@@ -130,8 +130,9 @@ async fn when_a_peer_appears_the_rest_comes_from_it() {
         download.address(),
         1 << 20,
     );
-    until(&download, "that HTTP is left", |now| now.trouble.is_none()).await;
+    let left = until(&download, "that HTTP is left", |now| now.trouble.is_none()).await;
     let by_then = web.sent();
+    assert!(!left.complete, "it came by HTTP to the end");
     complete(&mut download).await;
     assert!(world.is_in(folder.path()));
     let total = download.progress().borrow().total;

@@ -124,8 +124,16 @@ pub(crate) fn tracker(torrent: InfoHash) -> String {
 
 /// The same, and the queries that reach it.
 pub(crate) fn recorded_tracker(torrent: InfoHash) -> (String, mpsc::Receiver<String>) {
+    tracker_at(torrent, ANYWHERE.into())
+}
+
+/// The same at a given address.
+pub(crate) fn tracker_at(
+    torrent: InfoHash,
+    address: SocketAddr,
+) -> (String, mpsc::Receiver<String>) {
     let (tell, told) = mpsc::channel();
-    let listener = TcpListener::bind(ANYWHERE).unwrap();
+    let listener = TcpListener::bind(address).unwrap();
     let address = listener.local_addr().unwrap();
     let mut tracker = Tracker::new(Settings::default());
     tracker.allow(torrent);
@@ -172,7 +180,12 @@ pub(crate) fn liar(torrent: &Torrent) -> SocketAddrV4 {
 
 /// A peer that says it has everything and never answers a request.
 pub(crate) fn mute(torrent: &Torrent) -> SocketAddrV4 {
-    impostor(torrent, Ipv4Addr::LOCALHOST, |_, _, _| Ok(()))
+    mute_at(torrent, Ipv4Addr::LOCALHOST)
+}
+
+/// The same at a given address: of two with one address and one name, one is parted from.
+pub(crate) fn mute_at(torrent: &Torrent, at: Ipv4Addr) -> SocketAddrV4 {
+    impostor(torrent, at, |_, _, _| Ok(()))
 }
 
 fn impostor(
