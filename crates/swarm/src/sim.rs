@@ -18,13 +18,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::time::Duration;
 
+use bytes::Bytes;
 use metainfo::InfoHash;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rand::seq::index;
 
 use crate::core::wire::{Frame, Message};
-use crate::core::{Action, BLOCK, Bitfield, Block, ConnId, Layout, PeerExchange, Settings, Swarm};
+use crate::core::{
+    Action, BLOCK, Bitfield, Block, ByConn, ConnId, Layout, PeerExchange, Settings, Swarm,
+};
 use event::{Agenda, Event};
 use link::{Mail, Uplink};
 pub use machine::{Conduct, Machine, Outcome};
@@ -36,15 +39,16 @@ const ANNOUNCE: Duration = Duration::from_secs(8);
 const NAMED: usize = 50;
 /// How long a connect to a machine that is off takes to fail.
 const NO_ROUTE: Duration = Duration::from_secs(3);
-/// Zeros are right.
+/// Zeros are right, ones are wrong.
 static RIGHT: [u8; BLOCK as usize] = [0; BLOCK as usize];
+static WRONG: [u8; BLOCK as usize] = [1; BLOCK as usize];
 
 struct Running {
     machine: Machine,
     /// None before it is switched on and after it vanished.
     swarm: Option<Swarm>,
     /// Who is at the other end.
-    links: BTreeMap<ConnId, (usize, ConnId)>,
+    links: ByConn<(usize, ConnId)>,
     uplink: Uplink,
     mail: Mail,
     /// When all that is on its way to it has come in.
@@ -63,7 +67,7 @@ impl Running {
         Self {
             machine,
             swarm: None,
-            links: BTreeMap::new(),
+            links: ByConn::default(),
             uplink: Uplink::default(),
             mail: Mail::default(),
             down_free: Duration::ZERO,
@@ -191,18 +195,23 @@ impl World {
                 swarm.disconnected(conn, now);
             }
             Event::Mail => {
-                for (conn, frame) in one.mail.take(now) {
+                let mut letters = one.mail.take(now);
+                for (conn, letter) in letters.drain(..) {
+                    let frame = letter.into();
                     let deaf =
                         one.machine.seed && matches!(frame, Frame::Message(Message::Cancel(_)));
                     if !deaf {
                         swarm.received(conn, frame, now);
                     }
                 }
+                one.mail.give_back(letters);
             }
             Event::Left => self.left(index),
-            Event::Arrived { conn, block, data } => {
+            Event::Arrived { conn, block, right } => {
                 one.received += 1;
                 let (piece, begin) = (block.piece, block.begin);
+                let content = if right { &RIGHT } else { &WRONG };
+                let data = Bytes::from_static(content).slice(..block.length as usize);
                 let frame = Message::Piece { piece, begin, data }.into();
                 swarm.received(conn, frame, now);
             }

@@ -34,6 +34,7 @@
 
 mod action;
 mod bitfield;
+mod by_conn;
 mod claims;
 mod dialer;
 mod exchange;
@@ -41,7 +42,6 @@ mod layout;
 mod meter;
 mod offenders;
 mod peer;
-mod peers;
 mod picker;
 mod requests;
 mod swarm;
@@ -50,6 +50,7 @@ pub mod wire;
 
 pub use action::{Action, ConnId, Reason};
 pub use bitfield::Bitfield;
+pub(crate) use by_conn::ByConn;
 pub use exchange::PeerExchange;
 pub use layout::{BLOCK, Block, Layout};
 pub(crate) use peer::HOUSE;

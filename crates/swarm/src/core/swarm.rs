@@ -22,10 +22,9 @@ use super::exchange::PeerExchange;
 use super::meter::Meter;
 use super::offenders::Offenders;
 use super::peer::{Peer, Stage};
-use super::peers::Peers;
 use super::picker::Picker;
 use super::wire::{Frame, Message};
-use super::{Action, Bitfield, Block, ConnId, Layout, Reason};
+use super::{Action, Bitfield, Block, ByConn, ConnId, Layout, Reason};
 
 /// Attempts to connect at the same time.
 const MAX_CONNECTING: usize = 16;
@@ -84,7 +83,7 @@ pub struct Status {
 /// none. Names of connections that are gone are ignored everywhere.
 pub struct Swarm {
     settings: Settings,
-    peers: Peers,
+    peers: ByConn<Peer>,
     next_conn: u64,
     picker: Picker,
     claims: Claims,
@@ -111,7 +110,7 @@ impl Swarm {
     /// Wants these pieces alone. What else it has, it serves as well.
     pub fn wanting(wanted: &Bitfield, settings: Settings, have: Bitfield, now: Duration) -> Self {
         Self {
-            peers: Peers::default(),
+            peers: ByConn::default(),
             next_conn: 0,
             server: have.is_full(),
             claims: Claims::default(),

@@ -1,13 +1,15 @@
 //! What happens in a room, and in which order.
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BTreeMap, BinaryHeap};
 use std::time::Duration;
-
-use bytes::Bytes;
 
 use crate::core::{Block, ConnId};
 
+/// Events are sorted only when their turn is near: those of so many nanoseconds together.
+const SLOT: u128 = 1_000_000;
+
+#[derive(Clone, Copy)]
 pub(super) enum Event {
     Start,
     Vanish,
@@ -33,7 +35,7 @@ pub(super) enum Event {
     Arrived {
         conn: ConnId,
         block: Block,
-        data: Bytes,
+        right: bool,
     },
     Checked {
         piece: u32,
@@ -52,22 +54,46 @@ struct Scheduled {
 #[derive(Default)]
 pub(super) struct Agenda {
     order: u64,
-    events: BinaryHeap<Reverse<Scheduled>>,
+    /// What comes after the present slot, in no order.
+    later: BTreeMap<u64, Vec<Scheduled>>,
+    /// The present slot, and what was planned before it began, the last one first.
+    slot: u64,
+    sorted: Vec<Scheduled>,
+    /// What was planned for the present slot since.
+    added: BinaryHeap<Reverse<Scheduled>>,
 }
 
 impl Agenda {
     pub(super) fn plan(&mut self, at: Duration, machine: usize, event: Event) {
         self.order += 1;
-        self.events.push(Reverse(Scheduled {
+        let slot = (at.as_nanos() / SLOT) as u64;
+        let scheduled = Scheduled {
             at,
             order: self.order,
             machine,
             event,
-        }));
+        };
+        if slot <= self.slot {
+            self.added.push(Reverse(scheduled));
+        } else {
+            self.later.entry(slot).or_default().push(scheduled);
+        }
     }
 
     pub(super) fn next(&mut self) -> Option<(Duration, usize, Event)> {
-        let Reverse(next) = self.events.pop()?;
+        if self.sorted.is_empty() && self.added.is_empty() {
+            (self.slot, self.sorted) = self.later.pop_first()?;
+            self.sorted.sort_unstable_by(|a, b| b.cmp(a));
+        }
+        let added = match (self.added.peek(), self.sorted.last()) {
+            (Some(Reverse(added)), Some(sorted)) => added < sorted,
+            (added, _) => added.is_some(),
+        };
+        let next = if added {
+            self.added.pop().map(|Reverse(next)| next)
+        } else {
+            self.sorted.pop()
+        }?;
         Some((next.at, next.machine, next.event))
     }
 }
@@ -89,5 +115,38 @@ impl PartialOrd for Scheduled {
 impl Ord for Scheduled {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
         (self.at, self.order).cmp(&(other.at, other.order))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::{Agenda, Event};
+
+    #[test]
+    fn what_is_earlier_comes_first_and_of_two_at_once_the_one_planned_first() {
+        let mut agenda = Agenda::default();
+        let at = |us: usize| Duration::from_micros(us as u64 * 7919 % 50_000);
+        (0..1000).for_each(|n| agenda.plan(at(n), n, Event::Tick));
+        let mut last = (Duration::ZERO, 0);
+        let mut seen = 0;
+        while let Some((now, n, _)) = agenda.next() {
+            assert!(
+                (now, n) > last || seen == 0,
+                "{n} at {now:?} after {last:?}"
+            );
+            last = (now, n);
+            seen += 1;
+            // Some at this very moment and a little later, in this slot or in the next.
+            if n < 300 {
+                agenda.plan(
+                    now + Duration::from_micros(n as u64),
+                    10_000 + n,
+                    Event::Tick,
+                );
+            }
+        }
+        assert_eq!(seen, 1300);
     }
 }

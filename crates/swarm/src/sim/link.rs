@@ -1,15 +1,15 @@
 //! A machine's own link: what waits to leave, what waits to come in, and what comes by the mail.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::time::Duration;
 
-use crate::core::wire::Frame;
-use crate::core::{Block, ConnId};
+use crate::core::wire::{Frame, Message};
+use crate::core::{Block, ByConn, ConnId};
 
 /// The way out. The connections take turns, block by block, as TCP shares a link.
 #[derive(Default)]
 pub(super) struct Uplink {
-    waiting: BTreeMap<ConnId, VecDeque<Block>>,
+    waiting: ByConn<VecDeque<Block>>,
     turns: VecDeque<ConnId>,
     /// What is leaving now; none if the link rests.
     leaving: Option<(ConnId, Block)>,
@@ -17,11 +17,18 @@ pub(super) struct Uplink {
 
 impl Uplink {
     pub(super) fn push(&mut self, conn: ConnId, block: Block) {
-        let queue = self.waiting.entry(conn).or_default();
-        if queue.is_empty() {
-            self.turns.push_back(conn);
+        match self.waiting.get_mut(&conn) {
+            Some(queue) => {
+                if queue.is_empty() {
+                    self.turns.push_back(conn);
+                }
+                queue.push_back(block);
+            }
+            None => {
+                self.turns.push_back(conn);
+                self.waiting.insert(conn, VecDeque::from([block]));
+            }
         }
-        queue.push_back(block);
     }
 
     /// Begins with the next block if the link rests.
@@ -32,9 +39,7 @@ impl Uplink {
         let conn = self.turns.pop_front()?;
         let queue = self.waiting.get_mut(&conn)?;
         let block = queue.pop_front()?;
-        if queue.is_empty() {
-            self.waiting.remove(&conn);
-        } else {
+        if !queue.is_empty() {
             self.turns.push_back(conn);
         }
         self.leaving = Some((conn, block));
@@ -53,30 +58,70 @@ impl Uplink {
     }
 }
 
+/// A message on its way. Most of them are of two kinds, which are kept small: a large room has millions
+/// on their way.
+pub(super) enum Letter {
+    Have(u32),
+    Request(Block),
+    Other(Box<Frame>),
+}
+
+impl From<Frame> for Letter {
+    fn from(frame: Frame) -> Self {
+        match frame {
+            Frame::Message(Message::Have(piece)) => Self::Have(piece),
+            Frame::Message(Message::Request(block)) => Self::Request(block),
+            other => Self::Other(Box::new(other)),
+        }
+    }
+}
+
+impl From<Letter> for Frame {
+    fn from(letter: Letter) -> Self {
+        match letter {
+            Letter::Have(piece) => Message::Have(piece).into(),
+            Letter::Request(block) => Message::Request(block).into(),
+            Letter::Other(frame) => *frame,
+        }
+    }
+}
+
+type Letters = Vec<(ConnId, Letter)>;
+
 /// Messages on their way to a machine, by the moment they come in.
 #[derive(Default)]
-pub(super) struct Mail(VecDeque<(Duration, Vec<(ConnId, Frame)>)>);
+pub(super) struct Mail {
+    bags: VecDeque<(Duration, Letters)>,
+    /// An empty bag, to be used again.
+    spare: Letters,
+}
 
 impl Mail {
     /// True if nothing was to come in at this moment so far.
-    pub(super) fn push(&mut self, at: Duration, conn: ConnId, frame: Frame) -> bool {
-        let after = self.0.iter().rposition(|(moment, _)| *moment <= at);
+    pub(super) fn push(&mut self, at: Duration, conn: ConnId, letter: Letter) -> bool {
+        let after = self.bags.iter().rposition(|(moment, _)| *moment <= at);
         if let Some(index) = after
-            && self.0[index].0 == at
+            && self.bags[index].0 == at
         {
-            self.0[index].1.push((conn, frame));
+            self.bags[index].1.push((conn, letter));
             return false;
         }
         let place = after.map_or(0, |index| index + 1);
-        self.0.insert(place, (at, vec![(conn, frame)]));
+        let mut bag = std::mem::take(&mut self.spare);
+        bag.push((conn, letter));
+        self.bags.insert(place, (at, bag));
         true
     }
 
-    pub(super) fn take(&mut self, now: Duration) -> Vec<(ConnId, Frame)> {
-        match self.0.front() {
-            Some((at, _)) if *at <= now => self.0.pop_front().map(|(_, all)| all),
+    pub(super) fn take(&mut self, now: Duration) -> Letters {
+        match self.bags.front() {
+            Some((at, _)) if *at <= now => self.bags.pop_front().map(|(_, bag)| bag),
             _ => None,
         }
         .unwrap_or_default()
+    }
+
+    pub(super) fn give_back(&mut self, empty: Letters) {
+        self.spare = empty;
     }
 }

@@ -2,20 +2,17 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
 use rand::RngExt;
 
 use super::event::Event;
-use super::{Conduct, RIGHT, World};
+use super::{Conduct, World};
+use crate::core::ConnId;
 use crate::core::wire::{Claim, Frame, Kind, Message, OUR_CLAIM_ID, Way};
-use crate::core::{BLOCK, ConnId};
 
 /// Messages are handed over at multiples of this.
 const MAIL: Duration = Duration::from_millis(1);
 /// What a grabber claims at every tick.
 const GRABBED: usize = 20;
-/// Right data is zeros, wrong data ones.
-static WRONG: [u8; BLOCK as usize] = [1; BLOCK as usize];
 
 impl World {
     /// A grabber claims some pieces every time.
@@ -48,7 +45,7 @@ impl World {
             return;
         }
         let at = next_mail(self.now + one.machine.latency);
-        if self.room[peer].mail.push(at, theirs, frame) {
+        if self.room[peer].mail.push(at, theirs, frame.into()) {
             self.plan(at, peer, Event::Mail);
         }
     }
@@ -77,11 +74,7 @@ impl World {
         if one.machine.seed && !one.sent.insert(block) && (one.sent.len() as u64) < self.blocks {
             one.outcome.repeated += 1;
         }
-        let content = match one.machine.conduct {
-            Conduct::Liar => &WRONG,
-            _ => &RIGHT,
-        };
-        let data = Bytes::from_static(content).slice(..block.length as usize);
+        let right = one.machine.conduct != Conduct::Liar;
         let latency = one.machine.latency;
         if let Some(swarm) = &mut one.swarm {
             swarm.uploaded(conn, block);
@@ -92,7 +85,7 @@ impl World {
                 Duration::from_secs_f64(f64::from(block.length + 13) / other.machine.down);
             other.down_free = (now + latency).max(other.down_free + reception);
             let (at, conn) = (other.down_free, theirs);
-            self.plan(at, peer, Event::Arrived { conn, block, data });
+            self.plan(at, peer, Event::Arrived { conn, block, right });
         }
         self.transmit(index);
     }

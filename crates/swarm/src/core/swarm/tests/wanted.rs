@@ -169,7 +169,7 @@ fn who_has_all_it_wants_says_so_when_it_becomes_true_and_to_who_comes_later() {
     assert_eq!(tells(&all, friend), Some(true));
     let late = machine(&mut swarm, 4);
     assert_eq!(tells(&actions(&mut swarm), late), Some(true));
-    assert!(swarm.peers.contains_key(&friend), "it lacks pieces still");
+    assert!(swarm.peers.get(&friend).is_some(), "it lacks pieces still");
 }
 
 #[test]
