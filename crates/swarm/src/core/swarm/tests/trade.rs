@@ -61,21 +61,25 @@ fn a_foreign_program_that_serves_in_beats_is_asked_for_ever_more() {
 }
 
 #[test]
-fn what_a_choking_or_silent_peer_was_asked_is_asked_of_another() {
-    for silent in [false, true] {
+fn what_a_choking_silent_or_lost_peer_was_asked_is_asked_of_another() {
+    for how in ["choking", "silent", "lost"] {
         let mut swarm = empty();
         let first = generous(&mut swarm, 1);
         let asked = requests(&actions(&mut swarm), first);
         assert!(!asked.is_empty());
         let later = NOW + Duration::from_secs(6);
-        if silent {
-            swarm.tick(later);
-            let all = said(&actions(&mut swarm), first);
-            let cancels = asked.iter().map(|block| Message::Cancel(*block));
-            assert!(cancels.into_iter().all(|cancel| all.contains(&cancel)));
-        } else {
-            swarm.received(first, Message::Choke.into(), NOW);
+        match how {
+            "silent" => {
+                swarm.tick(later);
+                let all = said(&actions(&mut swarm), first);
+                let cancels = asked.iter().map(|block| Message::Cancel(*block));
+                assert!(cancels.into_iter().all(|cancel| all.contains(&cancel)));
+            }
+            "lost" => swarm.disconnected(first, NOW),
+            _ => swarm.received(first, Message::Choke.into(), NOW),
         }
+        // At once, and not only in the end game.
+        assert!(swarm.picker.wants(asked[0].piece), "{how}");
         // It answers so fast that it gets everything that is left.
         let second = generous(&mut swarm, 2);
         let mut open = requests(&actions(&mut swarm), second);
