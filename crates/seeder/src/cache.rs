@@ -22,8 +22,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::SystemTime;
 
-use metainfo::bencode::Encoded;
-use metainfo::{FileEntry, Info, Torrent};
+use metainfo::{FileEntry, Info, Sha256, Torrent};
 use sha1::{Digest, Sha1};
 
 use self::disk::Disk;
@@ -45,14 +44,17 @@ pub struct Hashed {
     pub root: PathBuf,
     /// What every file was when its bytes were read, in the torrent's order.
     pub files: Vec<Fingerprint>,
+    /// SHA-256 of every file, in the torrent's order.
+    pub sha256: Vec<Sha256>,
 }
 
 impl Hashed {
-    fn new(root: &Path, info: Info, payload: &Payload) -> Self {
+    fn new(root: &Path, info: Info, sha256: Vec<Sha256>, payload: &Payload) -> Self {
         Self {
             torrent: Torrent::new(info),
             root: root.to_owned(),
             files: payload.fingerprints().collect(),
+            sha256,
         }
     }
 }
@@ -90,14 +92,15 @@ impl Cache {
         let payload = Payload::look(root, &info.files).ok()?;
         let disks = disk::of(&payload).ok()?.ok()?;
         let identity = entry::identity(root, &info, &payload, &disks);
-        info.pieces = entry::pieces(&bytes, &identity)?;
+        let (pieces, sha256) = entry::hashes(&bytes, &identity)?;
         let expected = info.total_length().div_ceil(info.piece_length.into());
-        if info.pieces.len() as u64 != expected {
+        if pieces.len() as u64 != expected || sha256.len() != info.files.len() {
             return None;
         }
+        info.pieces = pieces;
         // A file that cannot be read is for who hashes to tell.
         if sample(&info, &payload).ok()? {
-            return Some(Hashed::new(root, info, &payload));
+            return Some(Hashed::new(root, info, sha256, &payload));
         }
         tracing::warn!(
             "{} is not what it was when it was hashed, although all sizes and times are the same; \
@@ -136,12 +139,12 @@ impl Cache {
             disks = self.believed(root, &payload);
         }
         let settled = payload.settles_in(SystemTime::now()).is_zero();
-        let info = hash_payload(info, &payload, threads, progress)?;
+        let (info, sha256) = hash_payload(info, &payload, threads, progress)?;
         if let Some(disks) = disks.filter(|_| settled) {
             let identity = entry::identity(root, &info, &payload, &disks);
-            self.remember(root, &identity, &info);
+            self.remember(root, &entry::seal(&identity, &info.pieces, &sha256));
         }
-        Ok(Hashed::new(root, info, &payload))
+        Ok(Hashed::new(root, info, sha256, &payload))
     }
 
     /// Forgets folders that are no longer there, and what cannot be read. Other files are not ours and
@@ -181,13 +184,12 @@ impl Cache {
         None
     }
 
-    fn remember(&self, root: &Path, identity: &Encoded, info: &Info) {
-        let bytes = entry::seal(identity, &info.pieces);
+    fn remember(&self, root: &Path, bytes: &[u8]) {
         if bytes.len() > entry::MAX_BYTES {
             tracing::debug!("{} has too many files to be remembered", root.display());
             return;
         }
-        match self.write(&self.place(root), &bytes) {
+        match self.write(&self.place(root), bytes) {
             Err(error) if !self.told.swap(true, Ordering::Relaxed) => tracing::warn!(
                 "cannot remember hashes in {}: {error}; the next start hashes everything again\n    remedy: make room \
                  there, or let the server's user write to this folder",

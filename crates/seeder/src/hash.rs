@@ -1,18 +1,20 @@
-//! From a folder to its torrent, with all cores.
+//! From a folder to its torrent and the SHA-256 of its files, with all cores.
 
-use std::fs::File;
+#[cfg(test)]
+mod tests;
+mod work;
+mod worker;
+
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread;
 
-use metainfo::{FileEntry, Info, Torrent};
-use sha1::{Digest, Sha1};
+use metainfo::{FileEntry, Info, Sha256, Torrent};
+use sha2::Digest;
 
+use self::work::Work;
+use self::worker::{Reader, Worker};
 use crate::Error;
 use crate::payload::Payload;
-
-/// Bytes read at a time: they stay in the processor's cache until they are hashed.
-const READ: usize = 64 << 10;
 
 /// Bytes a thread takes on at a time: neighbouring pieces, so that disks read on.
 const BATCH: u32 = 4 << 20;
@@ -38,10 +40,12 @@ pub fn hash_folder(
 ) -> Result<Torrent, Error> {
     let info = empty_info(name, files)?;
     let payload = Payload::look(root, &info.files)?;
-    hash_payload(info, &payload, threads, progress).map(Torrent::new)
+    let (info, _) = hash_payload(info, &payload, threads, progress)?;
+    Ok(Torrent::new(info))
 }
 
-/// Puts the hashes into `info`, and makes sure that all are of the files that were looked at.
+/// Puts the pieces' hashes into `info`, and makes sure that all are of the files that were looked at. Beside
+/// it: the SHA-256 of every file, in the torrent's order.
 ///
 /// # Errors
 /// As [`hash_folder`]'s.
@@ -50,10 +54,12 @@ pub(crate) fn hash_payload(
     payload: &Payload,
     threads: usize,
     progress: &(dyn Fn(u64) + Sync),
-) -> Result<Info, Error> {
-    info.pieces = hash_pieces(&info, payload, threads, progress)?;
+) -> Result<(Info, Vec<Sha256>), Error> {
+    let batch = (BATCH / info.piece_length).max(1);
+    let (pieces, files) = hash_all(&info, payload, batch, threads, progress)?;
+    info.pieces = pieces;
     payload.check()?;
-    Ok(info)
+    Ok((info, files))
 }
 
 /// Whether the content still is the torrent's, by up to [`SAMPLES`] pieces from all over it: enough to
@@ -64,11 +70,11 @@ pub(crate) fn hash_payload(
 pub(crate) fn sample(info: &Info, payload: &Payload) -> Result<bool, Error> {
     let count = info.piece_count();
     let samples = count.min(SAMPLES);
-    let mut reader = Reader::new(info, payload, &|_| {});
+    let mut reader = Reader::new(info, payload);
     for sample in 0..samples {
         // Never beyond the last piece, and rounded down: the product may be larger than a u32.
         let piece = u64::from(sample) * u64::from(count - 1) / u64::from(samples.max(2) - 1);
-        if reader.hash(piece as u32)? != info.pieces[piece as usize] {
+        if reader.piece(piece as u32, |_, _| {})? != info.pieces[piece as usize] {
             return Ok(false);
         }
     }
@@ -99,39 +105,30 @@ pub(crate) fn empty_info(name: &str, files: &[FileEntry]) -> Result<Info, Error>
     })
 }
 
-/// Threads take batches of neighbouring pieces until none are left or one of them fails.
-fn hash_pieces(
+/// The SHA-1 of every piece and the SHA-256 of every file, by `threads`, of which each takes `batch` pieces
+/// at a time.
+fn hash_all(
     info: &Info,
     payload: &Payload,
+    batch: u32,
     threads: usize,
     progress: &(dyn Fn(u64) + Sync),
-) -> Result<Vec<[u8; 20]>, Error> {
+) -> Result<(Vec<[u8; 20]>, Vec<Sha256>), Error> {
     let count = info
         .total_length()
         .div_ceil(u64::from(info.piece_length))
         .try_into()
         .map_err(|_| Error::Engine("too many pieces".to_owned()))?;
-    let batch = (BATCH / info.piece_length).max(1);
-    let next = AtomicU32::new(0);
-    let failed = AtomicBool::new(false);
-    let work = || -> Result<Vec<(u32, [u8; 20])>, Error> {
-        let mut reader = Reader::new(info, payload, progress);
-        let mut hashes = Vec::new();
-        while !failed.load(Ordering::Relaxed) {
-            let first = next.fetch_add(batch, Ordering::Relaxed);
-            if first >= count {
-                break;
-            }
-            for piece in first..count.min(first + batch) {
-                let hash = reader.hash(piece);
-                failed.fetch_or(hash.is_err(), Ordering::Relaxed);
-                hashes.push((piece, hash?));
-            }
-        }
-        Ok(hashes)
-    };
+    let threads = threads.max(1);
+    let work = Work::new(
+        info,
+        count,
+        batch,
+        u32::try_from(threads).unwrap_or(u32::MAX),
+    );
+    let run = || Worker::new(&work, Reader::new(info, payload), progress).run();
     let results: Vec<_> = thread::scope(|scope| {
-        let workers: Vec<_> = (0..threads.max(1)).map(|_| scope.spawn(work)).collect();
+        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(run)).collect();
         workers
             .into_iter()
             .map(|worker| {
@@ -141,52 +138,17 @@ fn hash_pieces(
             })
             .collect()
     });
-    let mut hashes = Vec::with_capacity(count as usize);
+    let mut pieces = vec![[0; 20]; count as usize];
+    // Empty files have no part in any piece, and a hash all the same.
+    let mut files = vec![Sha256(sha2::Sha256::digest([]).into()); info.files.len()];
     for result in results {
-        hashes.extend(result?);
-    }
-    hashes.sort_unstable_by_key(|(piece, _)| *piece);
-    Ok(hashes.into_iter().map(|(_, hash)| hash).collect())
-}
-
-/// One thread's way through the payload, with the file it is in kept open.
-struct Reader<'a> {
-    info: &'a Info,
-    payload: &'a Payload,
-    progress: &'a (dyn Fn(u64) + Sync),
-    open: Option<(usize, File)>,
-    buffer: Vec<u8>,
-}
-
-impl<'a> Reader<'a> {
-    fn new(info: &'a Info, payload: &'a Payload, progress: &'a (dyn Fn(u64) + Sync)) -> Self {
-        Self {
-            info,
-            payload,
-            progress,
-            open: None,
-            buffer: vec![0; READ],
+        let done = result?;
+        for (piece, hash) in done.pieces {
+            pieces[piece as usize] = hash;
+        }
+        for (file, hash) in done.files {
+            files[file] = hash;
         }
     }
-
-    fn hash(&mut self, piece: u32) -> Result<[u8; 20], Error> {
-        let mut sha1 = Sha1::new();
-        for span in self.info.spans(piece) {
-            let file = match self.open.take() {
-                Some((index, file)) if index == span.file => file,
-                _ => self.payload.open(span.file)?,
-            };
-            let (mut offset, end) = (span.offset, span.offset + u64::from(span.length));
-            while offset < end {
-                let length = (end - offset).min(READ as u64);
-                let buffer = &mut self.buffer[..length as usize];
-                self.payload.read(span.file, &file, buffer, offset)?;
-                sha1.update(buffer);
-                (self.progress)(length);
-                offset += length;
-            }
-            self.open = Some((span.file, file));
-        }
-        Ok(sha1.finalize().into())
-    }
+    Ok((pieces, files))
 }

@@ -224,9 +224,11 @@ fn damaged_entries_are_none() {
         assert_eq!(found(&good[..at]), None, "cut at {at}");
     }
     assert_eq!(found(&[&good[..], b"\n"].concat()), None, "longer");
-    let other = good.strip_prefix(b"bt-server hashes 2\n").unwrap();
-    let newer = [b"bt-server hashes 3\n", other].concat();
-    assert_eq!(found(&newer), None, "of another version");
+    let other = good.strip_prefix(b"bt-server hashes 3\n").unwrap();
+    // Before version 3 they had no SHA-256.
+    for version in [b"bt-server hashes 2\n", b"bt-server hashes 4\n"] {
+        assert_eq!(found(&[version, other].concat()), None, "another version");
+    }
     assert_eq!(found(&good), Some(world.hashed));
 }
 

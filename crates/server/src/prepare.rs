@@ -9,10 +9,10 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use anyhow::Context;
-use catalog::manifest::{Entry, Manifest};
+use catalog::manifest::{Entry, Manifest, ManifestFile};
 use indicatif::{ProgressBar, ProgressStyle};
 use initrd::Archive;
-use metainfo::Torrent;
+use metainfo::{FileEntry, Sha256};
 use seeder::{Cache, Hashed};
 
 use crate::check::LoadedSystem;
@@ -63,7 +63,7 @@ pub fn prepare(
             one.torrent = one.torrent.clone().with_announce(url);
         }
         payload.extend(payload_files(one));
-        manifest.systems.push(entry(&one.torrent, system));
+        manifest.systems.push(entry(one, system));
     }
     let torrents_gz = pack(&manifest, &all)?;
     Ok(Prepared {
@@ -133,8 +133,13 @@ fn payload_files(one: &Hashed) -> impl Iterator<Item = (String, PayloadFile)> {
 }
 
 /// What the manifest says of a system.
-fn entry(torrent: &Torrent, one: &LoadedSystem) -> Entry {
-    let name = &one.system.name;
+fn entry(hashed: &Hashed, one: &LoadedSystem) -> Entry {
+    let (name, torrent) = (&one.system.name, &hashed.torrent);
+    let files = torrent.info().files.iter().zip(&hashed.sha256);
+    let file = |(file, sha256): (&FileEntry, &Sha256)| ManifestFile {
+        path: file.path.join("/"),
+        sha256: *sha256,
+    };
     Entry {
         name: name.clone(),
         dispname: one.system.dispname.clone(),
@@ -142,7 +147,7 @@ fn entry(torrent: &Torrent, one: &LoadedSystem) -> Entry {
         torrent: format!("{name}.torrent"),
         size: torrent.info().total_length(),
         info_hash: torrent.info_hash().to_string(),
-        files: Vec::new(),
+        files: files.map(file).collect(),
     }
 }
 

@@ -1,5 +1,5 @@
 //! One entry as bytes: a line with the version, the SHA-1 of all that follows, and one bencoded
-//! dictionary with what was hashed (`of`) and what came of it (`pieces`).
+//! dictionary with what was hashed (`of`) and what came of it (`pieces`, and the files' SHA-256 as `sha256`).
 //!
 //! Nothing read from an entry is acted on before its checksum fits, and then the only question is
 //! whether it is of the very files that are there now: both are written down in the same way, and
@@ -10,7 +10,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use metainfo::bencode::{self, Dict, Encoded, Value};
-use metainfo::{FileEntry, Info};
+use metainfo::{FileEntry, Info, Sha256};
 use sha1::{Digest, Sha1};
 
 use super::disk::Disk;
@@ -22,7 +22,7 @@ pub(super) const MAX_BYTES: usize = 32 << 20;
 
 /// Says that this is an entry, and how to read it. Whoever changes how folders are hashed or what is
 /// written here counts it up.
-const VERSION: &[u8] = b"bt-server hashes 2\n";
+const VERSION: &[u8] = b"bt-server hashes 3\n";
 
 /// Bytes of the checksum.
 const CHECKSUM: usize = 20;
@@ -63,25 +63,33 @@ fn file((entry, now): (&FileEntry, Fingerprint)) -> Encoded {
 }
 
 /// An entry, complete.
-pub(super) fn seal(identity: &Encoded, pieces: &[[u8; 20]]) -> Vec<u8> {
+pub(super) fn seal(identity: &Encoded, pieces: &[[u8; 20]], files: &[Sha256]) -> Vec<u8> {
+    let files: Vec<[u8; 32]> = files.iter().map(|hash| hash.0).collect();
     let content = Encoded::dict([
         ("of", identity.clone()),
         ("pieces", Encoded::bytes(pieces.as_flattened())),
+        ("sha256", Encoded::bytes(files.as_flattened())),
     ])
     .into_bytes();
     let checksum = Sha1::digest(&content);
     [VERSION, &checksum, &content].concat()
 }
 
-/// The hashes of an entry, if it is one, undamaged, and of exactly these files.
-pub(super) fn pieces(bytes: &[u8], identity: &Encoded) -> Option<Vec<[u8; 20]>> {
+/// The hashes of an entry, those of the pieces and those of the files, if it is one, undamaged, and of
+/// exactly these files.
+pub(super) fn hashes(bytes: &[u8], identity: &Encoded) -> Option<(Vec<[u8; 20]>, Vec<Sha256>)> {
     let content = content(bytes)?;
     let content = content.as_dict()?;
     if of(content)?.raw() != identity.as_bytes() {
         return None;
     }
-    let (pieces, rest) = content.get("pieces")?.as_bytes()?.as_chunks();
-    rest.is_empty().then(|| pieces.to_vec())
+    let (pieces, []) = content.get("pieces")?.as_bytes()?.as_chunks() else {
+        return None;
+    };
+    let (files, []) = content.get("sha256")?.as_bytes()?.as_chunks() else {
+        return None;
+    };
+    Some((pieces.to_vec(), files.iter().copied().map(Sha256).collect()))
 }
 
 /// The folder an entry is of.

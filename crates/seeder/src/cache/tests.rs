@@ -4,7 +4,7 @@ use std::os::unix::fs::symlink;
 use std::process::Command;
 use std::sync::atomic::AtomicU64;
 
-use metainfo::bencode;
+use metainfo::bencode::{self, Encoded};
 use proptest::prelude::*;
 use tempfile::TempDir;
 
@@ -65,8 +65,9 @@ impl World {
         entry::identity(self.root.path(), &info, &payload, &disks)
     }
 
-    fn pieces(&self) -> Vec<[u8; 20]> {
-        self.hash().0.torrent.info().pieces.clone()
+    fn hashes(&self) -> (Vec<[u8; 20]>, Vec<Sha256>) {
+        let hashed = self.hash().0;
+        (hashed.torrent.info().pieces.clone(), hashed.sha256)
     }
 
     /// Puts bytes where the folder's entry is looked for.
@@ -77,7 +78,7 @@ impl World {
 
 /// An entry with a checksum that fits, whatever it holds.
 fn sealed(content: &[u8]) -> Vec<u8> {
-    let seal = entry::seal(&Encoded::int(0), &[]);
+    let seal = entry::seal(&Encoded::int(0), &[], &[]);
     let version = seal.split(|byte| *byte == b'\n').next().unwrap();
     [version, b"\n", &Sha1::digest(content), content].concat()
 }
@@ -89,7 +90,8 @@ fn what_is_written_is_found() {
     let (hashed, read) = world.hash();
     assert_eq!(read, 200_005);
     assert_eq!(world.find().as_ref(), Some(&hashed));
-    let sealed = entry::seal(&world.identity(), &world.pieces());
+    let (pieces, sha256) = world.hashes();
+    let sealed = entry::seal(&world.identity(), &pieces, &sha256);
     assert!(fs::read(world.place()).unwrap() == sealed);
     let root = entry::root(&sealed);
     assert_eq!(root.as_deref(), Some(world.root.path()));
@@ -100,9 +102,9 @@ fn what_is_written_is_found() {
 fn hashes_that_are_wrong_are_forgotten_and_made_again() {
     let world = World::new();
     let good = world.hash().0;
-    let mut pieces = world.pieces();
+    let (mut pieces, sha256) = world.hashes();
     pieces[3][19] ^= 1;
-    world.plant(&entry::seal(&world.identity(), &pieces));
+    world.plant(&entry::seal(&world.identity(), &pieces, &sha256));
     assert_eq!(world.find(), None);
     assert!(!world.place().exists(), "forgotten");
     let (again, read) = world.hash();
@@ -113,28 +115,35 @@ fn hashes_that_are_wrong_are_forgotten_and_made_again() {
 #[test]
 fn entries_with_a_good_checksum_and_bad_content_are_none() {
     let world = World::new();
-    let (identity, pieces) = (world.identity(), world.pieces());
-    let entry = |of: Encoded, pieces: Encoded| {
-        let dict = Encoded::dict([("of", of), ("pieces", pieces)]);
+    let (identity, (pieces, sha256)) = (world.identity(), world.hashes());
+    let sums: Vec<u8> = sha256.iter().flat_map(|hash| hash.0).collect();
+    let entry = |of: Encoded, pieces: Encoded, sha256: &[u8]| {
+        let sha256 = Encoded::bytes(sha256);
+        let dict = Encoded::dict([("of", of), ("pieces", pieces), ("sha256", sha256)]);
         sealed(dict.as_bytes())
     };
     let all = Encoded::bytes(pieces.as_flattened());
-    world.plant(&entry(identity.clone(), all.clone()));
+    world.plant(&entry(identity.clone(), all.clone(), &sums));
     assert!(world.find().is_some(), "the others differ in one thing");
+    let without = Encoded::dict([("of", identity.clone()), ("pieces", all.clone())]);
+    let entry_of = |pieces: &[u8]| entry(identity.clone(), Encoded::bytes(pieces), &sums);
     let bad = [
-        entry(identity.clone(), Encoded::bytes("")),
-        entry(identity.clone(), Encoded::bytes(pieces[1..].as_flattened())),
+        sealed(without.as_bytes()),
+        entry(identity.clone(), all.clone(), &[]),
+        entry(identity.clone(), all.clone(), &sums[32..]),
+        entry(identity.clone(), all.clone(), &sums[1..]),
         entry(
             identity.clone(),
-            Encoded::bytes([pieces.as_flattened(), &[0; 20]].concat()),
+            all.clone(),
+            &[&sums[..], &[0; 32]].concat(),
         ),
-        entry(
-            identity.clone(),
-            Encoded::bytes([pieces.as_flattened(), &[0]].concat()),
-        ),
-        entry(identity.clone(), Encoded::int(1)),
-        entry(Encoded::list([]), all.clone()),
-        entry(Encoded::dict([("root", Encoded::int(1))]), all),
+        entry_of(&[]),
+        entry_of(pieces[1..].as_flattened()),
+        entry_of(&[pieces.as_flattened(), &[0; 20]].concat()),
+        entry_of(&[pieces.as_flattened(), &[0]].concat()),
+        entry(identity.clone(), Encoded::int(1), &sums),
+        entry(Encoded::list([]), all.clone(), &sums),
+        entry(Encoded::dict([("root", Encoded::int(1))]), all, &sums),
         sealed(Encoded::dict([("of", identity)]).as_bytes()),
         sealed(b""),
         sealed(b"de"),
@@ -144,7 +153,7 @@ fn entries_with_a_good_checksum_and_bad_content_are_none() {
         sealed(&vec![b'd'; 1 << 20]),
         sealed(b"d2:of9223372036854775807:"),
         vec![],
-        b"bt-server hashes 2\n".to_vec(),
+        b"bt-server hashes 3\n".to_vec(),
         vec![0; 100],
     ];
     for bytes in bad {
@@ -199,7 +208,7 @@ proptest! {
             ("files", Encoded::list([Encoded::list([Encoded::bytes("vmlinuz"), Encoded::int(7)])])),
             ("root", Encoded::bytes("/oss/debian")),
         ]);
-        let entry = entry::seal(&of, &[[1; 20], [2; 20]]);
+        let entry = entry::seal(&of, &[[1; 20], [2; 20]], &[Sha256([3; 32])]);
         let start = entry.iter().position(|byte| *byte == b'\n').unwrap() + 1 + 20;
         let mut content = entry[start..].to_vec();
         for (at, what, byte) in edits {
@@ -214,7 +223,7 @@ proptest! {
         let same = bencode::parse(&content)
             .ok()
             .and_then(|value| Some(value.as_dict()?.get("of")?.as_dict()?.raw() == of.as_bytes()));
-        prop_assert!(entry::pieces(&changed, &of).is_none() || same == Some(true));
+        prop_assert!(entry::hashes(&changed, &of).is_none() || same == Some(true));
         let _ = entry::root(&changed);
         // Without the right checksum it is never one.
         let damaged = [&entry[..start], &content].concat();
