@@ -41,6 +41,9 @@ pub struct Fetch {
     /// Where the files go
     #[arg(long, value_name = "DIR")]
     pub to: PathBuf,
+    /// Fetches this file of NAME alone (repeatable)
+    #[arg(long, value_name = "PATH")]
+    pub only: Vec<String>,
     /// Writes one JSON object a line to standard output
     #[arg(long)]
     pub json: bool,

@@ -1,14 +1,17 @@
 //! One download in phase 1: from the torrent to verified files under `/os`, then seeding until it
 //! is told to stop. Reports what happens as the model's events; decides nothing.
+//!
+//! Only what the system is started from is fetched, and it is told as fetched when every file is what
+//! the server's list says, as a whole.
 
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use catalog::manifest::Entry;
 use report::{Progress, Source};
-use swarm::net::{Download, Options};
+use swarm::net::{Download, Error, Options};
 use tokio_util::sync::CancellationToken;
 
 use crate::app::Event;
@@ -19,26 +22,47 @@ use crate::{facts, offers};
 /// How long leaving the swarm may take; trackers and peers notice a silent machine by themselves.
 pub const LEAVE_WITHIN: Duration = Duration::from_secs(3);
 
-/// Fetches a system's payload as `options` say, then seeds until `stop`. What happens is told through `voice`.
+/// Fetches what a system is started from as `options` say, then seeds until `stop`. What happens is told through `voice`.
 ///
 /// # Errors
-/// What ended the download before it was complete.
+/// What ended the download before it was complete, or a file that is not what the server's list says.
 pub async fn run(
     offers: &Path,
-    options: Options,
+    mut options: Options,
     entry: &Entry,
     stop: &CancellationToken,
     voice: &Voice,
 ) -> anyhow::Result<()> {
     let torrent = offers::torrent(offers, entry)?;
     clear(&options.to, &entry.name)?;
-    let need = Need::of(torrent.info(), &entry.method);
+    options.wanted = offers::wanted(torrent.info(), entry)?;
+    options.sums = offers::sums(torrent.info(), entry, &options.wanted)?;
+    let need = Need::of(torrent.info(), &options.wanted, &entry.method);
     let memory = memory(&options.to.join(&entry.name), &options.to);
     need.fits(memory).map_err(anyhow::Error::msg)?;
+    let to = options.to.clone();
     let mut download = Download::start(Arc::new(torrent), options).await?;
     let ended = follow(&mut download, &entry.name, stop, voice).await;
     let _ = tokio::time::timeout(LEAVE_WITHIN, download.stop()).await;
-    ended
+    ended.map_err(|error| explain(error, &to))
+}
+
+/// Adds what to do where the files are not those of the server's list. The sums come last: they are what
+/// the journal can do without.
+fn explain(error: Error, to: &Path) -> anyhow::Error {
+    let Error::Sum {
+        path,
+        found,
+        promised,
+    } = error
+    else {
+        return error.into();
+    };
+    anyhow!(
+        "{} is not the file that the server promised. Was its folder changed? Restart bt-server with \
+         --rehash, then this machine. SHA-256 {found}, promised {promised}",
+        path.strip_prefix(to).unwrap_or(&path).display()
+    )
 }
 
 async fn follow(
@@ -46,7 +70,7 @@ async fn follow(
     system: &str,
     stop: &CancellationToken,
     voice: &Voice,
-) -> anyhow::Result<()> {
+) -> Result<(), Error> {
     let mut news = download.progress();
     let mut complete = false;
     loop {
@@ -62,7 +86,7 @@ async fn follow(
                 if changed.is_err() {
                     // It ended by itself: without a loss if everything is here, else for a reason
                     // that it tells.
-                    return Ok(download.complete().await?);
+                    return download.complete().await;
                 }
                 let figures = news.borrow_and_update().clone();
                 let progress = progress(system, &figures);

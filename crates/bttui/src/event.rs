@@ -41,7 +41,7 @@ pub enum Event {
         /// What hinders it.
         trouble: Option<String>,
     },
-    /// Every byte is here and verified.
+    /// Every byte that is needed is here and verified, and every file is what the server's list says.
     Fetched {
         /// The final figures.
         progress: Progress,

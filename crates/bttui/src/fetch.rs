@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use metainfo::Torrent;
-use swarm::net::{Download, Options, WebSeed};
+use swarm::net::{Download, Options, Wanted, WebSeed};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::Instant;
 
@@ -32,10 +32,15 @@ const TERMINATED: u8 = 143;
 /// Everything but a signal that kept the download from being complete.
 pub async fn run(args: &Fetch) -> anyhow::Result<u8> {
     let torrent = read(&args.torrent)?;
-    prepare(&args.to, &torrent)?;
+    let wanted = match &args.only[..] {
+        [] => Wanted::Everything,
+        paths => Wanted::named(torrent.info(), paths.iter().map(String::as_str))?,
+    };
+    prepare(&args.to, &torrent, &wanted)?;
     let mut signals = Signals::new()?;
     let options = Options {
         listen: args.listen,
+        wanted,
         peers: args.peers.clone(),
         lsd: args.lsd,
         web_seed: args.web_seed.clone().or_else(|| named(&torrent)),
@@ -76,13 +81,13 @@ fn named(torrent: &Torrent) -> Option<WebSeed> {
 }
 
 /// Makes the directory, and finds out before the first byte what would fail after the last.
-fn prepare(to: &Path, torrent: &Torrent) -> anyhow::Result<()> {
+fn prepare(to: &Path, torrent: &Torrent, wanted: &Wanted) -> anyhow::Result<()> {
     std::fs::create_dir_all(to)
         .with_context(|| format!("cannot make the directory {}", to.display()))?;
     let probe = to.join(format!(".bttui-{}", std::process::id()));
     std::fs::write(&probe, b"").with_context(|| format!("cannot write into {}", to.display()))?;
     std::fs::remove_file(&probe).with_context(|| format!("cannot write into {}", to.display()))?;
-    let needed = torrent.info().total_length();
+    let needed = wanted.file_bytes(torrent.info());
     let here = folder_size(&to.join(&torrent.info().name));
     let fs = rustix::fs::statvfs(to)
         .with_context(|| format!("cannot ask for the free space of {}", to.display()))?;

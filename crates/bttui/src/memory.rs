@@ -1,9 +1,13 @@
 //! Whether a machine has the memory for a system, told before the first byte is fetched.
 //!
-//! A pure rule over figures: only what certainly cannot work is refused.
+//! A pure rule over figures: only what certainly cannot work is refused. What counts is what is fetched: of a
+//! folder that holds more than a kernel and its initrds, those alone, with the bytes of their
+//! neighbours that come with the first and last piece of each. They are verified where they lie; there is no
+//! second copy of them until the kernel makes its own.
 
 use catalog::Method;
 use metainfo::Info;
+use swarm::net::Wanted;
 
 /// What starting by kexec takes of all memory, in tenths of the initrds: where they lie, once more in the
 /// kernel's buffer, in its segments, and unpacked. Measured: an initrd of 150 MB starts on a machine of
@@ -14,7 +18,7 @@ const KEXEC_TENTHS: u64 = 45;
 /// What a system takes, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Need {
-    /// All files that are fetched.
+    /// All that is fetched.
     pub files: u64,
     /// Those of them that the kernel copies when it starts: the initrds, 0 for other methods.
     pub initrds: u64,
@@ -30,8 +34,8 @@ pub struct Memory {
 }
 
 impl Need {
-    /// What a torrent's system takes when it is started so.
-    pub fn of(info: &Info, method: &Method) -> Need {
+    /// What a torrent's system takes when these files are fetched and it is started so.
+    pub fn of(info: &Info, wanted: &Wanted, method: &Method) -> Need {
         let named: &[String] = match method {
             Method::Kexec { initrd, .. } => initrd,
             Method::Bin { .. } | Method::Qemu { .. } | Method::Local => &[],
@@ -42,7 +46,7 @@ impl Need {
             file.map_or(0, |file| file.length)
         };
         Need {
-            files: info.total_length(),
+            files: wanted.fetched_bytes(info),
             initrds: named.iter().map(length).sum(),
         }
     }
@@ -55,7 +59,7 @@ impl Need {
         let Need { files, initrds } = self;
         if memory.free > 0 && files > memory.free {
             return Err(format!(
-                "this system needs {} of memory for its files; this machine has room for {}",
+                "this system needs {} of memory for the files that are fetched; this machine has room for {}",
                 report::bytes(files),
                 report::bytes(memory.free)
             ));
@@ -108,7 +112,8 @@ mod tests {
         let said = need(5_000_000_000, 0).fits(memory(4_000_000_000, 3_700_000_000));
         assert_eq!(
             said.unwrap_err(),
-            "this system needs 5.0 GB of memory for its files; this machine has room for 3.7 GB"
+            "this system needs 5.0 GB of memory for the files that are fetched; this machine has room \
+             for 3.7 GB"
         );
     }
 
@@ -126,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_kernel_s_initrds_are_copied() {
+    fn what_is_fetched_counts_and_only_a_kernel_s_initrds_are_copied() {
         let file = |path: &str, length| FileEntry {
             path: path.split('/').map(str::to_owned).collect(),
             length,
@@ -134,8 +139,14 @@ mod tests {
         let info = Info {
             name: "tiny".into(),
             piece_length: 65536,
-            pieces: Vec::new(),
-            files: vec![file("boot/a.gz", 5), file("b", 7), file("vmlinuz", 11)],
+            // The other system's image begins in the kernel's last piece.
+            pieces: vec![[0; 20]; 3],
+            files: vec![
+                file("boot/a.gz", 5),
+                file("b", 7),
+                file("vmlinuz", 11),
+                file("other.img", 150_000),
+            ],
             private: false,
             single_file: false,
         };
@@ -147,7 +158,9 @@ mod tests {
         let guest = Method::Qemu {
             args: "-fda b".into(),
         };
-        assert_eq!(Need::of(&info, &kexec), need(23, 12));
-        assert_eq!(Need::of(&info, &guest), need(23, 0));
+        let some = Wanted::named(&info, ["vmlinuz", "boot/a.gz", "b"]).unwrap();
+        assert_eq!(Need::of(&info, &some, &kexec), need(65_536, 12));
+        let all = Wanted::Everything;
+        assert_eq!(Need::of(&info, &all, &guest), need(150_023, 0));
     }
 }

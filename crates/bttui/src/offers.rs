@@ -1,13 +1,14 @@
 //! What the server offers, as the kernel unpacked it from `torrents.gz`: the manifest and the
 //! torrents. Only reads.
 
+use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, bail};
 use catalog::manifest::{Entry, Manifest};
-use metainfo::Torrent;
-use swarm::net::WebSeed;
+use metainfo::{Info, Sha256, Torrent};
+use swarm::net::{Wanted, WebSeed};
 
 /// Reads the manifest from a folder.
 ///
@@ -52,6 +53,45 @@ pub fn torrent(folder: &Path, entry: &Entry) -> anyhow::Result<Torrent> {
     Ok(torrent)
 }
 
+/// Which files of its torrent a system is started from.
+///
+/// # Errors
+/// One that the torrent does not have.
+pub fn wanted(info: &Info, entry: &Entry) -> anyhow::Result<Wanted> {
+    let Some(needed) = entry.needed_files() else {
+        return Ok(Wanted::Everything);
+    };
+    Ok(Wanted::named(info, needed.iter().map(String::as_str))?)
+}
+
+/// What those files must be, by their index; nothing where the server's list names no sums at all.
+///
+/// # Errors
+/// A file that the list leaves out.
+pub fn sums(
+    info: &Info,
+    entry: &Entry,
+    wanted: &Wanted,
+) -> anyhow::Result<BTreeMap<usize, Sha256>> {
+    let told: HashMap<&str, Sha256> = entry
+        .files
+        .iter()
+        .map(|file| (file.path.as_str(), file.sha256))
+        .collect();
+    let mut sums = BTreeMap::new();
+    let files = info.files.iter().enumerate();
+    for (index, file) in files.filter(|(index, _)| !told.is_empty() && wanted.has(*index)) {
+        let path = file.path.join("/");
+        let Some(sum) = told.get(path.as_str()) else {
+            bail!(
+                "the server's list does not say what {path} must be; restart bt-server and then this machine"
+            );
+        };
+        sums.insert(index, *sum);
+    }
+    Ok(sums)
+}
+
 /// Where the server has all systems' files by HTTP.
 pub fn web_seed(manifest: &Manifest) -> Option<WebSeed> {
     WebSeed::parse(&format!("{}/oss/", manifest.server)).ok()
@@ -61,7 +101,8 @@ pub fn web_seed(manifest: &Manifest) -> Option<WebSeed> {
 mod tests {
     use super::*;
     use catalog::Method;
-    use metainfo::{FileEntry, Info};
+    use catalog::manifest::ManifestFile;
+    use metainfo::FileEntry;
 
     fn tiny() -> Torrent {
         Torrent::new(Info {
@@ -107,6 +148,69 @@ mod tests {
         fs::write(folder.path().join("tiny.torrent"), b"d4:info").expect("a torrent");
         let error = torrent(folder.path(), &entry("tiny", &hash)).expect_err("damaged");
         assert!(error.to_string().contains("damaged"), "{error}");
+    }
+
+    fn of_three() -> Info {
+        let file = |path: &str| FileEntry {
+            path: path.split('/').map(str::to_owned).collect(),
+            length: 10,
+        };
+        Info {
+            files: vec![file("boot/initrd"), file("disk.img"), file("vmlinuz")],
+            ..tiny().info().clone()
+        }
+    }
+
+    fn kexec(initrd: &str) -> Method {
+        Method::Kexec {
+            kernel: "vmlinuz".to_owned(),
+            initrd: vec![initrd.to_owned()],
+            cmdline: String::new(),
+        }
+    }
+
+    #[test]
+    fn a_kernel_needs_its_initrds_and_anything_else_its_whole_folder() {
+        let of = |method| {
+            let entry = Entry {
+                method,
+                ..entry("tiny", "")
+            };
+            wanted(&of_three(), &entry).map_err(|error| error.to_string())
+        };
+        assert_eq!(of(kexec("boot/initrd")), Ok(Wanted::Files([0, 2].into())));
+        let bin = Method::Bin {
+            bin: "vmlinuz".to_owned(),
+            args: String::new(),
+        };
+        let guest = Method::Qemu {
+            args: "-hda disk.img".to_owned(),
+        };
+        assert_eq!(of(bin), Ok(Wanted::Everything));
+        assert_eq!(of(guest), Ok(Wanted::Everything));
+        let said = of(kexec("boot/initrd.gz")).unwrap_err();
+        assert!(
+            said.contains("boot/initrd.gz") && said.contains("disk.img"),
+            "{said}"
+        );
+    }
+
+    #[test]
+    fn sums_are_those_of_the_files_that_are_fetched() {
+        let sum = |byte| Sha256([byte; 32]);
+        let file = |path: &str, byte| ManifestFile {
+            path: path.to_owned(),
+            sha256: sum(byte),
+        };
+        let mut entry = entry("tiny", "");
+        let some = Wanted::Files([0, 2].into());
+        let told = |entry: &Entry, wanted: &Wanted| sums(&of_three(), entry, wanted);
+        assert!(told(&entry, &some).unwrap().is_empty(), "an older server");
+        entry.files = vec![file("boot/initrd", 1), file("vmlinuz", 3)];
+        let expected = BTreeMap::from([(0, sum(1)), (2, sum(3))]);
+        assert_eq!(told(&entry, &some).unwrap(), expected);
+        let said = told(&entry, &Wanted::Everything).unwrap_err().to_string();
+        assert!(said.contains("disk.img"), "{said}");
     }
 
     #[test]

@@ -169,6 +169,41 @@ async fn every_byte_arrives_and_the_last_line_says_so() {
     seed.stop().await;
 }
 
+#[test]
+fn files_that_are_named_come_alone_and_one_that_is_not_there_is_said() {
+    let folder = tempfile::tempdir().expect("a directory");
+    let source = folder.path().join("source");
+    let torrent = make(&source);
+    let web = Web::new(&source, Ipv4Addr::new(127, 0, 0, 9), Manner::Right);
+    let (file, to) = (folder.path().join("torrent"), folder.path().join("to"));
+    fs::write(&file, torrent.to_bytes()).expect("the torrent");
+    let fetch = |words: &[&str]| {
+        bttui(&["fetch", text(&file), "--to", text(&to), "--json"])
+            .args(["--listen", "127.0.0.1:0", "--web-seed", &web.url()])
+            .args(words)
+            .output()
+            .expect("bttui")
+    };
+    let output = fetch(&["--only", "boot/vmlinux"]);
+    assert_eq!(output.status.code(), Some(1));
+    let said_so = "bttui: the torrent tiny has no file boot/vmlinux; it has boot/initrd, boot/vmlinuz, \
+                   empty, readme\n";
+    assert_eq!(said(&output), said_so);
+    assert!(!to.exists(), "nothing is made");
+    let output = fetch(&["--only", "boot/vmlinuz", "--only", "empty"]);
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    for (name, wanted) in [
+        ("boot/initrd", false),
+        ("boot/vmlinuz", true),
+        ("empty", true),
+        ("readme", false),
+    ] {
+        let [had, got] = [&source, &to].map(|root| fs::read(root.join("tiny").join(name)).ok());
+        assert_eq!(got.is_some(), wanted, "{name}");
+        assert!(!wanted || had == got, "{name} differs");
+    }
+}
+
 /// Named on the command line, or by the torrent (BEP 19).
 #[test]
 fn where_there_is_no_peer_every_byte_comes_by_http() {
