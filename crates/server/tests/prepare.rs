@@ -4,6 +4,7 @@
 
 use std::fs::{self, File};
 use std::path::Path;
+use std::process::Command;
 use std::time::SystemTime;
 
 use bt_server::check::{self, LoadedSystem, Sources};
@@ -68,6 +69,29 @@ fn start(systems: &[LoadedSystem], state: &Path, rehash: Rehash) -> anyhow::Resu
     )?;
     let announce = Some("http://10.77.0.1:6969/announce");
     prepare(systems, manifest, announce, &Cache::in_state(state), rehash)
+}
+
+/// The manifest as a machine finds it.
+fn manifest(prepared: &Prepared) -> Manifest {
+    let archive = initrd::gunzip(&prepared.torrents_gz, 64 << 20).unwrap();
+    let entries = initrd::entries(&archive).unwrap();
+    let text = |path: &str| {
+        let entry = entries.iter().find(|entry| entry.path == path);
+        let Some(initrd::Kind::File(bytes)) = entry.map(|entry| &entry.kind) else {
+            panic!("no file {path}");
+        };
+        String::from_utf8(bytes.clone()).unwrap()
+    };
+    let both = ["Boottorrent.yaml", "configs.yaml"].map(|name| text(&format!("torrents/{name}")));
+    Manifest::parse(&both[0], &both[1]).unwrap()
+}
+
+/// What `sha256sum` says of a file.
+fn sha256sum(file: &Path) -> String {
+    let output = Command::new("sha256sum").arg(file).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let digits = output.stdout.split(|byte| *byte == b' ').next().unwrap();
+    String::from_utf8(digits.to_vec()).unwrap()
 }
 
 #[test]
@@ -158,4 +182,63 @@ fn without_state_everything_is_hashed_every_time() {
         assert_eq!(prepared.hashed, 3 * EACH);
         assert!(prepared.torrents_gz == first.torrents_gz);
     }
+}
+
+/// Also of an empty file, one in folders, one that reaches over pieces, and one over what a thread takes on at a time;
+/// hashed now, or remembered.
+#[test]
+fn every_file_is_told_with_what_sha256sum_says_of_it() {
+    let world = World::new();
+    let folder = world.system("школа");
+    fs::create_dir_all(folder.join("a/very deep")).unwrap();
+    fs::write(folder.join("a/very deep/ä file"), "seven b").unwrap();
+    fs::write(folder.join("live/empty"), "").unwrap();
+    let counted: Vec<u8> = (0..9_000_001_u32)
+        .map(|at| (at ^ (at >> 9)) as u8)
+        .collect();
+    fs::write(folder.join("live/large.img"), counted).unwrap();
+    for expected in [3 * EACH + 7 + 9_000_001, 0] {
+        let prepared = world.start(Rehash::Changed);
+        assert_eq!(prepared.hashed, expected);
+        let told = manifest(&prepared);
+        assert_eq!(told.systems.len(), 3);
+        for (entry, hashed) in told.systems.iter().zip(&prepared.systems) {
+            let in_torrent = hashed.torrent.info().files.iter();
+            let paths = entry.files.iter().map(|file| file.path.clone());
+            assert!(in_torrent.map(|file| file.path.join("/")).eq(paths));
+            for file in &entry.files {
+                let sum = sha256sum(&world.system(&entry.name).join(&file.path));
+                assert_eq!(file.sha256.to_string(), sum, "{}", file.path);
+            }
+            let needed = entry.needed_files().expect("kexec");
+            assert_eq!(needed, ["vmlinuz", "initrd.img"]);
+            assert!(
+                needed
+                    .iter()
+                    .all(|path| entry.files.iter().any(|file| file.path == *path))
+            );
+        }
+        assert_eq!(told.systems[2].files.len(), 6);
+    }
+}
+
+#[test]
+fn a_file_that_changed_between_two_starts_is_told_anew() {
+    let world = World::new();
+    let sums = |prepared: &Prepared| {
+        let systems = manifest(prepared).systems;
+        let files = systems.into_iter().flat_map(|entry| entry.files);
+        files
+            .map(|file| file.sha256.to_string())
+            .collect::<Vec<_>>()
+    };
+    let first = sums(&world.start(Rehash::Changed));
+    let image = world.system("rescue").join("live/root.img");
+    let mut bytes = fs::read(&image).unwrap();
+    bytes[200_000] ^= 1;
+    fs::write(&image, bytes).unwrap();
+    let second = sums(&world.start(Rehash::Changed));
+    let differing: Vec<_> = (0..9).filter(|at| first[*at] != second[*at]).collect();
+    assert_eq!(differing, [4], "the second file of the second system");
+    assert_eq!(second[4], sha256sum(&image));
 }
