@@ -13,6 +13,7 @@ mod engine;
 mod leaving;
 mod matrix;
 mod payload;
+mod plan;
 mod plot;
 mod process;
 mod report;

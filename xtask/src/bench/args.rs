@@ -5,7 +5,7 @@ use clap::Subcommand;
 
 use super::bound::Speeds;
 use super::engine::Engine;
-use super::run::Plan;
+use super::plan::Plan;
 use super::{leaving, matrix, report};
 
 /// More machines have no room in their network when all of them are replaced.

@@ -8,9 +8,10 @@ use lab::Stop;
 
 use super::engine::Engine;
 use super::payload::{self, Payload};
+use super::plan::Plan;
 use super::report::Report;
 use super::result::{Line, Outcome};
-use super::run::{self, Measured, Plan, TooSlow};
+use super::run::{self, Measured, TooSlow};
 use super::tools::{self, Tools};
 
 /// With more machines, a room without sharing is not waited for but computed.
@@ -108,7 +109,10 @@ fn measure(
             Err(error) => {
                 eprintln!("{} {number}/{runs} failed: {error:#}", engine.name());
                 let failed = match error.downcast_ref::<TooSlow>() {
-                    Some(slow) => Outcome::TooSlow(slow.clone()),
+                    Some(slow) => Outcome::TooSlow {
+                        slow: slow.clone(),
+                        after_by_bound: plan.bound().map(|bound| slow.after / bound),
+                    },
                     None => Outcome::Failed(format!("{error:#}")),
                 };
                 return Ok(Line::without_runs(engine, failed));

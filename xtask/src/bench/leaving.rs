@@ -15,7 +15,7 @@ use super::bound::Speeds;
 use super::compare::computer;
 use super::engine::HTTP;
 use super::payload::{self, Payload};
-use super::run::{Plan, SERVER};
+use super::plan::{Plan, SERVER};
 use super::tools::{self, Tools};
 use race::Way;
 use report::Report;

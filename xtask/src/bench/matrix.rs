@@ -16,8 +16,8 @@ use lab::Stop;
 
 use super::compare::Comparison;
 use super::engine::Engine;
+use super::plan::Plan;
 use super::report::{self, Report};
-use super::run::Plan;
 use super::tools::{self, Tools};
 use crate::{places, run as programs};
 use entry::{Entry, Lines};

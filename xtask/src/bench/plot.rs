@@ -5,7 +5,7 @@ use super::result::{Line, Outcome};
 const WIDTH: f64 = 860.0;
 /// Left of the bars are the names, right of them the values.
 const LEFT: f64 = 130.0;
-const RIGHT: f64 = 120.0;
+const RIGHT: f64 = 150.0;
 const TOP: f64 = 64.0;
 const STEP: f64 = 34.0;
 const BAR: f64 = 22.0;
@@ -97,6 +97,13 @@ fn bar(line: &Line, of_bound: bool) -> Option<Bar> {
             (false, _) => (figures.last, ""),
         },
         Outcome::Computed { last_by_bound, .. } if of_bound => (*last_by_bound, " (computed)"),
+        Outcome::TooSlow {
+            slow,
+            after_by_bound,
+        } => match of_bound {
+            true => ((*after_by_bound)?, " or more (ended)"),
+            false => (slow.after, " or more (ended)"),
+        },
         _ => return None,
     };
     Some(Bar {
@@ -114,20 +121,31 @@ fn escaped(text: &str) -> String {
 mod tests {
     use super::*;
     use crate::bench::engine::Engine;
+    use crate::bench::run::TooSlow;
 
     #[test]
-    fn a_computed_bar_is_told_from_a_measured_one_and_a_failure_has_none() {
+    fn bars_that_were_not_measured_say_so_and_a_failure_has_none() {
         let computed = Outcome::Computed {
             last: 80.0,
             last_by_bound: 8.0,
             copies: 8.0,
         };
+        let ended = Outcome::TooSlow {
+            slow: TooSlow {
+                after: 60.0,
+                missing: 1,
+                machines: 2,
+            },
+            after_by_bound: Some(5.0),
+        };
         let lines = [
+            Line::without_runs(Engine::Transmission, ended),
             Line::without_runs(Engine::Http, computed),
             Line::without_runs(Engine::Udpcast, Outcome::Failed("x".to_owned())),
         ];
         let svg = draw("a < b", &lines);
         assert!(svg.contains("8.00 (computed)") && svg.contains("stroke-dasharray=\"4 3\""));
+        assert!(svg.contains("5.00 or more (ended)"));
         assert!(!svg.contains("udpcast"));
         assert!(svg.contains("a &lt; b"));
     }

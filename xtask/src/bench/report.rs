@@ -6,9 +6,9 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use serde_json::json;
 
+use super::plan::Plan;
 use super::plot;
 use super::result::{Figures, Line, Outcome};
-use super::run::Plan;
 use super::table::table;
 use super::tools;
 
@@ -133,8 +133,12 @@ fn row(line: &Line, bytes: u64) -> [String; HEAD.len()] {
             row[3] = format!("{last:.1} computed");
             row[5] = format!("{copies:.2} computed");
         }
-        Outcome::TooSlow(slow) => {
-            row[1] = "ended".to_owned();
+        Outcome::TooSlow {
+            slow,
+            after_by_bound,
+        } => {
+            let ended = after_by_bound.map(|ratio| format!("> {ratio:.2} ended"));
+            row[1] = ended.unwrap_or_else(|| "ended".to_owned());
             row[3] = format!("> {:.0}", slow.after);
         }
         Outcome::Failed(_) => row[1] = "failed".to_owned(),
@@ -189,7 +193,7 @@ fn remarks(line: &Line) -> Vec<String> {
             joined.into_iter().chain(programs).collect()
         }
         Outcome::Computed { .. } => Vec::new(),
-        Outcome::TooSlow(slow) => vec![format!("{name} was ended: {slow}.")],
+        Outcome::TooSlow { slow, .. } => vec![format!("{name} was ended: {slow}.")],
         Outcome::Failed(why) => vec![format!("{name}: {}.", why.lines().next().unwrap_or(why))],
         Outcome::Unable(why) => vec![format!("{name}: {why}.")],
     }

@@ -6,7 +6,8 @@ use serde::Serialize;
 
 use super::bound::median;
 use super::engine::Engine;
-use super::run::{Measured, Plan, TooSlow};
+use super::plan::Plan;
+use super::run::{Measured, TooSlow};
 
 /// From this part of the processors' time on, they are suspected to have been the limit.
 const CPU_LIMIT: f64 = 0.9;
@@ -33,7 +34,11 @@ pub(super) enum Outcome {
         copies: f64,
     },
     /// It was far behind, and ended.
-    TooSlow(TooSlow),
+    TooSlow {
+        slow: TooSlow,
+        /// The time after which it was ended, divided by the bound, where there is one.
+        after_by_bound: Option<f64>,
+    },
     /// It could not be measured, and why.
     Failed(String),
     /// It cannot do what was asked for.

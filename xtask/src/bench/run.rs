@@ -4,47 +4,26 @@ use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt;
 use std::fs;
-use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
-use lab::{Host, Room, Stop};
+use lab::{Host, Stop};
 use serde::Serialize;
 
-use super::bound::Speeds;
 use super::cpu::Work;
 use super::engine::{Client, Engine, Served, Stage};
-use super::payload::{MEMORY, Payload};
+use super::payload::Payload;
+use super::plan::Plan;
 use super::tools::Tools;
 
-pub(super) const SERVER: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 1);
-const PREFIX: u8 = 24;
-/// The machines' addresses count from here.
-const FIRST: u32 = 10;
 /// How often the machines are looked at: the error of a time.
 pub(super) const LOOK: Duration = Duration::from_millis(20);
 /// All machines are started within this.
 const TOGETHER: f64 = 1.0;
 /// How long the computer is watched before, to know what else it does.
 const WATCH: Duration = Duration::from_secs(1);
-
-/// What is run.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Plan {
-    /// Machines at the beginning.
-    pub(super) clients: u32,
-    /// How many of them vanish mid-way, and how many others come then.
-    pub(super) churn: u32,
-    /// Bytes that each machine wants.
-    pub(super) bytes: u64,
-    /// `None`: nothing limits the cables.
-    pub(super) speeds: Option<Speeds>,
-    /// An engine that needs more than so many times the bound is ended; `None`: half as long again as it would take
-    /// without sharing.
-    pub(super) patience: Option<f64>,
-}
 
 /// An engine that was ended, because it was far behind.
 #[derive(Clone, Debug, Serialize)]
@@ -94,28 +73,6 @@ pub(super) struct Measured {
     pub(super) start: f64,
 }
 
-impl Plan {
-    /// Seconds before which no engine can be done.
-    pub(super) fn bound(self) -> Option<f64> {
-        self.speeds.map(|it| it.bound(self.clients, self.bytes))
-    }
-
-    /// The same without sharing.
-    pub(super) fn without_sharing(self) -> Option<f64> {
-        self.speeds
-            .map(|it| it.without_sharing(self.clients, self.bytes))
-    }
-
-    /// An engine this slow is not worth waiting for.
-    fn patience(self) -> Duration {
-        let slow = match (self.patience, self.bound()) {
-            (Some(times), Some(bound)) => times * bound,
-            _ => 60.0 + 1.5 * self.without_sharing().unwrap_or(300.0),
-        };
-        Duration::from_secs_f64(slow)
-    }
-}
-
 /// Measures `engine` once. What its programs print goes to the folder `logs`.
 pub(super) fn run(
     engine: Engine,
@@ -126,7 +83,7 @@ pub(super) fn run(
     stop: &Stop,
 ) -> Result<Measured> {
     fs::create_dir_all(logs)?;
-    let (room, server, hosts) = wire(plan, stop)?;
+    let (room, server, hosts) = plan.wire(stop)?;
     let stage = Stage {
         room: &room,
         server: &server,
@@ -144,27 +101,6 @@ pub(super) fn run(
         machines: Vec::new(),
     };
     race.measure(plan)
-}
-
-/// A room as the plan says: its server's host, and those of all machines that will ever be there.
-pub(super) fn wire(plan: Plan, stop: &Stop) -> Result<(Room, Host, Vec<Host>)> {
-    let mut room = Room::new_in(Path::new(MEMORY), stop)?;
-    let server = room.host(Some((SERVER, PREFIX)))?;
-    let hosts: Vec<Host> = (0..plan.clients + plan.churn)
-        .map(|number| {
-            let address = u32::from(SERVER) - 1 + FIRST + number;
-            room.host(Some((address.into(), PREFIX)))
-        })
-        .collect::<Result<_>>()?;
-    if let Some(speeds) = plan.speeds {
-        server.limit_sending(speeds.server)?;
-        room.limit_receiving(&server, speeds.server)?;
-        for host in &hosts {
-            host.limit_sending(speeds.up)?;
-            room.limit_receiving(host, speeds.down)?;
-        }
-    }
-    Ok((room, server, hosts))
 }
 
 /// A run from its start on.
@@ -337,6 +273,7 @@ impl Race<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bench::bound::Speeds;
 
     #[test]
     #[ignore = "needs root, phase 1 and target/dist/bt-server; cargo xtask test runs it"]

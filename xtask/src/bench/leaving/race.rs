@@ -13,7 +13,8 @@ use serde::Serialize;
 use super::super::cpu::Work;
 use super::super::engine::{self, Client, Engine, Served, Stage};
 use super::super::payload::Payload;
-use super::super::run::{LOOK, Plan, wire};
+use super::super::plan::Plan;
+use super::super::run::LOOK;
 use super::super::tools::Tools;
 
 /// Twice the longest that any rule lets a machine share.
@@ -108,7 +109,7 @@ impl fmt::Display for Run {
 /// Measures once how long machines take that leave by these options of `bttui fetch`.
 pub(super) fn run(place: &Place<'_>, way: Way, rule: &[String], stop: &Stop) -> Result<Run> {
     fs::create_dir_all(place.logs)?;
-    let (room, server, hosts) = wire(place.plan, stop)?;
+    let (room, server, hosts) = place.plan.wire(stop)?;
     if let (Way::OneSlow { mbit }, Some(slow)) = (way, hosts.last()) {
         slow.limit_sending(mbit)?;
         room.limit_receiving(slow, mbit)?;

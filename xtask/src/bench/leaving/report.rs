@@ -8,8 +8,8 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::super::bound::median;
+use super::super::plan::Plan;
 use super::super::report::title;
-use super::super::run::Plan;
 use super::super::table::table;
 use super::super::tools;
 use super::Rule;

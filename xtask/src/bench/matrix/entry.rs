@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::super::engine::BTTUI;
+use super::super::plan::Plan;
 use super::super::result::{Figures, Line, Outcome};
-use super::super::run::Plan;
 use super::rows::{Row, Target};
 
 /// What is known of a row: everything its line in the table says.
@@ -89,13 +89,15 @@ impl Entry {
         others.sort_by(|one, other| order(one).total_cmp(&order(other)));
         let line = lines.all.iter().find(|line| line.engine == subject);
         let ours = line.and_then(|line| Ours::of(line, bound));
-        let judged = match &ours {
-            Some(ours) => judge(row, ours, &others, lines.undisturbed),
-            None => Err(line.map_or_else(|| "not run".to_owned(), why)),
-        };
-        let (measured, verdict) = match judged {
-            Ok((measured, verdict)) => (Some(measured), verdict),
-            Err(why) => (None, format!("not measured: {why}")),
+        let judged = ours
+            .as_ref()
+            .map(|ours| judge(row, ours, &others, lines.undisturbed));
+        let (measured, verdict) = match (judged, line) {
+            (Some(Ok((measured, verdict))), _) => (Some(measured), verdict),
+            (Some(Err(why)), _) => (None, format!("not measured: {why}")),
+            // That everyone finishes is promised too.
+            (None, Some(line)) => (None, format!("missed: {}", why(line))),
+            (None, None) => (None, "not measured".to_owned()),
         };
         let promised = matches!(row.target, Target::Bound { .. });
         let ahead = ours.as_ref().filter(|_| promised);
@@ -179,7 +181,7 @@ fn verdict(missed: &[String]) -> String {
 fn why(line: &Line) -> String {
     let name = line.engine;
     match &line.outcome {
-        Outcome::TooSlow(slow) => format!("{name} was ended: {slow}"),
+        Outcome::TooSlow { slow, .. } => format!("{name} was ended: {slow}"),
         Outcome::Failed(why) => format!("{name}: {}", why.lines().next().unwrap_or(why)),
         Outcome::Unable(why) => format!("{name}: {why}"),
         Outcome::Measured(_) | Outcome::Computed { .. } => format!("{name} has no machine of ours"),
@@ -233,7 +235,7 @@ impl Standing {
         let (kind, last) = match &line.outcome {
             Outcome::Measured(figures) => (Kind::Measured, Some(figures.last)),
             Outcome::Computed { last, .. } => (Kind::Computed, Some(*last)),
-            Outcome::TooSlow(slow) => (Kind::Ended, Some(slow.after)),
+            Outcome::TooSlow { slow, .. } => (Kind::Ended, Some(slow.after)),
             Outcome::Failed(_) => (Kind::Failed, None),
             Outcome::Unable(_) => (Kind::Unable, None),
         };

@@ -33,7 +33,11 @@ fn ended(engine: Engine, after: f64) -> Line {
         missing: 1,
         machines: 8,
     };
-    Line::without_runs(engine, Outcome::TooSlow(slow))
+    let outcome = Outcome::TooSlow {
+        slow,
+        after_by_bound: None,
+    };
+    Line::without_runs(engine, outcome)
 }
 
 fn failed(engine: Engine) -> Line {
@@ -79,11 +83,16 @@ fn time_and_copies_both_count_and_the_limit_itself_is_met() {
     // Where the server is the scarce cable, its copies are not promised.
     let lines = [line(Engine::Ours, 67.2, 9.0)];
     assert_eq!(judged("slow-server", &lines).1, "met");
-    let (measured, verdict) = judged("equal-8", &[failed(Engine::Ours)]);
-    assert_eq!(
-        (measured.as_str(), verdict.as_str()),
-        ("", "not measured: ours: it")
-    );
+}
+
+#[test]
+fn a_room_in_which_somebody_never_finishes_is_missed() {
+    let mixed = [ended(Engine::Mixed, 67.0), line(Engine::Aria2, 40.0, 1.0)];
+    let said = "missed: mixed was ended: 1 of 8 machines had not everything after 67 s";
+    assert_eq!(judged("mixed", &mixed), (String::new(), said.to_owned()));
+    let broke = [failed(Engine::Ours)];
+    let said = "missed: ours: it".to_owned();
+    assert_eq!(judged("equal-8", &broke), (String::new(), said));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::super::bound::Speeds;
 use super::super::engine::Engine;
-use super::super::run::Plan;
+use super::super::plan::Plan;
 
 /// An engine that needs more than so many times the bound is far behind, and ended.
 const PATIENCE: f64 = 5.0;
