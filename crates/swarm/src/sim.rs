@@ -30,7 +30,7 @@ use crate::core::{
 };
 use event::{Agenda, Event};
 use link::{Mail, Uplink};
-pub use machine::{Conduct, Machine, Outcome};
+pub use machine::{Conduct, Machine, Outcome, Wants};
 
 const TICK: Duration = Duration::from_millis(100);
 /// As often as the tracker of the server wants to hear of everybody.
@@ -108,9 +108,7 @@ impl World {
             layout,
             seed,
             max_peers: Settings::MAX_PEERS,
-            blocks: (0..layout.pieces())
-                .map(|piece| u64::from(layout.blocks(piece)))
-                .sum(),
+            blocks: wanted_blocks(&layout, machines),
             now: Duration::ZERO,
             agenda: Agenda::default(),
             room: machines
@@ -136,7 +134,7 @@ impl World {
         Self { max_peers, ..self }
     }
 
-    /// Runs until every honest machine that stays has everything, or for so long at most.
+    /// Runs until every honest machine that stays has all it wants, or for so long at most.
     pub fn run(mut self, limit: Duration) -> Vec<Outcome> {
         while self.awaited > 0
             && let Some((at, machine, event)) = self.agenda.next()
@@ -148,6 +146,7 @@ impl World {
         }
         for one in &mut self.room {
             one.outcome.wasted = one.received - one.stored;
+            one.outcome.given = one.sent.iter().map(|block| block.piece).collect();
             if let Some(swarm) = &one.swarm {
                 one.outcome.status = swarm.status(self.now);
             }
@@ -266,7 +265,8 @@ impl World {
             self.awaited -= 1;
         }
         one.outcome.finished = has_all.then_some(self.now);
-        one.swarm = Some(Swarm::new(settings, have, self.now));
+        let wanted = one.machine.wants.of(pieces);
+        one.swarm = Some(Swarm::wanting(&wanted, settings, have, self.now));
         self.plan(self.now, index, Event::Announce);
         self.plan(self.now + TICK, index, Event::Tick);
     }
@@ -348,6 +348,16 @@ impl World {
         let index = machine_at(*to.ip());
         (index < self.room.len() && address(index) == to).then_some(index)
     }
+}
+
+/// Blocks that anybody is there for.
+fn wanted_blocks(layout: &Layout, machines: &[Machine]) -> u64 {
+    let mut nobody = Bitfield::full(layout.pieces());
+    for machine in machines.iter().filter(|machine| !machine.seed) {
+        nobody.remove_all(&machine.wants.of(layout.pieces()));
+    }
+    let wanted = (0..layout.pieces()).filter(|piece| !nobody.has(*piece));
+    wanted.map(|piece| u64::from(layout.blocks(piece))).sum()
 }
 
 fn address(index: usize) -> SocketAddrV4 {

@@ -24,7 +24,12 @@
 //!    once. What the room has already, our own kind hears only where it is lacking, together with the next
 //!    word to that peer and within a tenth of a second; strangers hear everything at once. A piece that is wrong is fetched again from one peer alone, so that the liar is known
 //!    and banned when it lies again.
-//! 6. Who promises and does not deliver loses its requests after seconds and is passed over for a
+//! 6. Not everybody wants everything: a machine that boots a kernel wants the pieces of that and of its initrds
+//!    ([`Swarm::wanting`]). All that is said above of lacking, asking and claiming is of wanted pieces; it is
+//!    complete with them, says so (BEP 21), and serves what it has to whoever wants more. Two that want nothing
+//!    more of each other part. Claims of what it does not want it passes over, so that it never waits
+//!    for somebody who wants much.
+//! 7. Who promises and does not deliver loses its requests after seconds and is passed over for a
 //!    while; who vanishes loses them at once.
 //!
 //! Nothing here sleeps, reads or sends. Time is an argument, counted from wherever the caller

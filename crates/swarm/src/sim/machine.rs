@@ -1,8 +1,9 @@
 //! The machines of a room: how they behave, and what became of them.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use crate::core::Status;
+use crate::core::{Bitfield, Status};
 
 /// How a machine behaves.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -16,6 +17,35 @@ pub enum Conduct {
     Mute,
     /// It claims whatever it can and fetches nothing.
     Grabber,
+}
+
+/// Which pieces a machine wants.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Wants {
+    /// All of them.
+    #[default]
+    All,
+    /// These, and all between them.
+    Between {
+        /// The first one.
+        first: u32,
+        /// The last one.
+        last: u32,
+    },
+}
+
+impl Wants {
+    /// Of so many.
+    pub(super) fn of(self, pieces: u32) -> Bitfield {
+        let mut wanted = Bitfield::empty(pieces);
+        match self {
+            Self::All => return Bitfield::full(pieces),
+            Self::Between { first, last } => (first..=last.min(pieces)).for_each(|piece| {
+                wanted.set(piece);
+            }),
+        }
+        wanted
+    }
 }
 
 /// One machine of the room.
@@ -33,6 +63,8 @@ pub struct Machine {
     pub vanishes: Option<Duration>,
     /// It has everything from the start.
     pub seed: bool,
+    /// Which pieces it is there for.
+    pub wants: Wants,
     /// How it behaves.
     pub conduct: Conduct,
 }
@@ -48,6 +80,7 @@ impl Machine {
             starts: Duration::ZERO,
             vanishes: None,
             seed: false,
+            wants: Wants::All,
             conduct: Conduct::Honest,
         }
     }
@@ -56,7 +89,7 @@ impl Machine {
 /// What became of a machine.
 #[derive(Clone, Debug, Default)]
 pub struct Outcome {
-    /// When it had everything, since the world began.
+    /// When it had all it wants, since the world began.
     pub finished: Option<Duration>,
     /// Whom it banned.
     pub banned: Vec<usize>,
@@ -66,6 +99,8 @@ pub struct Outcome {
     pub right: u64,
     /// Blocks that it sent again while there were others that it had never sent.
     pub repeated: u64,
+    /// Pieces that it sent something of, if it is the server.
+    pub given: BTreeSet<u32>,
     /// Its own view at the end.
     pub status: Status,
 }

@@ -1,10 +1,11 @@
 //! Rooms in which something is wrong, and what it costs.
 
 mod claims;
+mod wants;
 
 use std::time::Duration;
 
-use super::{Conduct, Machine, Outcome, World};
+use super::{Conduct, Machine, Outcome, Wants, World};
 use crate::core::Layout;
 
 const MBIT: f64 = 1e6 / 8.0;
