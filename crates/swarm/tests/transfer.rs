@@ -4,13 +4,14 @@ mod common;
 
 use std::fs;
 use std::io::{ErrorKind, Read, Write};
-use std::net::TcpStream;
+use std::net::{Ipv4Addr, SocketAddrV4, TcpStream};
 use std::time::Duration;
 
 use common::{
     PATIENCE, World, complete, liar, mute_at, options, recorded_tracker, tracker, tracker_at,
 };
 use metainfo::{Info, Torrent};
+use socket2::{Domain, Socket, Type};
 use swarm::core::wire::Handshake;
 use swarm::net::{Download, Error};
 use tempfile::TempDir;
@@ -161,6 +162,13 @@ async fn a_seed_that_vanishes_is_replaced() {
     assert!(world.is_in(folder.path()));
 }
 
+fn connect_from(address: Ipv4Addr, to: SocketAddrV4) -> TcpStream {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    socket.bind(&SocketAddrV4::new(address, 0).into()).unwrap();
+    socket.connect(&to.into()).unwrap();
+    socket.into()
+}
+
 /// Each of these is a connection from a stranger, all at once, while a download goes on.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn strangers_do_no_harm() {
@@ -187,8 +195,9 @@ async fn strangers_do_no_harm() {
     ];
     let mut streams = Vec::new();
     for target in [download.address(), seed.address()] {
-        for stranger in &strangers {
-            let mut stream = TcpStream::connect(target).unwrap();
+        for (number, stranger) in (1..).zip(&strangers) {
+            // Of many from one address, those that do not greet give way to the next.
+            let mut stream = connect_from([127, 0, 2, number].into(), target);
             // It may be parted from before it has said everything.
             let _ = stream.write_all(stranger);
             streams.push(stream);
