@@ -5,7 +5,7 @@ use super::result::{Line, Outcome};
 const WIDTH: f64 = 860.0;
 /// Left of the bars are the names, right of them the values.
 const LEFT: f64 = 130.0;
-const RIGHT: f64 = 150.0;
+const RIGHT: f64 = 160.0;
 const TOP: f64 = 64.0;
 const STEP: f64 = 34.0;
 const BAR: f64 = 22.0;
@@ -20,6 +20,7 @@ struct Bar {
     name: &'static str,
     value: f64,
     note: &'static str,
+    measured: bool,
 }
 
 /// A bar of last/bound for each engine that has one; of seconds where there is no bound.
@@ -48,9 +49,9 @@ pub(super) fn draw(title: &str, lines: &[Line]) -> String {
     for (number, bar) in bars.iter().enumerate() {
         let y = TOP + STEP * number as f64;
         let colour = if bar.name == "ours" { OURS } else { OTHERS };
-        let style = match bar.note {
-            "" => format!("fill=\"{colour}\""),
-            _ => format!(
+        let style = match bar.measured {
+            true => format!("fill=\"{colour}\""),
+            false => format!(
                 "fill=\"{colour}\" fill-opacity=\"0.3\" stroke=\"{colour}\" stroke-dasharray=\"4 3\""
             ),
         };
@@ -110,6 +111,7 @@ fn bar(line: &Line, of_bound: bool) -> Option<Bar> {
         name: line.engine,
         value,
         note,
+        measured: matches!(line.outcome, Outcome::Measured(_)),
     })
 }
 

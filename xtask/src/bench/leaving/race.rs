@@ -235,7 +235,9 @@ fn complete(said: &str) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Rule;
     use super::*;
+    use crate::bench::bound::Speeds;
 
     #[test]
     fn machines_start_when_the_way_says() {
@@ -243,6 +245,41 @@ mod tests {
         assert_eq!(on(Way::Together), [0, 0, 0]);
         assert_eq!(on(Way::OneSlow { mbit: 5 }), [0, 0, 0]);
         assert_eq!(on(Way::OneByOne { over: 10 }), [0, 2, 10]);
+    }
+
+    #[test]
+    #[ignore = "needs root, phase 1 and target/dist/bt-server; cargo xtask test runs it"]
+    fn a_fast_machine_waits_for_a_slow_one_by_the_rooms_rule_and_not_without_it() {
+        let plan = Plan {
+            clients: 2,
+            churn: 0,
+            bytes: 4 << 20,
+            speeds: Some(Speeds {
+                server: 40,
+                down: 40,
+                up: 40,
+            }),
+            patience: None,
+        };
+        let payload = Payload::make(plan.bytes).unwrap();
+        let logs = tempfile::tempdir().unwrap();
+        let place = Place {
+            plan,
+            payload: &payload,
+            tools: &Tools::none(),
+            logs: logs.path(),
+        };
+        let slow = Way::OneSlow { mbit: 8 };
+        let measured = |rule: Rule| run(&place, slow, &rule.options(), &Stop::never()).unwrap();
+        for (rule, waits) in [(Rule::AtOnce, false), (Rule::Room, true)] {
+            let run = measured(rule);
+            let [fast, slow] = run.machines[..] else {
+                panic!("{run:?}");
+            };
+            assert!(fast.complete < slow.complete, "{rule:?}: {run:?}");
+            assert_eq!(fast.starts > slow.complete, waits, "{rule:?}: {run:?}");
+            assert!(run.sent > plan.bytes, "{rule:?}: {run:?}");
+        }
     }
 
     #[test]

@@ -39,6 +39,7 @@ cost about 6 % more. udpcast sends to all at once, for which uplinks do not coun
 - *measured* is what *target* is about: the last machine's time (medians of the runs) over the bound, over the fastest of the \
 named engines, or over the same room undisturbed, all in the same call. In *mixed* it is the last machine with ours; in *churn* the \
 last of those that stayed.
+- *verdict* is about *target* alone; *ahead of all* is the other promise, where it is given: *no* names who was not slower.
 - *copies*: bytes that left the server's card, headers included, divided by F. One copy alone is 1.05.
 - *CPU busy*: of all processors, by everything on the computer. **!**: more than 90 % in a run; there the computer may have been \
 the limit.
