@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
 use sha1::Sha1;
@@ -173,6 +174,40 @@ fn nobody_is_far_ahead_of_an_owner() {
         waits.join().unwrap();
     });
     assert_eq!(work.reach(first, 2), Reached::Stop);
+}
+
+/// The owner goes on only when the other thread has taken all it may, so that one waits again and again.
+#[test]
+fn who_waits_for_an_owner_is_woken() {
+    const BATCHES: u32 = 2000;
+    let file = FileEntry {
+        path: vec!["long".to_owned()],
+        length: u64::from(BATCHES) * PIECE,
+    };
+    let work = Work::new(&empty_info("name", &[file]).unwrap(), BATCHES, 1, 1);
+    let Some(Task::Own(owner)) = work.next() else {
+        panic!("the file has no owner yet")
+    };
+    assert_eq!(work.reach(owner, 0), Reached::Free);
+    let taken = AtomicU32::new(0);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while work.next().is_some() {
+                taken.fetch_add(1, Ordering::Relaxed);
+            }
+        });
+        for batch in 1..BATCHES {
+            let begun = Instant::now();
+            while taken.load(Ordering::Relaxed) < batch {
+                if begun.elapsed() > Duration::from_secs(10) {
+                    work.fail();
+                    panic!("nobody takes batch {batch}");
+                }
+                thread::yield_now();
+            }
+            assert_eq!(work.reach(owner, batch), Reached::Taken);
+        }
+    });
 }
 
 /// Whoever waits for an owner that has failed waits no longer.
