@@ -17,6 +17,8 @@ const PREFIX: u8 = 24;
 const FIRST: u32 = 10;
 /// Seconds that every engine is waited for, however little it has to fetch.
 const LEAST: f64 = 15.0;
+/// The same where nothing limits the cables, and so nothing bounds the time: a GiB takes a few.
+const UNLIMITED: f64 = 120.0;
 
 /// What is run.
 #[derive(Clone, Copy, Debug)]
@@ -29,7 +31,7 @@ pub(super) struct Plan {
     pub(super) bytes: u64,
     /// `None`: nothing limits the cables.
     pub(super) speeds: Option<Speeds>,
-    /// An engine that needs more than so many times the bound is ended; `None`: half as long again as it would take
+    /// An engine that needs more than so many times the bound (without one, two minutes) is ended; `None`: half as long again as it would take
     /// without sharing.
     pub(super) patience: Option<f64>,
 }
@@ -50,6 +52,7 @@ impl Plan {
     pub(super) fn patience(self) -> Duration {
         let slow = match (self.patience, self.bound()) {
             (Some(times), Some(bound)) => (times * bound).max(LEAST),
+            (Some(_), None) => UNLIMITED,
             _ => 60.0 + 1.5 * self.without_sharing().unwrap_or(300.0),
         };
         Duration::from_secs_f64(slow)
@@ -74,5 +77,33 @@ impl Plan {
             }
         }
         Ok((room, server, hosts))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patience_is_as_many_bounds_as_are_said_and_otherwise_long() {
+        let speeds = Speeds {
+            server: 8,
+            down: 8,
+            up: 8,
+        };
+        let patience = |patience, seconds: u64, speeds| {
+            let plan = Plan {
+                clients: 2,
+                churn: 0,
+                bytes: seconds * 1_000_000,
+                speeds,
+                patience,
+            };
+            plan.patience().as_secs()
+        };
+        assert_eq!(patience(Some(5.0), 10, Some(speeds)), 50);
+        assert_eq!(patience(Some(5.0), 1, Some(speeds)), 15, "it has to start");
+        assert_eq!(patience(Some(5.0), 10, None), 120);
+        assert_eq!(patience(None, 10, Some(speeds)), 90, "20 s without sharing");
     }
 }

@@ -43,7 +43,7 @@ last of those that stayed.
 - *copies*: bytes that left the server's card, headers included, divided by F. One copy alone is 1.05.
 - *CPU busy*: of all processors, by everything on the computer. **!**: more than 90 % in a run; there the computer may have been \
 the limit.
-- *ended*: it needed more than so many times the bound (or seconds), and was not waited for any longer.
+- *ended*: it was far behind, and not waited for any longer than so.
 - http is nginx and curl, sha1 `curl | sha1sum`; aria2-here is aria2 at bt-server, the other aria2 is at opentracker.
 ";
 
