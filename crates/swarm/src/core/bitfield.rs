@@ -114,7 +114,23 @@ impl Bitfield {
 
     /// The pieces that are there, in order.
     pub fn iter(&self) -> impl Iterator<Item = u32> {
-        (0..self.length).filter(|piece| self.has(*piece))
+        let bytes = (0..).zip(&self.bytes).filter(|(_, byte)| **byte != 0);
+        bytes.flat_map(|(at, byte)| {
+            let pieces = at * 8..at * 8 + 8;
+            pieces.filter(move |piece| byte & mask(*piece) != 0)
+        })
+    }
+
+    /// Whether a piece is here and in `other` too.
+    pub fn meets(&self, other: &Bitfield) -> bool {
+        // By 64 bytes the comparison takes a few instructions, which is what it is for: most peers are
+        // looked at in vain.
+        let pairs = self.bytes.chunks(64).zip(other.bytes.chunks(64));
+        let common = |(mine, theirs): (&[u8], &[u8])| {
+            let both = mine.iter().zip(theirs).map(|(mine, theirs)| mine & theirs);
+            both.fold(0, |any, byte| any | byte) != 0
+        };
+        pairs.into_iter().any(common)
     }
 
     /// How many pieces are here and in `other` too.

@@ -251,7 +251,8 @@ impl Picker {
     fn of_partial(&self, worker: &Worker<'_>, which: impl Fn(&Partial) -> bool) -> Option<Block> {
         self.partial
             .iter()
-            .filter(|(piece, partial)| which(partial) && worker.has.has(**piece))
+            .filter(|(_, partial)| partial.wanting() && which(partial))
+            .filter(|(piece, _)| worker.has.has(**piece))
             .filter_map(|(piece, partial)| {
                 Some((partial.wanted(), self.next_of(*piece, partial, worker)?))
             })

@@ -258,8 +258,8 @@ impl Swarm {
     /// Time passes. Call it about ten times a second.
     pub fn tick(&mut self, now: Duration) {
         let conns: Vec<_> = self.peers.keys().copied().collect();
+        self.tell_all_untold();
         for conn in &conns {
-            self.tell_untold(*conn);
             let Some(peer) = self.peers.get_mut(conn) else {
                 continue;
             };

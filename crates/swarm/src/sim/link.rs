@@ -92,8 +92,8 @@ type Letters = Vec<(ConnId, Letter)>;
 #[derive(Default)]
 pub(super) struct Mail {
     bags: VecDeque<(Duration, Letters)>,
-    /// An empty bag, to be used again.
-    spare: Letters,
+    /// Empty bags, to be used again.
+    spare: Vec<Letters>,
 }
 
 impl Mail {
@@ -107,7 +107,7 @@ impl Mail {
             return false;
         }
         let place = after.map_or(0, |index| index + 1);
-        let mut bag = std::mem::take(&mut self.spare);
+        let mut bag = self.spare.pop().unwrap_or_default();
         bag.push((conn, letter));
         self.bags.insert(place, (at, bag));
         true
@@ -122,6 +122,6 @@ impl Mail {
     }
 
     pub(super) fn give_back(&mut self, empty: Letters) {
-        self.spare = empty;
+        self.spare.push(empty);
     }
 }

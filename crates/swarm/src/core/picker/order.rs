@@ -4,9 +4,6 @@ use rand::{Rng, RngExt};
 
 use crate::core::Bitfield;
 
-/// Not in any bucket.
-const NOWHERE: u32 = u32::MAX;
-
 /// What is known of a piece.
 #[derive(Clone, Copy)]
 struct Entry {
@@ -24,7 +21,7 @@ struct Entry {
 pub(super) struct Order {
     entries: Vec<Entry>,
     buckets: Vec<Vec<u32>>,
-    length: usize,
+    inside: Bitfield,
 }
 
 impl Order {
@@ -33,12 +30,12 @@ impl Order {
         let entry = Entry {
             copies: 0,
             bucket: 0,
-            place: NOWHERE,
+            place: 0,
         };
         let mut order = Self {
             entries: vec![entry; lacking.len() as usize],
             buckets: Vec::new(),
-            length: 0,
+            inside: Bitfield::empty(lacking.len()),
         };
         for piece in lacking.iter() {
             order.insert(piece);
@@ -47,27 +44,24 @@ impl Order {
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.length == 0
+        self.inside.is_empty()
     }
 
     pub(super) fn contains(&self, piece: u32) -> bool {
-        let entry = self.entries.get(piece as usize);
-        entry.is_some_and(|entry| entry.place != NOWHERE)
+        self.inside.has(piece)
     }
 
     pub(super) fn insert(&mut self, piece: u32) {
-        if !self.contains(piece) && (piece as usize) < self.entries.len() {
+        if self.inside.set(piece) {
             self.put(piece);
-            self.length += 1;
         }
     }
 
     /// False if it was not there.
     pub(super) fn remove(&mut self, piece: u32) -> bool {
-        let inside = self.contains(piece);
+        let inside = self.inside.clear(piece);
         if inside {
             self.take(piece);
-            self.length -= 1;
         }
         inside
     }
@@ -88,7 +82,7 @@ impl Order {
     /// Out of the bucket it is in.
     fn take(&mut self, piece: u32) {
         let entry = &mut self.entries[piece as usize];
-        let place = std::mem::replace(&mut entry.place, NOWHERE);
+        let place = entry.place;
         let bucket = &mut self.buckets[entry.bucket as usize];
         bucket.swap_remove(place as usize);
         if let Some(moved) = bucket.get(place as usize) {
@@ -150,6 +144,9 @@ impl Order {
         least: usize,
         rng: &mut impl Rng,
     ) -> Option<u32> {
+        if !has.meets(&self.inside) {
+            return None;
+        }
         let least = least.max(usize::from(!has.is_full()));
         (least..self.buckets.len()).find_map(|copies| {
             let length = self.buckets[copies].len();

@@ -102,14 +102,22 @@ impl Swarm {
 
     /// Who has all it wants has no use for it.
     fn tell_claim(&mut self, claim: Claim, but: Option<ConnId>, now: Duration) {
-        let listeners: Vec<_> = self
+        let listeners = self
             .peers
             .iter()
-            .filter(|(conn, peer)| Some(**conn) != but && peer.live() && !peer.done())
+            .filter(|(conn, peer)| Some(**conn) != but && peer.live() && !peer.done());
+        let listeners: Vec<_> = listeners
             .filter_map(|(conn, peer)| Some((*conn, peer.claim?)))
             .collect();
+        // Nearly everybody wants it under the same id, so that its bytes are written once.
+        let mut last = None;
         for (conn, id) in listeners {
-            self.send(conn, claim.to_message(id), now);
+            let message = match last.take() {
+                Some((same, message)) if same == id => message,
+                _ => claim.to_message(id),
+            };
+            self.send(conn, message.clone(), now);
+            last = Some((id, message));
         }
     }
 

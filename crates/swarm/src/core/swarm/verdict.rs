@@ -1,9 +1,10 @@
 //! What a piece's hash tells about the piece, and about those who brought it.
 
+use std::collections::VecDeque;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use super::{Action, ConnId, Message, Reason, Swarm};
+use super::{Action, ConnId, Message, Peer, Reason, Swarm};
 
 impl Swarm {
     /// The hash of a piece that [`Action::Check`] named is right or wrong.
@@ -30,12 +31,9 @@ impl Swarm {
         for (from, bytes) in providers {
             *self.sources.entry(from).or_default() += u64::from(bytes);
         }
-        let live: Vec<_> = self.live();
-        for conn in live {
-            self.tell(conn, piece, now);
-            if news {
-                self.tell_untold(conn);
-            }
+        self.tell_all(piece, now);
+        if news {
+            self.tell_all_untold();
         }
         if self.complete() {
             self.announce_complete(now);
@@ -45,32 +43,43 @@ impl Swarm {
     /// Strangers hear of a new piece at once, unless they have everything. To our own kind it is said only if
     /// they lack that piece, and together with the next that is said to them: in a room of thirty, half
     /// of all packets were "haves" otherwise.
-    fn tell(&mut self, conn: ConnId, piece: u32, now: Duration) {
-        let Some(peer) = self.peers.get_mut(&conn) else {
-            return;
-        };
-        let has_it = peer.has.has(piece);
-        if has_it {
-            peer.wanted -= 1;
-        }
-        if peer.claim.is_none() {
-            if !peer.has.is_full() {
-                self.send(conn, Message::Have(piece), now);
+    fn tell_all(&mut self, piece: u32, now: Duration) {
+        let mut satisfied = Vec::new();
+        for (conn, peer) in self.peers.iter_mut().filter(|(_, peer)| peer.live()) {
+            let conn = *conn;
+            let has_it = peer.has.has(piece);
+            if has_it {
+                peer.wanted -= 1;
+                if peer.interested && peer.wanted == 0 {
+                    satisfied.push(conn);
+                }
             }
-        } else if !has_it {
-            peer.untold.push(piece);
+            if peer.claim.is_some() {
+                if !has_it && !peer.done() {
+                    peer.untold.push(piece);
+                }
+            } else if !peer.has.is_full() {
+                peer.last_sent = now;
+                let frame = Message::Have(piece).into();
+                self.actions.push_back(Action::Send { conn, frame });
+            }
         }
-        self.show_interest(conn, now);
+        for conn in satisfied {
+            self.show_interest(conn, now);
+        }
     }
 
     /// Says which pieces are new, before anything else is said to this peer.
     pub(super) fn tell_untold(&mut self, conn: ConnId) {
-        let Some(peer) = self.peers.get_mut(&conn) else {
-            return;
-        };
-        for piece in std::mem::take(&mut peer.untold) {
-            let frame = Message::Have(piece).into();
-            self.actions.push_back(Action::Send { conn, frame });
+        if let Some(peer) = self.peers.get_mut(&conn) {
+            say_untold(conn, peer, &mut self.actions);
+        }
+    }
+
+    /// The same, to everybody.
+    pub(super) fn tell_all_untold(&mut self) {
+        for (conn, peer) in self.peers.iter_mut() {
+            say_untold(*conn, peer, &mut self.actions);
         }
     }
 
@@ -97,9 +106,13 @@ impl Swarm {
             self.close(conn, Reason::Banned, now);
         }
     }
+}
 
-    fn live(&self) -> Vec<ConnId> {
-        let live = self.peers.iter().filter(|(_, peer)| peer.live());
-        live.map(|(conn, _)| *conn).collect()
+/// What a peer has come by meanwhile it need not hear of.
+fn say_untold(conn: ConnId, peer: &mut Peer, actions: &mut VecDeque<Action>) {
+    let (has, untold) = (&peer.has, &mut peer.untold);
+    for piece in untold.drain(..).filter(|piece| !has.has(*piece)) {
+        let frame = Message::Have(piece).into();
+        actions.push_back(Action::Send { conn, frame });
     }
 }
