@@ -61,6 +61,8 @@ pub(crate) struct Picker {
     /// Pieces that we lack and of which nothing is asked or stored.
     order: Order,
     partial: BTreeMap<u32, Partial>,
+    /// How many of those have blocks that nobody was asked for. Mostly none, and then nobody need look.
+    wanting: usize,
     /// Pieces that were wrong once: only one peer at a time may bring them.
     alone: BTreeSet<u32>,
 }
@@ -85,6 +87,7 @@ impl Picker {
             have_bytes,
             order,
             partial: BTreeMap::new(),
+            wanting: 0,
             alone: BTreeSet::new(),
         }
     }
@@ -164,11 +167,14 @@ impl Picker {
         let Some(number) = self.layout.number(block) else {
             return;
         };
+        let wanting = partial.wanting();
         partial.release(number, conn);
+        self.wanting += usize::from(partial.wanting() && !wanting);
         // A piece that one peer was to bring alone starts anew with the next one.
         let spoilt = partial.reserved().is_some() && partial.wanting();
         if partial.open() == 0 && (partial.stored() == 0 || spoilt) {
             self.partial.remove(&block.piece);
+            self.wanting -= 1;
             self.order.insert(block.piece);
         }
     }
@@ -185,14 +191,17 @@ impl Picker {
     }
 
     fn restart(&mut self, which: impl Fn(&Partial) -> bool) {
-        let order = &mut self.order;
+        let (order, wanting) = (&mut self.order, &mut self.wanting);
         self.partial.retain(|piece, partial| {
             let restart = partial.open() == 0 && partial.wanting() && which(partial);
             if restart {
                 order.insert(*piece);
+                *wanting -= 1;
             }
             !restart
         });
+        let wanting = self.partial.values().filter(|partial| partial.wanting());
+        debug_assert_eq!(self.wanting, wanting.count());
     }
 
     /// A block came from somebody.
@@ -204,7 +213,10 @@ impl Picker {
         if !partial.allows(from, false) {
             return Arrival::Unneeded;
         }
-        match partial.store(number, conn, from) {
+        let wanting = partial.wanting();
+        let others = partial.store(number, conn, from);
+        self.wanting -= usize::from(wanting && !partial.wanting());
+        match others {
             Some(cancel) => Arrival::Stored {
                 cancel,
                 full: partial.full(),
@@ -249,6 +261,9 @@ impl Picker {
 
     /// A begun piece, the one with most left to do.
     fn of_partial(&self, worker: &Worker<'_>, which: impl Fn(&Partial) -> bool) -> Option<Block> {
+        if self.wanting == 0 {
+            return None;
+        }
         self.partial
             .iter()
             .filter(|(_, partial)| partial.wanting() && which(partial))
@@ -280,19 +295,19 @@ impl Picker {
             let blocks = self.layout.blocks(block.piece);
             let partial = Partial::new(blocks, reserved.then_some(worker.address));
             self.partial.insert(block.piece, partial);
+            self.wanting += 1;
         }
         let number = self.layout.number(block);
         if let (Some(partial), Some(number)) = (self.partial.get_mut(&block.piece), number) {
+            let wanting = partial.wanting();
             partial.ask(number, worker.conn);
+            self.wanting -= usize::from(wanting && !partial.wanting());
         }
     }
 
     /// A second request for a block that is asked already, among the last few of all.
     fn end_game(&mut self, worker: &Worker<'_>, rng: &mut impl Rng) -> Option<Block> {
-        if !self.order.is_empty()
-            || self.partial.len() > END_GAME_PIECES
-            || self.partial.values().any(|partial| partial.wanted() > 0)
-        {
+        if !self.order.is_empty() || self.partial.len() > END_GAME_PIECES || self.wanting > 0 {
             return None;
         }
         let mut open = Vec::new();

@@ -314,8 +314,8 @@ impl Swarm {
     }
 
     fn send(&mut self, conn: ConnId, frame: impl Into<Frame>, now: Duration) {
-        self.tell_untold(conn);
         if let Some(peer) = self.peers.get_mut(&conn) {
+            verdict::say_untold(conn, peer, &mut self.actions);
             peer.last_sent = now;
             self.actions.push_back(Action::Send {
                 conn,

@@ -109,7 +109,10 @@ impl Swarm {
 }
 
 /// What a peer has come by meanwhile it need not hear of.
-fn say_untold(conn: ConnId, peer: &mut Peer, actions: &mut VecDeque<Action>) {
+pub(super) fn say_untold(conn: ConnId, peer: &mut Peer, actions: &mut VecDeque<Action>) {
+    if peer.untold.is_empty() {
+        return;
+    }
     let (has, untold) = (&peer.has, &mut peer.untold);
     for piece in untold.drain(..).filter(|piece| !has.has(*piece)) {
         let frame = Message::Have(piece).into();
