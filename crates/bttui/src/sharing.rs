@@ -2,8 +2,8 @@
 //!
 //! Where Boottorrent.yaml sets `seed_time`, it shares at least so long (0 or negative: not at all).
 //! Where it does not, `seed_until: room` holds: it shares as long as another machine is still
-//! fetching the same system. It asks the server every second who that is, and starts when nobody is;
-//! or when the server could not be asked for five seconds, because then sharing may be for nobody; or
+//! fetching the same system and has nobody else that stays for it. It asks the server twice a second who
+//! that is, and starts when nobody is; or when the server could not be asked for five seconds, because then sharing may be for nobody; or
 //! after `seed_max` seconds (60 where that is not set either). A person at the machine may start it at
 //! any time.
 //!
@@ -16,7 +16,7 @@ use catalog::manifest::Seeding;
 
 /// A server in the same room answers within milliseconds. One that has not for so long is gone.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// It is asked every second. When it has not answered for so long, people are told.
+/// It is asked twice a second. When it has not answered for so long, people are told.
 const SILENCE: Duration = Duration::from_secs(2);
 
 /// A machine that shares before it starts. Times are since the model's epoch.

@@ -1,4 +1,4 @@
-//! Asks the server, once a second, which other machines are still fetching a system. Decides nothing:
+//! Asks the server, twice a second, which other machines are still fetching a system. Decides nothing:
 //! the answers are the model's events, and a server that does not answer is told by silence.
 
 use std::net::Ipv4Addr;
@@ -13,7 +13,7 @@ use crate::app::Event;
 use crate::news::Voice;
 
 /// How often it asks.
-const EVERY: Duration = Duration::from_secs(1);
+const EVERY: Duration = Duration::from_millis(500);
 /// How long one answer may take.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// The largest answer read, in bytes: a thousand addresses are 18 KB.

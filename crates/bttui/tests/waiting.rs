@@ -139,7 +139,7 @@ async fn a_headless_download_shares_as_long_as_its_server_says_that_others_fetch
     // Somebody always waits: it leaves all the same, when it was told to.
     let (url, asked) = server(vec![waits; 100]);
     shared(&format!("--seed-room {url} --seed-max 2")).await;
-    assert!((1..=3).contains(&asked.try_iter().count()));
+    assert!((1..=5).contains(&asked.try_iter().count()));
 
     // Nobody is asked when only time counts.
     shared("--seed-for 0").await;

@@ -174,10 +174,24 @@ impl Swarm {
     }
 
     pub(crate) fn fetching(&self, now: Duration, within: Duration) -> Vec<Ipv4Addr> {
-        let fetching = self.peers.iter().filter(|(_, peer)| {
-            !peer.complete && !peer.paused && now.saturating_sub(peer.heard) <= within
-        });
-        let addresses: BTreeSet<Ipv4Addr> = fetching.map(|(address, _)| *address.ip()).collect();
+        self.heard_lately(now, within, |peer| !peer.complete && !peer.paused)
+    }
+
+    pub(crate) fn sharing(&self, now: Duration, within: Duration) -> Vec<Ipv4Addr> {
+        self.heard_lately(now, within, |peer| peer.complete)
+    }
+
+    fn heard_lately(
+        &self,
+        now: Duration,
+        within: Duration,
+        which: impl Fn(&Known) -> bool,
+    ) -> Vec<Ipv4Addr> {
+        let lately = self
+            .peers
+            .iter()
+            .filter(|(_, peer)| which(peer) && now.saturating_sub(peer.heard) <= within);
+        let addresses: BTreeSet<Ipv4Addr> = lately.map(|(address, _)| *address.ip()).collect();
         addresses.into_iter().collect()
     }
 }

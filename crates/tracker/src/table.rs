@@ -187,4 +187,13 @@ impl Tracker {
             .get(&torrent)
             .map_or_else(Vec::new, |swarm| swarm.fetching(now, within))
     }
+
+    /// The addresses of those who have one torrent and said so within the last `within`, each once and in
+    /// order. Permanent seeds are not among them.
+    #[must_use]
+    pub fn sharing(&self, torrent: InfoHash, now: Duration, within: Duration) -> Vec<Ipv4Addr> {
+        self.torrents
+            .get(&torrent)
+            .map_or_else(Vec::new, |swarm| swarm.sharing(now, within))
+    }
 }

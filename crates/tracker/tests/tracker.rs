@@ -170,6 +170,8 @@ fn only_who_fetches_now_is_waited_for() {
             expected,
             "{name}"
         );
+        let sharing = tracker.sharing(HASH, Duration::from_secs(30), within);
+        assert_eq!(!sharing.is_empty(), name == "everything", "{name}");
     }
     // A machine that was switched off is in the table for minutes, but not waited for.
     let mut tracker = room();

@@ -60,6 +60,20 @@ fn who_announces_that_something_is_missing_is_waited_for() {
     assert!(waiting(&door, ME, "debian").is_empty());
 }
 
+#[test]
+fn for_one_that_fetches_one_stays_and_the_others_start() {
+    let door = open(Setup::default());
+    let all = [1, 2, 3].map(|last| [127, 0, 0, last]);
+    for host in all {
+        announce(&door, host, "left=0&event=completed");
+    }
+    announce(&door, [127, 0, 0, 9], "left=9&event=started");
+    let wait = all.map(|host| waiting(&door, host, "debian").len());
+    assert_eq!(wait, [1, 0, 0]);
+    announce(&door, all[0], "left=0&event=stopped");
+    assert_eq!(waiting(&door, all[1], "debian"), ["127.0.0.9"]);
+}
+
 /// A machine reports from its own address, which is how the journal knows it.
 fn report(door: &Door, from: [u8; 4], step: &str) {
     let host = from[3];

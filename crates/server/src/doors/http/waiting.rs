@@ -1,5 +1,9 @@
 //! `GET /api/v1/waiting/NAME`: who is still fetching a system. A machine that has all of it asks
-//! this before it stops sharing (`seed_until: room`), once a second.
+//! this before it stops sharing (`seed_until: room`), twice a second.
+//!
+//! For each that still fetches, one that has everything stays, beside the server: with cables of one speed it
+//! gets no more from two. The others are told that nobody waits for them, so that one slow machine
+//! does not keep a room from starting.
 
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
@@ -26,7 +30,8 @@ const MOST: usize = 1000;
 /// The answer.
 #[derive(Debug, Serialize)]
 struct Waiting {
-    /// Addresses of the machines that are fetching the system now, in order, without the asker's own.
+    /// Addresses of the machines that are fetching the system now, in order, without the asker's own. None where
+    /// as many others already stay for them.
     waiting: Vec<Ipv4Addr>,
 }
 
@@ -41,29 +46,63 @@ pub(super) async fn waiting(
         state.journal.dropped("waiting", "no such system");
         return (StatusCode::NOT_FOUND, "There is no such system here.\n").into_response();
     };
-    let mut fetching = reported(&state.machines.borrow(), &name, state.journal.elapsed());
+    let mut room = reported(&state.machines.borrow(), &name, state.journal.elapsed());
     if let Some(tracker) = tracker(&state) {
-        fetching.extend(tracker.fetching(*torrent, state.begun.elapsed(), SILENCE));
+        let now = state.begun.elapsed();
+        room.fetching
+            .extend(tracker.fetching(*torrent, now, SILENCE));
+        room.sharing.extend(tracker.sharing(*torrent, now, SILENCE));
     }
-    fetching.remove(&peer.ipv4());
-    let waiting = fetching.into_iter().take(MOST).collect();
+    let waiting = room.waits_for(peer.ipv4());
     Json(Waiting { waiting }).into_response()
 }
 
-/// The machines whose last report, not long before `now`, was of an unfinished download of `system`.
-fn reported(snapshot: &Snapshot, system: &str, now: Duration) -> BTreeSet<Ipv4Addr> {
-    let since = u64::try_from(now.saturating_sub(SILENCE).as_millis()).unwrap_or(u64::MAX);
-    let machines = snapshot.machines.iter();
-    machines
-        .filter(|machine| is_fetching(machine, system, since))
-        .filter_map(|machine| machine.address)
-        .collect()
+/// Who is at a system now.
+#[derive(Debug, Default)]
+struct Room {
+    fetching: BTreeSet<Ipv4Addr>,
+    /// Has everything, and is there.
+    sharing: BTreeSet<Ipv4Addr>,
 }
 
-fn is_fetching(machine: &Machine, system: &str, since: u64) -> bool {
+impl Room {
+    /// Who waits for this one, which has everything. Whose turn it is to stay goes by the address, which is the same
+    /// whoever asks and whenever.
+    fn waits_for(&self, asker: Ipv4Addr) -> Vec<Ipv4Addr> {
+        let others = |all: &BTreeSet<Ipv4Addr>| {
+            let others = all.iter().copied().filter(|one| *one != asker);
+            others.collect::<Vec<_>>()
+        };
+        let mut waiting = others(&self.fetching);
+        let is_there = |one: &Ipv4Addr| *one < asker && !waiting.contains(one);
+        let stay = self.sharing.iter().filter(|one| is_there(one)).count();
+        if stay >= waiting.len() {
+            waiting.clear();
+        }
+        waiting.truncate(MOST);
+        waiting
+    }
+}
+
+/// The machines whose last report, not long before `now`, was of a download of `system`.
+fn reported(snapshot: &Snapshot, system: &str, now: Duration) -> Room {
+    let since = u64::try_from(now.saturating_sub(SILENCE).as_millis()).unwrap_or(u64::MAX);
+    let mut room = Room::default();
+    for machine in &snapshot.machines {
+        match (machine.address, is_complete(machine, system, since)) {
+            (Some(address), Some(true)) => room.sharing.insert(address),
+            (Some(address), Some(false)) => room.fetching.insert(address),
+            _ => continue,
+        };
+    }
+    room
+}
+
+/// Whether it has all of the system; nothing where it is not at it any more.
+fn is_complete(machine: &Machine, system: &str, since: u64) -> Option<bool> {
     // It may have restarted, failed or gone back to its menu after the report.
-    if machine.stage != Stage::Fetching {
-        return false;
+    if !matches!(machine.stage, Stage::Fetching | Stage::Sharing) {
+        return None;
     }
     let last = machine
         .steps
@@ -73,9 +112,8 @@ fn is_fetching(machine: &Machine, system: &str, since: u64) -> bool {
             Step::Progress(progress) => Some((progress, told.last_ms)),
             _ => None,
         });
-    last.is_some_and(|(progress, last_ms)| {
-        progress.system == system && !progress.complete() && last_ms >= since
-    })
+    let (progress, _) = last.filter(|(_, last_ms)| *last_ms >= since)?;
+    (progress.system == system).then(|| progress.complete())
 }
 
 #[cfg(test)]
@@ -156,8 +194,40 @@ mod tests {
                 machines: vec![machine],
                 ..Snapshot::default()
             };
-            let waiting = reported(&snapshot, "debian", Duration::from_secs(60));
-            assert_eq!(waiting.contains(&ADDRESS), waits, "{name}");
+            let room = reported(&snapshot, "debian", Duration::from_secs(60));
+            assert_eq!(room.fetching.contains(&ADDRESS), waits, "{name}");
+            assert_eq!(
+                room.sharing.contains(&ADDRESS),
+                name == "complete",
+                "{name}"
+            );
+        }
+    }
+
+    #[test]
+    fn for_each_that_fetches_one_stays() {
+        let address = |last| Ipv4Addr::new(10, 77, 0, last);
+        let hosts = |all: &[u8]| all.iter().copied().map(address).collect::<BTreeSet<_>>();
+        // (who fetches, who shares, who asks, how many wait for it)
+        for (fetching, sharing, asker, wait) in [
+            (&[21, 22][..], &[][..], 30, 2),
+            (&[21, 22], &[30], 30, 2),
+            (&[21, 22], &[28, 30], 30, 2),
+            (&[21, 22], &[28, 29, 30], 30, 0),
+            (&[21, 22], &[28, 29, 30], 29, 2),
+            (&[21], &[28, 29, 30], 29, 0),
+            (&[21], &[28, 29, 30], 28, 1),
+            (&[], &[28, 29, 30], 28, 0),
+            // What it reported before its last announce.
+            (&[21, 30], &[30], 30, 1),
+            (&[21, 22], &[21, 22, 30], 30, 2),
+        ] {
+            let room = Room {
+                fetching: hosts(fetching),
+                sharing: hosts(sharing),
+            };
+            let waiting = room.waits_for(address(asker)).len();
+            assert_eq!(waiting, wait, "{fetching:?} {sharing:?} {asker}");
         }
     }
 }
