@@ -17,7 +17,12 @@ fn boot_two_machines() {
     // everything stays for the other one.
     let settings = "boottorrent:\n  version: 0\n  timeout: -1\n  seed_time: 20\n";
     let system = TargetOs::build(&target().join("phase1"), "small", 12 * MIB).unwrap();
-    let mut class = open(settings, logs.path(), |oss| system.write_to(oss));
+    // The folder holds more than the kernel and its initrd: nobody needs that to start.
+    let mut class = open(settings, logs.path(), |oss| {
+        system.write_to(oss)?;
+        let beside = oss.join("small/not needed.img");
+        Ok(std::fs::write(beside, vec![7; 64 * MIB])?)
+    });
     for ids in class.server().user_ids().unwrap() {
         assert!(!ids.contains(&0), "a thread of the server is root: {ids:?}");
     }
@@ -49,6 +54,12 @@ fn boot_two_machines() {
             "its address changed: {line}"
         );
         assert!(line.contains(TargetOs::INTACT), "{line}");
+        let fetched: u64 = told.sources.iter().map(|source| source.bytes).sum();
+        assert!(
+            (system.size()..system.size() + MIB as u64).contains(&fetched),
+            "{fetched} bytes fetched to start from {}",
+            system.size()
+        );
         address
     });
     let all = class.machines().unwrap();
