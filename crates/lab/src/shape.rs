@@ -78,6 +78,20 @@ impl Room {
         Ok(())
     }
 
+    /// Packets that were lost since [`Room::lose`], in either direction.
+    pub fn lost(&self, host: &Host) -> Result<u64> {
+        let mut lost = 0;
+        for (place, device) in [
+            (host.namespace(), host.interface()),
+            (self.switch(), host.port()),
+        ] {
+            let list = format!("list chain netdev loss-{device} in");
+            let shown = place.network_tool("nft", &list)?;
+            lost += dropped(&shown).with_context(|| format!("no packets are counted: {shown}"))?;
+        }
+        Ok(lost)
+    }
+
     /// Keeps `host` from all other hosts that are kept apart, as Wi-Fi access points do ("client
     /// isolation"), or no more. The others reach it, and it reaches them.
     pub fn keep_apart(&self, host: &Host, apart: Apart) -> Result<()> {
@@ -120,6 +134,12 @@ fn sent_by_tbf(shown: &str) -> Option<u64> {
     let mut lines = shown.lines();
     lines.find(|line| line.starts_with("qdisc tbf "))?;
     let counted = lines.next()?.trim().strip_prefix("Sent ")?;
+    counted.split(' ').next()?.parse().ok()
+}
+
+/// `… numgen random mod 100 < 5 counter packets 12 bytes 3456 drop …`
+fn dropped(shown: &str) -> Option<u64> {
+    let (_, counted) = shown.split_once(" counter packets ")?;
     counted.split(' ').next()?.parse().ok()
 }
 
@@ -186,6 +206,9 @@ mod tests {
             // 800 of 1000, and five times the deviation to either side.
             assert!((737..863).contains(&came), "{came} of 1000");
         }
+        // Some of them were questions for addresses.
+        let lost = room.lost(&hosts[1]).unwrap();
+        assert!((274..530).contains(&lost), "{lost} lost");
     }
 
     #[test]

@@ -35,5 +35,9 @@ fn a_lossy_cable_costs_nobody_a_byte_and_the_others_little_time() {
             machine.begin_anew();
         }
     }
+    let lost = class.world.room.lost(&lossy[0].host).unwrap();
+    println!("{lost} packets were lost");
+    // 16 MiB are more than 11,000 packets.
+    assert!(lost > 300, "{lost} packets were lost");
     assert!(times[1] < MOST * times[0], "{times:?}");
 }
