@@ -12,43 +12,45 @@
 mod event;
 mod link;
 mod machine;
+mod switch;
 mod traffic;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{Ipv4Addr, SocketAddrV4};
 use std::time::Duration;
 
 use bytes::Bytes;
-use metainfo::InfoHash;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
-use rand::seq::index;
 
 use crate::core::wire::{Frame, Message};
-use crate::core::{
-    Action, BLOCK, Bitfield, Block, ByConn, ConnId, Layout, PeerExchange, Settings, Swarm,
-};
+use crate::core::{Action, BLOCK, Bitfield, Block, ByConn, ConnId, Layout, Settings, Swarm};
 use event::{Agenda, Event};
 use link::{Mail, Uplink};
 pub use machine::{Conduct, Machine, Outcome, Wants};
+use switch::{ANNOUNCE, NO_ROUTE, machine_at, machine_listening};
 
 const TICK: Duration = Duration::from_millis(100);
-/// As often as the tracker of the server wants to hear of everybody.
-const ANNOUNCE: Duration = Duration::from_secs(8);
-/// How many others the tracker names at a time.
-const NAMED: usize = 50;
-/// How long a connect to a machine that is off takes to fail.
-const NO_ROUTE: Duration = Duration::from_secs(3);
 /// Zeros are right, ones are wrong.
 static RIGHT: [u8; BLOCK as usize] = [0; BLOCK as usize];
 static WRONG: [u8; BLOCK as usize] = [1; BLOCK as usize];
 
+/// One end of a connection.
+#[derive(Clone, Copy)]
+struct End {
+    machine: usize,
+    /// Which life of the machine: what is on its way to an earlier one is lost.
+    life: u32,
+    conn: ConnId,
+}
+
 struct Running {
     machine: Machine,
-    /// None before it is switched on and after it vanished.
+    /// How often it was switched off.
+    life: u32,
+    /// None while it is off.
     swarm: Option<Swarm>,
     /// Who is at the other end.
-    links: ByConn<(usize, ConnId)>,
+    links: ByConn<End>,
     uplink: Uplink,
     mail: Mail,
     /// When all that is on its way to it has come in.
@@ -66,6 +68,7 @@ impl Running {
     fn new(machine: Machine) -> Self {
         Self {
             machine,
+            life: 0,
             swarm: None,
             links: ByConn::default(),
             uplink: Uplink::default(),
@@ -82,7 +85,7 @@ impl Running {
     /// Whether the room waits for it.
     fn awaited(&self) -> bool {
         self.outcome.finished.is_none()
-            && self.machine.vanishes.is_none()
+            && self.machine.stays()
             && self.machine.conduct == Conduct::Honest
     }
 }
@@ -120,9 +123,12 @@ impl World {
         };
         world.awaited = world.room.iter().filter(|one| one.awaited()).count();
         for (index, machine) in machines.iter().enumerate() {
-            world.agenda.plan(machine.starts, index, Event::Start);
+            world.plan(machine.starts, index, Event::Start);
             if let Some(at) = machine.vanishes {
-                world.agenda.plan(at, index, Event::Vanish);
+                world.plan(at, index, Event::Vanish);
+            }
+            if let Some(at) = machine.leaves {
+                world.plan(at, index, Event::Leave);
             }
         }
         world
@@ -137,12 +143,14 @@ impl World {
     /// Runs until every honest machine that stays has all it wants, or for so long at most.
     pub fn run(mut self, limit: Duration) -> Vec<Outcome> {
         while self.awaited > 0
-            && let Some((at, machine, event)) = self.agenda.next()
+            && let Some((at, machine, life, event)) = self.agenda.next()
             && at <= limit
         {
             self.now = at;
-            self.happen(machine, event);
-            self.act(machine);
+            if life == self.room[machine].life {
+                self.happen(machine, event);
+                self.act(machine);
+            }
         }
         for one in &mut self.room {
             one.outcome.wasted = one.received - one.stored;
@@ -155,13 +163,24 @@ impl World {
     }
 
     fn plan(&mut self, at: Duration, machine: usize, event: Event) {
-        self.agenda.plan(at, machine, event);
+        let life = self.room[machine].life;
+        self.agenda.plan(at, machine, life, event);
+    }
+
+    /// Something is going to happen at the other end of a connection.
+    fn plan_at(&mut self, at: Duration, end: End, event: Event) {
+        self.agenda.plan(at, end.machine, end.life, event);
     }
 
     fn happen(&mut self, index: usize, event: Event) {
         match event {
             Event::Start => return self.start(index),
-            Event::Dialed { from, conn } => return self.dialed(index, from, conn),
+            Event::Vanish => return self.off(index),
+            Event::Leave => {
+                self.hang_up(index);
+                return self.off(index);
+            }
+            Event::Dialed { from } => return self.dialed(index, from),
             _ => {}
         }
         let now = self.now;
@@ -170,8 +189,7 @@ impl World {
             return;
         };
         match event {
-            Event::Start | Event::Dialed { .. } => {}
-            Event::Vanish => one.swarm = None,
+            Event::Start | Event::Vanish | Event::Leave | Event::Dialed { .. } => {}
             Event::Tick => {
                 swarm.tick(now);
                 self.grab(index);
@@ -184,8 +202,8 @@ impl World {
                 }
                 self.plan(now + ANNOUNCE, index, Event::Announce);
             }
-            Event::Connected { conn, peer, theirs } => {
-                one.links.insert(conn, (peer, theirs));
+            Event::Connected { conn, to } => {
+                one.links.insert(conn, to);
                 swarm.connected(conn, now);
             }
             Event::Closed { conn } => {
@@ -223,79 +241,6 @@ impl World {
         }
     }
 
-    /// Some of those who are there, and always the server.
-    fn tracker(&mut self, asker: usize) -> Vec<SocketAddrV4> {
-        let there = |index: &usize| *index != asker && self.room[*index].swarm.is_some();
-        let all: Vec<_> = (0..self.room.len()).filter(there).collect();
-        let (servers, others): (Vec<_>, Vec<_>) = all
-            .into_iter()
-            .partition(|index| self.room[*index].machine.seed);
-        let chosen = index::sample(&mut self.rng, others.len(), others.len().min(NAMED));
-        let chosen = chosen.into_iter().map(|at| others[at]);
-        servers.into_iter().chain(chosen).map(address).collect()
-    }
-
-    fn start(&mut self, index: usize) {
-        let pieces = self.layout.pieces();
-        let one = &mut self.room[index];
-        // A liar claims to have everything.
-        let has_all =
-            one.machine.seed || matches!(one.machine.conduct, Conduct::Liar | Conduct::Mute);
-        let have = if has_all {
-            Bitfield::full(pieces)
-        } else {
-            Bitfield::empty(pieces)
-        };
-        let mut peer_id = *b"-BS0000-sim-00000000";
-        peer_id[12..].copy_from_slice(&(index as u64).to_be_bytes());
-        let settings = Settings {
-            info_hash: InfoHash([1; 20]),
-            layout: self.layout,
-            peer_id,
-            port: Some(address(index).port()),
-            max_peers: if one.machine.seed {
-                usize::MAX / 4
-            } else {
-                self.max_peers
-            },
-            exchange: PeerExchange::On,
-            seed: self.seed ^ (index as u64) << 32,
-        };
-        if has_all && one.awaited() {
-            self.awaited -= 1;
-        }
-        one.outcome.finished = has_all.then_some(self.now);
-        let wanted = one.machine.wants.of(pieces);
-        one.swarm = Some(Swarm::wanting(&wanted, settings, have, self.now));
-        self.plan(self.now, index, Event::Announce);
-        self.plan(self.now + TICK, index, Event::Tick);
-    }
-
-    /// Somebody's connection reaches this machine, or finds it off.
-    fn dialed(&mut self, index: usize, from: usize, conn: ConnId) {
-        let now = self.now;
-        let latency = self.room[from].machine.latency;
-        let target = &mut self.room[index];
-        let Some(swarm) = &mut target.swarm else {
-            self.plan(now + NO_ROUTE, from, Event::Closed { conn });
-            return;
-        };
-        // The source port of a connection that somebody makes is any.
-        let source = SocketAddrV4::new(*address(from).ip(), 40_000);
-        match swarm.incoming(source, now) {
-            Some(theirs) => {
-                target.links.insert(theirs, (from, conn));
-                let connected = Event::Connected {
-                    conn,
-                    peer: index,
-                    theirs,
-                };
-                self.plan(now + latency, from, connected);
-            }
-            None => self.plan(now + latency, from, Event::Closed { conn }),
-        }
-    }
-
     fn act(&mut self, index: usize) {
         while let Some(action) = self.room[index].swarm.as_mut().and_then(Swarm::poll) {
             self.do_one(index, action);
@@ -305,19 +250,26 @@ impl World {
     fn do_one(&mut self, index: usize, action: Action) {
         let now = self.now;
         let latency = self.room[index].machine.latency;
+        let machines = self.room.len();
         let one = &mut self.room[index];
         match action {
-            Action::Connect { conn, to } => match self.at(to) {
+            Action::Connect { conn, to } => match machine_listening(to, machines) {
                 Some(target) => {
-                    self.plan(now + latency, target, Event::Dialed { from: index, conn });
+                    let (machine, life) = (index, one.life);
+                    let from = End {
+                        machine,
+                        life,
+                        conn,
+                    };
+                    self.plan(now + latency, target, Event::Dialed { from });
                 }
                 None => self.plan(now + NO_ROUTE, index, Event::Closed { conn }),
             },
             Action::Send { conn, frame } => self.send(index, conn, frame),
             Action::Disconnect { conn, .. } => {
                 one.uplink.drop_all(conn);
-                if let Some((peer, theirs)) = one.links.remove(&conn) {
-                    self.plan(now + latency, peer, Event::Closed { conn: theirs });
+                if let Some(end) = one.links.remove(&conn) {
+                    self.plan_at(now + latency, end, Event::Closed { conn: end.conn });
                 }
             }
             Action::Upload { conn, block } => {
@@ -343,11 +295,6 @@ impl World {
             }
         }
     }
-
-    fn at(&self, to: SocketAddrV4) -> Option<usize> {
-        let index = machine_at(*to.ip());
-        (index < self.room.len() && address(index) == to).then_some(index)
-    }
 }
 
 /// Blocks that anybody is there for.
@@ -358,14 +305,6 @@ fn wanted_blocks(layout: &Layout, machines: &[Machine]) -> u64 {
     }
     let wanted = (0..layout.pieces()).filter(|piece| !nobody.has(*piece));
     wanted.map(|piece| u64::from(layout.blocks(piece))).sum()
-}
-
-fn address(index: usize) -> SocketAddrV4 {
-    SocketAddrV4::new(Ipv4Addr::from_bits(0x0a01_0000 + index as u32), 6881)
-}
-
-fn machine_at(address: Ipv4Addr) -> usize {
-    (address.to_bits() - 0x0a01_0000) as usize
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 use std::time::Duration;
 
+use super::End;
 use crate::core::{Block, ConnId};
 
 /// Events are sorted only when their turn is near: those of so many nanoseconds together.
@@ -13,16 +14,15 @@ const SLOT: u128 = 1_000_000;
 pub(super) enum Event {
     Start,
     Vanish,
+    Leave,
     Tick,
     Announce,
     Dialed {
-        from: usize,
-        conn: ConnId,
+        from: End,
     },
     Connected {
         conn: ConnId,
-        peer: usize,
-        theirs: ConnId,
+        to: End,
     },
     Closed {
         conn: ConnId,
@@ -47,6 +47,7 @@ struct Scheduled {
     at: Duration,
     order: u64,
     machine: usize,
+    life: u32,
     event: Event,
 }
 
@@ -64,13 +65,14 @@ pub(super) struct Agenda {
 }
 
 impl Agenda {
-    pub(super) fn plan(&mut self, at: Duration, machine: usize, event: Event) {
+    pub(super) fn plan(&mut self, at: Duration, machine: usize, life: u32, event: Event) {
         self.order += 1;
         let slot = (at.as_nanos() / SLOT) as u64;
         let scheduled = Scheduled {
             at,
             order: self.order,
             machine,
+            life,
             event,
         };
         if slot <= self.slot {
@@ -80,7 +82,8 @@ impl Agenda {
         }
     }
 
-    pub(super) fn next(&mut self) -> Option<(Duration, usize, Event)> {
+    /// When it happens, to which machine in which of its lives, and what.
+    pub(super) fn next(&mut self) -> Option<(Duration, usize, u32, Event)> {
         if self.sorted.is_empty() && self.added.is_empty() {
             (self.slot, self.sorted) = self.later.pop_first()?;
             self.sorted.sort_unstable_by(|a, b| b.cmp(a));
@@ -94,7 +97,7 @@ impl Agenda {
         } else {
             self.sorted.pop()
         }?;
-        Some((next.at, next.machine, next.event))
+        Some((next.at, next.machine, next.life, next.event))
     }
 }
 
@@ -128,10 +131,10 @@ mod tests {
     fn what_is_earlier_comes_first_and_of_two_at_once_the_one_planned_first() {
         let mut agenda = Agenda::default();
         let at = |us: usize| Duration::from_micros(us as u64 * 7919 % 50_000);
-        (0..1000).for_each(|n| agenda.plan(at(n), n, Event::Tick));
+        (0..1000).for_each(|n| agenda.plan(at(n), n, 0, Event::Tick));
         let mut last = (Duration::ZERO, 0);
         let mut seen = 0;
-        while let Some((now, n, _)) = agenda.next() {
+        while let Some((now, n, ..)) = agenda.next() {
             assert!(
                 (now, n) > last || seen == 0,
                 "{n} at {now:?} after {last:?}"
@@ -143,6 +146,7 @@ mod tests {
                 agenda.plan(
                     now + Duration::from_micros(n as u64),
                     10_000 + n,
+                    0,
                     Event::Tick,
                 );
             }

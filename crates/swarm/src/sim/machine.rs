@@ -61,6 +61,10 @@ pub struct Machine {
     pub starts: Duration,
     /// When it is switched off, without a word to anybody.
     pub vanishes: Option<Duration>,
+    /// When it leaves in order: its connections are closed.
+    pub leaves: Option<Duration>,
+    /// When it is switched on again after that, with nothing of what it had fetched.
+    pub returns: Option<Duration>,
     /// It has everything from the start.
     pub seed: bool,
     /// Which pieces it is there for.
@@ -79,10 +83,17 @@ impl Machine {
             latency: Duration::from_micros(500),
             starts: Duration::ZERO,
             vanishes: None,
+            leaves: None,
+            returns: None,
             seed: false,
             wants: Wants::All,
             conduct: Conduct::Honest,
         }
+    }
+
+    /// It is there in the end.
+    pub fn stays(&self) -> bool {
+        self.vanishes.is_none() && self.leaves.is_none() || self.returns.is_some()
     }
 }
 

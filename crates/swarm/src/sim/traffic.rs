@@ -37,7 +37,7 @@ impl World {
 
     pub(super) fn send(&mut self, index: usize, conn: ConnId, frame: Frame) {
         let one = &self.room[index];
-        let Some((peer, theirs)) = one.links.get(&conn).copied() else {
+        let Some(end) = one.links.get(&conn).copied() else {
             return;
         };
         let asks = matches!(frame, Frame::Message(Message::Request(_)));
@@ -45,8 +45,9 @@ impl World {
             return;
         }
         let at = next_mail(self.now + one.machine.latency);
-        if self.room[peer].mail.push(at, theirs, frame.into()) {
-            self.plan(at, peer, Event::Mail);
+        let other = &mut self.room[end.machine];
+        if other.life == end.life && other.mail.push(at, end.conn, frame.into()) {
+            self.plan(at, end.machine, Event::Mail);
         }
     }
 
@@ -79,13 +80,13 @@ impl World {
         if let Some(swarm) = &mut one.swarm {
             swarm.uploaded(conn, block);
         }
-        if let Some((peer, theirs)) = one.links.get(&conn).copied() {
-            let other = &mut self.room[peer];
+        if let Some(end) = one.links.get(&conn).copied() {
+            let other = &mut self.room[end.machine];
             let reception =
                 Duration::from_secs_f64(f64::from(block.length + 13) / other.machine.down);
             other.down_free = (now + latency).max(other.down_free + reception);
-            let (at, conn) = (other.down_free, theirs);
-            self.plan(at, peer, Event::Arrived { conn, block, right });
+            let (at, conn) = (other.down_free, end.conn);
+            self.plan_at(at, end, Event::Arrived { conn, block, right });
         }
         self.transmit(index);
     }
