@@ -1,6 +1,7 @@
 //! Rooms in which something is wrong, and what it costs.
 
 mod claims;
+mod departures;
 mod wants;
 
 use std::time::Duration;

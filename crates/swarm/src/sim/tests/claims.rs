@@ -1,11 +1,6 @@
 //! What claims are for: the server sends everything once before it sends anything twice, and nobody
 //! waits for a claim that is not kept.
 
-use std::time::Duration;
-
-use rand::rngs::StdRng;
-use rand::{RngExt, SeedableRng};
-
 use super::{Conduct, MBIT, MIB, Machine, last, run, seconds, seed};
 use crate::core::BLOCK;
 
@@ -74,39 +69,6 @@ fn a_slow_machine_does_not_slow_the_others() {
     let bound = 32.0 * MIB as f64 / (40.0 * MBIT);
     let time = last(&outcomes[2..]);
     assert!(time < 1.1 * bound, "{:.3} of the bound", time / bound);
-}
-
-/// Rooms of any size and rates where machines come late and vanish at any moment, the server too as
-/// soon as one copy of everything is surely out: who stays finishes, with right bytes only.
-#[test]
-fn whoever_leaves_whenever_the_others_finish() {
-    for chance in 0..16 {
-        let mut rng = StdRng::seed_from_u64(chance);
-        let machines = rng.random_range(2..=if chance % 8 == 0 { 64 } else { 16 });
-        let total = rng.random_range(1..=3 * MIB);
-        let rate = |rng: &mut StdRng| rng.random_range(4.0..40.0) * MBIT;
-        let mut room = vec![seed(rate(&mut rng))];
-        for index in 0..machines {
-            let down = rate(&mut rng);
-            let vanishes = index > 0 && rng.random_bool(0.3);
-            room.push(Machine {
-                up: rate(&mut rng),
-                down,
-                starts: seconds(rng.random_range(0.0..2.0)),
-                vanishes: vanishes.then(|| seconds(rng.random_range(0.0..6.0))),
-                latency: Duration::from_micros(rng.random_range(100..20_000)),
-                ..Machine::new(down)
-            });
-        }
-        let outcomes = run(total, &room, chance);
-        for (outcome, machine) in outcomes.iter().zip(&room).skip(1) {
-            if machine.vanishes.is_none() {
-                assert!(outcome.finished.is_some(), "room {chance}: {machine:?}");
-                assert_eq!(outcome.status.have, total);
-                assert_eq!(outcome.right, total, "held without having been verified");
-            }
-        }
-    }
 }
 
 /// A fifth vanishes mid-way, among them some that claimed what they never fetched.
