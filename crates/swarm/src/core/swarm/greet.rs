@@ -4,8 +4,8 @@ use std::net::SocketAddrV4;
 use std::time::Duration;
 
 use super::{Action, ConnId, Message, Peer, Reason, Stage, Swarm};
-use crate::core::uploads::MAX_QUEUE;
 use crate::core::exchange::PeerExchange;
+use crate::core::uploads::MAX_QUEUE;
 use crate::core::wire::{ExtendedHandshake, Frame, Handshake, OUR_CLAIM_ID, OUR_PEX_ID};
 
 impl Swarm {

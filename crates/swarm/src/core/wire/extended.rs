@@ -38,7 +38,9 @@ impl ExtendedHandshake {
     /// As a message.
     pub fn to_message(&self) -> Message {
         let ids = [(CLAIM, self.claim), (PEX, self.pex)];
-        let ids = ids.into_iter().filter_map(|(name, id)| Some((name, Encoded::int(id?.into()))));
+        let ids = ids
+            .into_iter()
+            .filter_map(|(name, id)| Some((name, Encoded::int(id?.into()))));
         let upload_only = self.upload_only.map(|only| Encoded::int(only.into()));
         let mut entries = vec![
             ("m", Encoded::dict(ids)),
