@@ -1,7 +1,9 @@
 //! Peer exchange (BEP 11) with one peer: what it was told, and what it may tell us.
 //!
 //! What a peer tells is hearsay. It is believed as little as helps: an address near the teller, not a
-//! port where other services are, one message a minute, fifty addresses of one teller at a time. The
+//! port where other services are, one message a minute, fifty addresses of one teller at a time. Programs
+//! of our house have a few messages more, soon after they met: who starts with the room meets the others
+//! one by one, and nobody is to wait a minute for what a peer learnt a moment after it spoke. The
 //! [`Dialer`](super::dialer::Dialer) tries each once and forgets it when nobody of ours answers there. So
 //! a stranger can neither fill the memory nor turn a room against somebody else: it is one connection
 //! attempt of each machine in a minute, to somebody whom the stranger could reach itself.
@@ -29,6 +31,9 @@ pub enum PeerExchange {
 const EVERY: Duration = Duration::from_secs(60);
 /// Not more often than this is anybody listened to: a minute, of a clock or a network that is not exact.
 const LISTEN: Duration = Duration::from_secs(50);
+/// But one of our house so many times so soon.
+const EARLY: u32 = 5;
+const SOON: Duration = Duration::from_secs(1);
 /// When nothing is new it is looked again so soon.
 const LOOK: Duration = Duration::from_secs(1);
 /// Below are ports of other services. No machine listens for peers there.
@@ -45,9 +50,17 @@ pub(crate) struct Exchange {
     told: BTreeSet<SocketAddrV4>,
     next: Duration,
     heard: Option<Duration>,
+    /// How many messages may still come early, to it and from it.
+    early_to: u32,
+    early_from: u32,
 }
 
 impl Exchange {
+    /// It is of our house.
+    pub(crate) fn is_ours(&mut self) {
+        (self.early_to, self.early_from) = (EARLY, EARLY);
+    }
+
     /// Whether it may be time to tell it something.
     pub(crate) fn due(&self, now: Duration) -> bool {
         self.wants.is_some() && self.next <= now
@@ -75,7 +88,9 @@ impl Exchange {
             self.next = now + LOOK;
             return None;
         }
-        self.next = now + EVERY;
+        let soon = self.early_to > 0;
+        self.early_to = self.early_to.saturating_sub(1);
+        self.next = now + if soon { SOON } else { EVERY };
         self.told.extend(news.added.iter().map(|one| one.address));
         for gone in &news.dropped {
             self.told.remove(gone);
@@ -90,6 +105,9 @@ impl Exchange {
             .is_none_or(|heard| now.saturating_sub(heard) >= LISTEN);
         if listens {
             self.heard = Some(now);
+        } else if self.early_from > 0 {
+            self.early_from -= 1;
+            return true;
         }
         listens
     }
@@ -175,6 +193,29 @@ mod tests {
         let mut peer = Exchange::default();
         let heard = (0..120).filter(|at| peer.hears(second(*at))).count();
         assert_eq!(heard, 3);
+    }
+
+    #[test]
+    fn our_house_hears_soon_of_who_comes_soon_and_then_once_a_minute() {
+        let (mut rng, mut teller, mut hearer) =
+            (StdRng::seed_from_u64(1), listener(), Exchange::default());
+        teller.is_ours();
+        hearer.is_ours();
+        // Somebody new every second, and those who tell it anew.
+        let told = (0..180).filter(|at| {
+            let everybody = present(0..=*at);
+            let at = second(u64::from(*at));
+            let news = teller
+                .due(at)
+                .then(|| teller.news(&everybody, None, at, &mut rng));
+            let told = news.flatten().is_some();
+            assert!(!told || hearer.hears(at), "what we tell is heard: {at:?}");
+            told
+        });
+        let told: Vec<u32> = told.collect();
+        assert_eq!(told, [0, 1, 2, 3, 4, 5, 65, 125]);
+        let flood = (200..260).filter(|at| hearer.hears(second(*at))).count();
+        assert_eq!(flood, 2, "nothing is left over");
     }
 
     #[test]

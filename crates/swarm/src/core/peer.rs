@@ -136,6 +136,9 @@ impl Peer {
     /// It told its name.
     pub(crate) fn is_called(&mut self, id: [u8; 20]) {
         self.id = id;
+        if self.of_our_house() {
+            self.exchange.is_ours();
+        }
         self.requests.set_depth(self.depth());
     }
 
