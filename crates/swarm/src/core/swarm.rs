@@ -343,7 +343,9 @@ impl Swarm {
             return;
         };
         self.claims.gone(conn);
-        self.dialer.unhear(conn);
+        if peer.live() {
+            self.dialer.unhear(conn);
+        }
         if !peer.seed && !self.complete() {
             for piece in peer.has.iter() {
                 self.picker.fewer_copies(piece);

@@ -60,6 +60,8 @@ pub(super) struct Agenda {
     /// The present slot, and what was planned before it began, the last one first.
     slot: u64,
     sorted: Vec<Scheduled>,
+    /// Room for later slots, from those that are over.
+    spare: Vec<Vec<Scheduled>>,
     /// What was planned for the present slot since.
     added: BinaryHeap<Reverse<Scheduled>>,
 }
@@ -78,14 +80,18 @@ impl Agenda {
         if slot <= self.slot {
             self.added.push(Reverse(scheduled));
         } else {
-            self.later.entry(slot).or_default().push(scheduled);
+            let later = self.later.entry(slot);
+            let later = later.or_insert_with(|| self.spare.pop().unwrap_or_default());
+            later.push(scheduled);
         }
     }
 
     /// When it happens, to which machine in which of its lives, and what.
     pub(super) fn next(&mut self) -> Option<(Duration, usize, u32, Event)> {
         if self.sorted.is_empty() && self.added.is_empty() {
-            (self.slot, self.sorted) = self.later.pop_first()?;
+            let (slot, events) = self.later.pop_first()?;
+            self.slot = slot;
+            self.spare.push(std::mem::replace(&mut self.sorted, events));
             self.sorted.sort_unstable_by(|a, b| b.cmp(a));
         }
         let added = match (self.added.peek(), self.sorted.last()) {

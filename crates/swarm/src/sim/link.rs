@@ -3,6 +3,8 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use bytes::Bytes;
+
 use crate::core::wire::{Frame, Message};
 use crate::core::{Block, ByConn, ConnId};
 
@@ -58,11 +60,13 @@ impl Uplink {
     }
 }
 
-/// A message on its way. Most of them are of two kinds, which are kept small: a large room has millions
+/// A message on its way. Most of them are of a few kinds, which are kept small: a large room has millions
 /// on their way.
 pub(super) enum Letter {
     Have(u32),
+    Haves(Vec<u32>),
     Request(Block),
+    Extended(u8, Bytes),
     Other(Box<Frame>),
 }
 
@@ -70,7 +74,9 @@ impl From<Frame> for Letter {
     fn from(frame: Frame) -> Self {
         match frame {
             Frame::Message(Message::Have(piece)) => Self::Have(piece),
+            Frame::Message(Message::Haves(pieces)) => Self::Haves(pieces),
             Frame::Message(Message::Request(block)) => Self::Request(block),
+            Frame::Message(Message::Extended { id, payload }) => Self::Extended(id, payload),
             other => Self::Other(Box::new(other)),
         }
     }
@@ -80,7 +86,9 @@ impl From<Letter> for Frame {
     fn from(letter: Letter) -> Self {
         match letter {
             Letter::Have(piece) => Message::Have(piece).into(),
+            Letter::Haves(pieces) => Message::Haves(pieces).into(),
             Letter::Request(block) => Message::Request(block).into(),
+            Letter::Extended(id, payload) => Message::Extended { id, payload }.into(),
             Letter::Other(frame) => *frame,
         }
     }

@@ -26,6 +26,11 @@ impl Swarm {
                 self.fill(conn, now);
             }
             Message::Have(piece) => self.has_one_more(conn, piece, now)?,
+            Message::Haves(pieces) => {
+                for piece in pieces {
+                    self.has_one_more(conn, piece, now)?;
+                }
+            }
             Message::Bitfield(field) => self.has_all_these(conn, field, now)?,
             Message::Piece { piece, begin, data } => {
                 let unasked = self.delivered(conn, piece, begin, data, now);

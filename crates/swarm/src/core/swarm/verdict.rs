@@ -110,12 +110,13 @@ impl Swarm {
 
 /// What a peer has come by meanwhile it need not hear of.
 pub(super) fn say_untold(conn: ConnId, peer: &mut Peer, actions: &mut VecDeque<Action>) {
-    if peer.untold.is_empty() {
-        return;
-    }
     let (has, untold) = (&peer.has, &mut peer.untold);
-    for piece in untold.drain(..).filter(|piece| !has.has(*piece)) {
-        let frame = Message::Have(piece).into();
-        actions.push_back(Action::Send { conn, frame });
-    }
+    untold.retain(|piece| !has.has(*piece));
+    let frame = match untold[..] {
+        [] => return,
+        [piece] => Message::Have(piece).into(),
+        _ => Message::Haves(untold.clone()).into(),
+    };
+    untold.clear();
+    actions.push_back(Action::Send { conn, frame });
 }

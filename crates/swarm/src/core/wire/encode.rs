@@ -48,6 +48,11 @@ impl Message {
                 start(out, 4, 4);
                 out.put_u32(*piece);
             }
+            Self::Haves(pieces) => {
+                for piece in pieces {
+                    Self::Have(*piece).encode(out);
+                }
+            }
             Self::Bitfield(field) => {
                 start(out, 5, field.as_wire().len());
                 out.put_slice(field.as_wire());

@@ -52,6 +52,8 @@ pub enum Message {
     NotInterested,
     /// One more verified piece.
     Have(u32),
+    /// Several of them: on the wire as many messages as there are pieces, so that none of it is ever read.
+    Haves(Vec<u32>),
     /// All verified pieces, said once at the beginning.
     Bitfield(Bitfield),
     /// Please send this.

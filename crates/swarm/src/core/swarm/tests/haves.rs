@@ -25,9 +25,10 @@ fn fetch(swarm: &mut Swarm, from: ConnId) -> (u32, Vec<Action>) {
 
 fn haves(actions: &[Action], to: ConnId) -> Vec<u32> {
     let messages = said(actions, to).into_iter();
-    let haves = messages.filter_map(|message| match message {
-        Message::Have(piece) => Some(piece),
-        _ => None,
+    let haves = messages.flat_map(|message| match message {
+        Message::Have(piece) => vec![piece],
+        Message::Haves(pieces) => pieces,
+        _ => Vec::new(),
     });
     haves.collect()
 }

@@ -51,6 +51,16 @@ fn message() -> impl Strategy<Value = Message> {
     ]
 }
 
+#[test]
+fn several_pieces_are_as_many_messages() {
+    let (mut one_by_one, mut together) = (BytesMut::new(), BytesMut::new());
+    for piece in [3, 1, 4] {
+        Message::Have(piece).encode(&mut one_by_one);
+    }
+    Message::Haves(vec![3, 1, 4]).encode(&mut together);
+    assert_eq!(together, one_by_one);
+}
+
 proptest! {
     /// However the stream is cut into reads, the same messages come out.
     #[test]
