@@ -1,5 +1,8 @@
 //! How long a room needs in the simulator, beside the time no engine can undercut:
 //! `cargo run --release -p swarm --example room -- --clients 8 --size 128 --rate 40`
+//! The curve for the README takes some hours of a core without `--grain`:
+//! `cargo run --release -p swarm --example room -- --clients 1,2,4,8,16,32,64,128,256,512,1000
+//! --size 1024 --rate 100 --runs 1 --format markdown`
 //!
 //! Prints last/bound, median/bound and the copies that the server sent. The bound is
 //! max(F/u_s, F/d, N·F/(u_s + sum of uplinks)); headers, 4.6 % on a real wire, are not simulated.
@@ -7,7 +10,7 @@
 use std::time::{Duration, Instant};
 
 use metainfo::piece_length;
-use swarm::core::{BLOCK, Layout, Settings};
+use swarm::core::{BLOCK, Layout, MAX_WINDOW, MIN_WINDOW, Settings};
 use swarm::sim::{Machine, Outcome, World};
 
 const HELP: &str = "\
@@ -24,7 +27,15 @@ const HELP: &str = "\
 --max-peers N     connections of a machine (as built in)
 --grain KIB       simulate blocks of so many KiB: everything that counts bytes is divided,
                   so that large rooms take less time and have coarser windows (16)
---runs N          with other chance (3)";
+--runs N          with other chance (3)
+--format F        plain or markdown (plain)";
+
+/// How the rows are written.
+#[derive(Clone, Copy)]
+enum Format {
+    Plain,
+    Markdown,
+}
 
 struct Room {
     size: f64,
@@ -38,6 +49,7 @@ struct Room {
     spread: f64,
     max_peers: usize,
     runs: u64,
+    format: Format,
 }
 
 fn main() {
@@ -71,18 +83,21 @@ fn main() {
         spread: number("--spread", 0.0),
         max_peers: number("--max-peers", Settings::MAX_PEERS as f64) as usize,
         runs: number("--runs", 3.0) as u64,
+        format: match get("--format").as_deref() {
+            None | Some("plain") => Format::Plain,
+            Some("markdown") => Format::Markdown,
+            Some(other) => panic!("{other} is neither plain nor markdown"),
+        },
     };
+    let grain = f64::from(BLOCK) * scale / 1024.0;
     println!(
-        "{:>7} {:>8} {:>11} {:>13} {:>7} {:>9} {:>7} {:>8}",
-        "clients",
-        "bound s",
-        "last/bound",
-        "median/bound",
-        "copies",
-        "repeated",
-        "wasted",
-        "took s"
+        "{} MiB in pieces of {} KiB; links of {rate} Mbit/s; at most {} connections, each with \
+         {MIN_WINDOW} to {MAX_WINDOW} requests of {grain} KiB.\n",
+        size / f64::from(1 << 20),
+        piece * scale / 1024.0,
+        room.max_peers,
     );
+    room.heading();
     for count in get("--clients").unwrap_or("8".into()).split(',') {
         room.show(count.parse().expect("a number of clients"));
     }
@@ -136,7 +151,7 @@ impl Room {
             .iter()
             .zip(machines)
             .skip(1 + self.slow)
-            .filter(|(_, machine)| machine.vanishes.is_none());
+            .filter(|(_, machine)| machine.stays());
         let mut times: Vec<f64> = stays
             .map(|(outcome, _)| {
                 outcome
@@ -147,16 +162,44 @@ impl Room {
         times.sort_by(f64::total_cmp);
         let wasted: u64 = outcomes.iter().map(|outcome| outcome.wasted).sum();
         let blocks = self.size / f64::from(BLOCK);
-        println!(
-            "{:>7} {:>8.2} {:>11.3} {:>13.3} {:>7.3} {:>9.4} {:>7.4} {:>8.1}",
-            machines.len() - 1,
-            bound,
-            times.last().copied().unwrap_or_default() / bound,
-            times.get(times.len() / 2).copied().unwrap_or_default() / bound,
-            outcomes[0].status.uploaded as f64 / self.size,
-            outcomes[0].repeated as f64 / blocks,
-            wasted as f64 / blocks / (machines.len() - 1) as f64,
-            took.as_secs_f64(),
-        );
+        let last = times.last().copied().unwrap_or_default() / bound;
+        let median = times.get(times.len() / 2).copied().unwrap_or_default() / bound;
+        self.write([
+            format!("{}", machines.len() - 1),
+            format!("{bound:.2}"),
+            format!("{last:.3}"),
+            format!("{median:.3}"),
+            format!("{:.3}", outcomes[0].status.uploaded as f64 / self.size),
+            format!("{:.4}", outcomes[0].repeated as f64 / blocks),
+            format!(
+                "{:.4}",
+                wasted as f64 / blocks / (machines.len() - 1) as f64
+            ),
+            format!("{:.1}", took.as_secs_f64()),
+        ]);
+    }
+
+    fn heading(&self) {
+        let names = [
+            "machines",
+            "bound s",
+            "last/bound",
+            "median/bound",
+            "copies",
+            "repeated",
+            "wasted",
+            "took s",
+        ];
+        self.write(names.map(String::from));
+        if matches!(self.format, Format::Markdown) {
+            println!("|{}", "---|".repeat(names.len()));
+        }
+    }
+
+    fn write(&self, cells: [String; 8]) {
+        match self.format {
+            Format::Plain => println!("{}", cells.map(|cell| format!("{cell:>13}")).concat()),
+            Format::Markdown => println!("| {} |", cells.join(" | ")),
+        }
     }
 }

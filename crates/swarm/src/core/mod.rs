@@ -60,4 +60,5 @@ pub use exchange::PeerExchange;
 pub use layout::{BLOCK, Block, Layout};
 pub(crate) use peer::HOUSE;
 pub use peer::Offer;
+pub use requests::{MAX_WINDOW, MIN_WINDOW};
 pub use swarm::{Settings, Status, Swarm};

@@ -7,10 +7,10 @@ use super::meter::Meter;
 use super::{BLOCK, Block};
 
 /// Fewest blocks to keep open at a peer: with one, the wire rests for every round trip.
-pub(crate) const MIN_WINDOW: u32 = 2;
+pub const MIN_WINDOW: u32 = 2;
 
 /// Most blocks to keep open at a peer (4 MiB). Every client accepts as many.
-const MAX_WINDOW: u32 = 256;
+pub const MAX_WINDOW: u32 = 256;
 
 /// How long a peer may deliver nothing of what we asked, at first and at most. It grows with every
 /// silence, since a server with a thousand machines and a slow link is slow, not dead.
