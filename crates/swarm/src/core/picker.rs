@@ -34,6 +34,9 @@ pub(crate) struct Worker<'a> {
     pub(crate) suspect: bool,
     /// Its window is nearly empty: it may help in the end game.
     pub(crate) idle: bool,
+    /// It brings what it is asked for. What others are asked for a second time does not count, or two that bring
+    /// nothing could keep a block to themselves.
+    pub(crate) proven: bool,
 }
 
 /// What a block that arrived was good for.
@@ -310,6 +313,27 @@ impl Picker {
         if !self.order.is_empty() || self.partial.len() > END_GAME_PIECES || self.wanting > 0 {
             return None;
         }
+        let open = self.asked_of_others(worker, END_GAME_COPIES);
+        if open.is_empty() {
+            return None;
+        }
+        let (piece, number) = open[rng.random_range(..open.len())];
+        if worker.proven {
+            self.partial.get_mut(&piece)?.ask(number, worker.conn);
+        }
+        Some(self.layout.block(piece, number))
+    }
+
+    /// A block to try a peer with that is not trusted to bring it. Somebody else was asked for it and stays the one
+    /// who is; nothing is noted, and nobody waits for the answer.
+    pub(crate) fn probe(&self, worker: &Worker<'_>, rng: &mut impl Rng) -> Option<Block> {
+        let open = self.asked_of_others(worker, usize::MAX);
+        let (piece, number) = *open.get(rng.random_range(..open.len().max(1)))?;
+        Some(self.layout.block(piece, number))
+    }
+
+    /// Blocks that it could bring and that fewer than so many others were asked for.
+    fn asked_of_others(&self, worker: &Worker<'_>, fewer_than: usize) -> Vec<(u32, u32)> {
         let mut open = Vec::new();
         for (piece, partial) in &self.partial {
             if partial.reserved().is_some() || !worker.has.has(*piece) || worker.suspect {
@@ -317,19 +341,14 @@ impl Picker {
             }
             for (number, state) in partial.states() {
                 if let State::Asked(of) = state
-                    && of.len() < END_GAME_COPIES
+                    && of.len() < fewer_than
                     && !of.contains(&worker.conn)
                 {
                     open.push((*piece, number));
                 }
             }
         }
-        if open.is_empty() {
-            return None;
-        }
-        let (piece, number) = open[rng.random_range(..open.len())];
-        self.partial.get_mut(&piece)?.ask(number, worker.conn);
-        Some(self.layout.block(piece, number))
+        open
     }
 }
 

@@ -25,6 +25,17 @@ struct Open {
     since: Duration,
 }
 
+/// Whether a peer brings what it promises.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Trust {
+    /// It was not asked yet, or not for long.
+    Unproven,
+    /// It brought something, and was not overdue since.
+    Proven,
+    /// It was overdue, and has brought nothing since.
+    Doubted,
+}
+
 /// How a block that arrived relates to what we asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Answer {
@@ -49,6 +60,8 @@ pub(crate) struct Requests {
     patience: Duration,
     /// Nothing is asked until then.
     passed_over: Duration,
+    /// What it is worth: see [`Trust`].
+    trust: Trust,
     pub(crate) current: Option<u32>,
 }
 
@@ -65,6 +78,7 @@ impl Requests {
             last_data: now,
             patience: PATIENCE,
             passed_over: Duration::ZERO,
+            trust: Trust::Unproven,
             current: None,
         }
     }
@@ -91,6 +105,15 @@ impl Requests {
         self.window
             .min(self.limit)
             .saturating_sub(self.open.len() as u32)
+    }
+
+    pub(crate) fn trust(&self) -> Trust {
+        self.trust
+    }
+
+    /// Whether this block is asked.
+    pub(crate) fn has(&self, block: Block) -> bool {
+        self.open.iter().any(|open| open.block == block)
     }
 
     /// So little is open that the peer soon has nothing to do.
@@ -150,6 +173,7 @@ impl Requests {
         if now.saturating_sub(oldest.since.max(self.last_data)) < self.patience {
             return false;
         }
+        self.trust = Trust::Doubted;
         self.passed_over = now + self.patience;
         self.patience = MAX_PATIENCE.min(self.patience * 2);
         self.window = MIN_WINDOW;
@@ -158,6 +182,7 @@ impl Requests {
 
     fn delivered(&mut self, block: Block, now: Duration) {
         self.last_data = now;
+        self.trust = Trust::Proven;
         self.passed_over = Duration::ZERO;
         self.meter.add(block.length, now);
     }

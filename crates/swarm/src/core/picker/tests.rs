@@ -19,6 +19,7 @@ fn worker(conn: u64, has: &Bitfield) -> Worker<'_> {
         current: None,
         suspect: false,
         idle: true,
+        proven: true,
     }
 }
 
@@ -79,6 +80,7 @@ fn a_peer_finishes_its_piece_and_others_help_only_when_nothing_new_is_left() {
         let worker = Worker {
             current,
             idle: false,
+            proven: true,
             ..worker(conn, &all)
         };
         picker.pick(&worker, &mut rng).map(|block| block.piece)
@@ -102,6 +104,7 @@ fn the_end_game_asks_twice_and_names_whom_to_cancel() {
         .expect("the only one");
     let busy = Worker {
         idle: false,
+        proven: true,
         ..worker(2, &all)
     };
     assert_eq!(picker.pick(&busy, &mut rng), None);
@@ -221,6 +224,7 @@ fn random_work_never_asks_twice_and_always_ends() {
             let conn = rng.random_range(0..5_u64);
             let worker = Worker {
                 idle: true,
+                proven: true,
                 ..worker(conn, &fields[conn as usize])
             };
             if rng.random_bool(0.6) {

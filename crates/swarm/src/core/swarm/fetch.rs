@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::{Action, Block, ConnId, Message, Swarm};
 use crate::core::Offer;
 use crate::core::picker::{Arrival, Worker};
-use crate::core::requests::Answer;
+use crate::core::requests::{Answer, Trust};
 
 impl Swarm {
     /// What all peers but this one have for us together.
@@ -33,12 +33,20 @@ impl Swarm {
 
     /// Asks a peer for as much as its window allows.
     pub(super) fn fill(&mut self, conn: ConnId, now: Duration) {
+        // Who has promised in vain is tried with one block at a time that another brings as well: however many
+        // of them there are, they hold up nothing a second time.
+        let doubted = self.doubts(conn) && self.somebody_delivers();
         let Some(peer) = self.peers.get_mut(&conn).filter(|peer| peer.may_ask()) else {
             return;
         };
         let suspect = self.offenders.is_suspect(peer.ip());
+        let room = match doubted {
+            true if !peer.requests.is_empty() => 0,
+            true => peer.requests.room(now).min(1),
+            false => peer.requests.room(now),
+        };
         let mut asked = Vec::new();
-        for _ in 0..peer.requests.room(now) {
+        for _ in 0..room {
             let worker = Worker {
                 conn,
                 address: peer.ip(),
@@ -46,14 +54,17 @@ impl Swarm {
                 current: peer.requests.current,
                 suspect,
                 idle: peer.requests.idle(),
+                proven: peer.requests.trust() == Trust::Proven,
             };
-            let picked = if peer.server() {
+            let picked = if doubted {
+                self.picker.probe(&worker, &mut self.rng)
+            } else if peer.server() {
                 self.picker
                     .pick_of_server(&worker, &mut self.claims, now, &mut self.rng)
             } else {
                 self.picker.pick(&worker, &mut self.rng)
             };
-            let Some(block) = picked else {
+            let Some(block) = picked.filter(|block| !peer.requests.has(*block)) else {
                 break;
             };
             peer.requests.asked(block, now);
@@ -65,10 +76,23 @@ impl Swarm {
         self.tell_claims(now);
     }
 
-    /// Lets everybody take the blocks that became free.
+    /// Whether a peer has promised and not brought anything since.
+    fn doubts(&self, conn: ConnId) -> bool {
+        let peer = self.peers.get(&conn);
+        peer.is_some_and(|peer| peer.requests.trust() == Trust::Doubted)
+    }
+
+    /// Whether anything is asked of somebody who may bring it.
+    fn somebody_delivers(&self) -> bool {
+        let mut all = self.peers.values().map(|peer| &peer.requests);
+        all.any(|requests| requests.trust() != Trust::Doubted && !requests.is_empty())
+    }
+
+    /// Lets everybody take the blocks that became free; who is doubted comes last.
     pub(super) fn settle(&mut self, now: Duration) {
         if std::mem::take(&mut self.refill) && !self.complete() {
-            let conns: Vec<_> = self.peers.keys().copied().collect();
+            let mut conns: Vec<_> = self.peers.keys().copied().collect();
+            conns.sort_by_key(|conn| self.doubts(*conn));
             for conn in conns {
                 self.fill(conn, now);
             }
