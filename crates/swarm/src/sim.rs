@@ -1,300 +1,180 @@
 //! A room of simulated machines that run the very same core.
 //!
-//! Links have a rate in each direction and a latency; time jumps from one event to the next; the
-//! same seed gives the same course to the nanosecond. There are no real bytes: a block is a run of
-//! zeros, and what a liar sends is a run of ones. Messages other than blocks take no bandwidth; they
-//! are handed over once a millisecond, all together, which is what lets a room have a thousand
-//! machines.
+//! Links have a rate in each direction and a latency; the same seed gives the same course to the
+//! nanosecond, on however many cores. There are no real bytes: a block is a run of zeros, and what a liar
+//! sends is a run of ones. Messages other than blocks take no bandwidth.
+//!
+//! Time passes in beats of a millisecond. What goes from one machine to another comes in at the next
+//! beat at the earliest, so that within a beat every machine is on its own: a [`crew`] of them per core, and
+//! nobody reads what another crew writes. Moments without anything to do are skipped.
 //!
 //! The server of the room is a machine that has everything from the start. As the real one it does
 //! not know claims and does not understand cancelling.
 
+mod crew;
 mod event;
 mod link;
 mod machine;
+mod pace;
+mod running;
 mod switch;
 mod traffic;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZero;
+use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
-use bytes::Bytes;
-use rand::SeedableRng;
-use rand::rngs::StdRng;
-
-use crate::core::wire::{Frame, Message};
-use crate::core::{Action, BLOCK, Bitfield, Block, ByConn, ConnId, Layout, Settings, Swarm};
-use event::{Agenda, Event};
-use link::{Mail, Uplink};
+use crate::core::{Bitfield, Layout, Settings};
+use crew::Crew;
 pub use machine::{Conduct, Machine, Outcome, Wants};
-use switch::{ANNOUNCE, NO_ROUTE, machine_at, machine_listening};
+use pace::Pace;
+use running::Running;
 
-const TICK: Duration = Duration::from_millis(100);
-/// Zeros are right, ones are wrong.
-static RIGHT: [u8; BLOCK as usize] = [0; BLOCK as usize];
-static WRONG: [u8; BLOCK as usize] = [1; BLOCK as usize];
+/// How long a beat is.
+const BEAT: Duration = Duration::from_millis(1);
+/// Below so many machines a second core costs more than it gives.
+const SMALL: usize = 64;
 
-/// One end of a connection.
-#[derive(Clone, Copy)]
-struct End {
-    machine: usize,
-    /// Which life of the machine: what is on its way to an earlier one is lost.
-    life: u32,
-    conn: ConnId,
-}
-
-struct Running {
-    machine: Machine,
-    /// How often it was switched off.
-    life: u32,
-    /// None while it is off.
-    swarm: Option<Swarm>,
-    /// Who is at the other end.
-    links: ByConn<End>,
-    uplink: Uplink,
-    mail: Mail,
-    /// When all that is on its way to it has come in.
-    down_free: Duration,
-    /// Pieces with a wrong block in their file.
-    spoilt: BTreeMap<u32, bool>,
-    received: u64,
-    stored: u64,
-    /// What the server has sent.
-    sent: BTreeSet<Block>,
-    outcome: Outcome,
-}
-
-impl Running {
-    fn new(machine: Machine) -> Self {
-        Self {
-            machine,
-            life: 0,
-            swarm: None,
-            links: ByConn::default(),
-            uplink: Uplink::default(),
-            mail: Mail::default(),
-            down_free: Duration::ZERO,
-            spoilt: BTreeMap::new(),
-            received: 0,
-            stored: 0,
-            sent: BTreeSet::new(),
-            outcome: Outcome::default(),
-        }
-    }
-
-    /// Whether the room waits for it.
-    fn awaited(&self) -> bool {
-        self.outcome.finished.is_none()
-            && self.machine.stays()
-            && self.machine.conduct == Conduct::Honest
-    }
+/// What all machines know of the room, and nobody changes within a beat.
+struct Room {
+    layout: Layout,
+    seed: u64,
+    max_peers: usize,
+    /// Blocks that anybody is there for.
+    blocks: u64,
+    /// The present beat.
+    beat: u64,
+    /// Machines of one crew; the last one may have fewer.
+    crew: usize,
+    /// Who has everything from the start.
+    seeds: Vec<bool>,
+    /// Who is switched on, as the tracker sees it.
+    there: Vec<bool>,
 }
 
 /// The room.
 pub struct World {
-    layout: Layout,
-    seed: u64,
-    max_peers: usize,
-    blocks: u64,
-    now: Duration,
-    agenda: Agenda,
-    room: Vec<Running>,
-    /// Machines that are not done.
-    awaited: usize,
-    rng: StdRng,
+    room: Room,
+    crews: Vec<Crew>,
 }
 
 impl World {
     /// A room that shares a torrent of this layout. `seed` decides everything left to chance.
     pub fn new(layout: Layout, machines: &[Machine], seed: u64) -> Self {
-        let mut world = Self {
+        let cores = match machines.len() {
+            ..SMALL => 1,
+            SMALL.. => std::thread::available_parallelism().map_or(1, NonZero::get),
+        };
+        let crew = machines.len().div_ceil(cores).max(1);
+        let room = Room {
             layout,
             seed,
             max_peers: Settings::MAX_PEERS,
             blocks: wanted_blocks(&layout, machines),
-            now: Duration::ZERO,
-            agenda: Agenda::default(),
-            room: machines
-                .iter()
-                .map(|machine| Running::new(*machine))
-                .collect(),
-            awaited: 0,
-            rng: StdRng::seed_from_u64(seed),
+            beat: 0,
+            crew,
+            seeds: machines.iter().map(|machine| machine.seed).collect(),
+            there: vec![false; machines.len()],
         };
-        world.awaited = world.room.iter().filter(|one| one.awaited()).count();
-        for (index, machine) in machines.iter().enumerate() {
-            world.plan(machine.starts, index, Event::Start);
-            if let Some(at) = machine.vanishes {
-                world.plan(at, index, Event::Vanish);
-            }
-            if let Some(at) = machine.leaves {
-                world.plan(at, index, Event::Leave);
-            }
+        let all = machines.iter().enumerate();
+        let all: Vec<_> = all
+            .map(|(index, machine)| Running::new(index, *machine, seed))
+            .collect();
+        Self {
+            crews: divide(all, crew),
+            room,
         }
-        world
     }
 
     /// Every machine but the server has at most so many connections.
     #[must_use]
-    pub fn with_max_peers(self, max_peers: usize) -> Self {
-        Self { max_peers, ..self }
+    pub fn with_max_peers(mut self, max_peers: usize) -> Self {
+        self.room.max_peers = max_peers;
+        self
+    }
+
+    /// Works on so many cores instead of all there are; it makes no difference to what happens.
+    #[cfg(test)]
+    fn on_cores(mut self, cores: usize) -> Self {
+        let all: Vec<_> = self.crews.into_iter().flat_map(Crew::disband).collect();
+        self.room.crew = all.len().div_ceil(cores);
+        self.crews = divide(all, self.room.crew);
+        self
     }
 
     /// Runs until every honest machine that stays has all it wants, or for so long at most.
-    pub fn run(mut self, limit: Duration) -> Vec<Outcome> {
-        while self.awaited > 0
-            && let Some((at, machine, life, event)) = self.agenda.next()
-            && at <= limit
-        {
-            self.now = at;
-            if life == self.room[machine].life {
-                self.happen(machine, event);
-                self.act(machine);
+    pub fn run(self, limit: Duration) -> Vec<Outcome> {
+        let room = RwLock::new(self.room);
+        let crews: Vec<_> = self.crews.into_iter().map(Mutex::new).collect();
+        let pace = Pace::default();
+        std::thread::scope(|scope| {
+            for crew in crews.iter().skip(1) {
+                scope.spawn(|| pace.follow(|| lock(crew).work(&read(&room))));
             }
-        }
-        for one in &mut self.room {
-            one.outcome.wasted = one.received - one.stored;
-            one.outcome.given = one.sent.iter().map(|block| block.piece).collect();
-            if let Some(swarm) = &one.swarm {
-                one.outcome.status = swarm.status(self.now);
+            let _lead = pace.lead();
+            while !pace.is_over() && next_beat(&crews, &mut write(&room), limit) {
+                pace.begin();
+                if let Some(first) = crews.first() {
+                    lock(first).work(&read(&room));
+                }
+                pace.wait_for(crews.len() - 1);
             }
-        }
-        self.room.into_iter().map(|one| one.outcome).collect()
+        });
+        let now = start_of(read(&room).beat);
+        let crews = crews.into_iter().map(Mutex::into_inner);
+        let all = crews.flat_map(|crew| crew.unwrap_or_else(PoisonError::into_inner).disband());
+        all.map(|one| one.outcome(now)).collect()
     }
+}
 
-    fn plan(&mut self, at: Duration, machine: usize, event: Event) {
-        let life = self.room[machine].life;
-        self.agenda.plan(at, machine, life, event);
-    }
+/// Crews of so many machines.
+fn divide(machines: Vec<Running>, crew: usize) -> Vec<Crew> {
+    let crews = machines.len().div_ceil(crew);
+    let mut machines = machines.into_iter();
+    let crews = (0..crews).map(|_| Crew::new(machines.by_ref().take(crew).collect(), crews));
+    crews.collect()
+}
 
-    /// Something is going to happen at the other end of a connection.
-    fn plan_at(&mut self, at: Duration, end: End, event: Event) {
-        self.agenda.plan(at, end.machine, end.life, event);
-    }
-
-    fn happen(&mut self, index: usize, event: Event) {
-        match event {
-            Event::Start => return self.start(index),
-            Event::Vanish => return self.off(index),
-            Event::Leave => {
-                self.hang_up(index);
-                return self.off(index);
-            }
-            Event::Dialed { from } => return self.dialed(index, from),
-            _ => {}
-        }
-        let now = self.now;
-        let one = &mut self.room[index];
-        let Some(swarm) = &mut one.swarm else {
-            return;
-        };
-        match event {
-            Event::Start | Event::Vanish | Event::Leave | Event::Dialed { .. } => {}
-            Event::Tick => {
-                swarm.tick(now);
-                self.grab(index);
-                self.plan(now + TICK, index, Event::Tick);
-            }
-            Event::Announce => {
-                let peers = self.tracker(index);
-                if let Some(swarm) = &mut self.room[index].swarm {
-                    swarm.learned(peers, now);
-                }
-                self.plan(now + ANNOUNCE, index, Event::Announce);
-            }
-            Event::Connected { conn, to } => {
-                one.links.insert(conn, to);
-                swarm.connected(conn, now);
-            }
-            Event::Closed { conn } => {
-                one.links.remove(&conn);
-                one.uplink.drop_all(conn);
-                swarm.disconnected(conn, now);
-            }
-            Event::Mail => {
-                let mut letters = one.mail.take(now);
-                for (conn, letter) in letters.drain(..) {
-                    let frame = letter.into();
-                    let deaf =
-                        one.machine.seed && matches!(frame, Frame::Message(Message::Cancel(_)));
-                    if !deaf {
-                        swarm.received(conn, frame, now);
-                    }
-                }
-                one.mail.give_back(letters);
-            }
-            Event::Left => self.left(index),
-            Event::Arrived { conn, block, right } => {
-                one.received += 1;
-                let (piece, begin) = (block.piece, block.begin);
-                let content = if right { &RIGHT } else { &WRONG };
-                let data = Bytes::from_static(content).slice(..block.length as usize);
-                let frame = Message::Piece { piece, begin, data }.into();
-                swarm.received(conn, frame, now);
-            }
-            Event::Checked { piece, right } => {
-                if right {
-                    one.outcome.right += u64::from(self.layout.piece_size(piece));
-                }
-                swarm.checked(piece, right, now);
-            }
+/// What crews have for each other changes hands, and the time goes on to when there is something to do.
+/// False if there is nothing, or nobody to wait for.
+fn next_beat(crews: &[Mutex<Crew>], room: &mut Room, limit: Duration) -> bool {
+    let mut crews: Vec<_> = crews.iter().map(lock).collect();
+    for from in 0..crews.len() {
+        for to in 0..crews.len() {
+            let post = std::mem::take(crews[from].out_for(to));
+            let empty = crews[to].take_in(from, post);
+            *crews[from].out_for(to) = empty;
         }
     }
-
-    fn act(&mut self, index: usize) {
-        while let Some(action) = self.room[index].swarm.as_mut().and_then(Swarm::poll) {
-            self.do_one(index, action);
-        }
+    for crew in &mut crews {
+        crew.tell_who_is_there(&mut room.there);
     }
+    let awaited = crews.iter().any(|crew| crew.awaited() > 0);
+    let next = crews.iter().filter_map(|crew| crew.next(room.beat)).min();
+    let next = next.filter(|beat| awaited && start_of(*beat) <= limit);
+    room.beat = next.unwrap_or(room.beat);
+    next.is_some()
+}
 
-    fn do_one(&mut self, index: usize, action: Action) {
-        let now = self.now;
-        let latency = self.room[index].machine.latency;
-        let machines = self.room.len();
-        let one = &mut self.room[index];
-        match action {
-            Action::Connect { conn, to } => match machine_listening(to, machines) {
-                Some(target) => {
-                    let (machine, life) = (index, one.life);
-                    let from = End {
-                        machine,
-                        life,
-                        conn,
-                    };
-                    self.plan(now + latency, target, Event::Dialed { from });
-                }
-                None => self.plan(now + NO_ROUTE, index, Event::Closed { conn }),
-            },
-            Action::Send { conn, frame } => self.send(index, conn, frame),
-            Action::Disconnect { conn, .. } => {
-                one.uplink.drop_all(conn);
-                if let Some(end) = one.links.remove(&conn) {
-                    self.plan_at(now + latency, end, Event::Closed { conn: end.conn });
-                }
-            }
-            Action::Upload { conn, block } => {
-                if one.machine.conduct != Conduct::Mute {
-                    one.uplink.push(conn, block);
-                    self.transmit(index);
-                }
-            }
-            Action::Store { block, data, .. } => {
-                one.stored += 1;
-                *one.spoilt.entry(block.piece).or_default() |= data[0] != RIGHT[0];
-            }
-            Action::Check { piece } => {
-                let right = one.spoilt.remove(&piece) == Some(false);
-                self.plan(now, index, Event::Checked { piece, right });
-            }
-            Action::Banned { address } => {
-                one.outcome.banned.push(machine_at(address));
-            }
-            Action::Complete => {
-                self.awaited -= usize::from(one.awaited());
-                one.outcome.finished = Some(now);
-            }
-        }
-    }
+fn lock<T>(one: &Mutex<T>) -> MutexGuard<'_, T> {
+    one.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn read<T>(one: &RwLock<T>) -> RwLockReadGuard<'_, T> {
+    one.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn write<T>(one: &RwLock<T>) -> RwLockWriteGuard<'_, T> {
+    one.write().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn start_of(beat: u64) -> Duration {
+    Duration::from_nanos(beat * BEAT.as_nanos() as u64)
+}
+
+/// The first beat at or after this moment.
+fn beat_at(moment: Duration) -> u64 {
+    moment.as_nanos().div_ceil(BEAT.as_nanos()) as u64
 }
 
 /// Blocks that anybody is there for.

@@ -1,12 +1,22 @@
-//! A machine's own link: what waits to leave, what waits to come in, and what comes by the mail.
+//! A machine's own link: what waits to leave, what goes to others, and what comes by the mail.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use bytes::Bytes;
 
+use super::event::Event;
 use crate::core::wire::{Frame, Message};
 use crate::core::{Block, ByConn, ConnId};
+
+/// One end of a connection.
+#[derive(Clone, Copy)]
+pub(super) struct End {
+    pub(super) machine: usize,
+    /// Which life of the machine: what is on its way to an earlier one is lost.
+    pub(super) life: u32,
+    pub(super) conn: ConnId,
+}
 
 /// The way out. The connections take turns, block by block, as TCP shares a link.
 #[derive(Default)]
@@ -60,9 +70,9 @@ impl Uplink {
     }
 }
 
-/// A message on its way. Most of them are of a few kinds, which are kept small: a large room has millions
+/// What a message says. Most of them are of a few kinds, which are kept small: a large room has millions
 /// on their way.
-pub(super) enum Letter {
+pub(super) enum Words {
     Have(u32),
     Haves(Vec<u32>),
     Request(Block),
@@ -70,7 +80,7 @@ pub(super) enum Letter {
     Other(Box<Frame>),
 }
 
-impl From<Frame> for Letter {
+impl From<Frame> for Words {
     fn from(frame: Frame) -> Self {
         match frame {
             Frame::Message(Message::Have(piece)) => Self::Have(piece),
@@ -82,51 +92,83 @@ impl From<Frame> for Letter {
     }
 }
 
-impl From<Letter> for Frame {
-    fn from(letter: Letter) -> Self {
-        match letter {
-            Letter::Have(piece) => Message::Have(piece).into(),
-            Letter::Haves(pieces) => Message::Haves(pieces).into(),
-            Letter::Request(block) => Message::Request(block).into(),
-            Letter::Extended(id, payload) => Message::Extended { id, payload }.into(),
-            Letter::Other(frame) => *frame,
+impl From<Words> for Frame {
+    fn from(words: Words) -> Self {
+        match words {
+            Words::Have(piece) => Message::Have(piece).into(),
+            Words::Haves(pieces) => Message::Haves(pieces).into(),
+            Words::Request(block) => Message::Request(block).into(),
+            Words::Extended(id, payload) => Message::Extended { id, payload }.into(),
+            Words::Other(frame) => *frame,
         }
     }
 }
 
-type Letters = Vec<(ConnId, Letter)>;
+/// A message on its way.
+pub(super) struct Letter {
+    /// The beat in which it is there.
+    pub(super) beat: u64,
+    pub(super) to: End,
+    pub(super) words: Words,
+}
 
-/// Messages on their way to a machine, by the moment they come in.
+/// Anything else on its way.
+#[derive(Clone, Copy)]
+pub(super) struct Parcel {
+    pub(super) at: Duration,
+    pub(super) to: usize,
+    /// In which life alone, if not in any.
+    pub(super) life: Option<u32>,
+    pub(super) event: Event,
+}
+
+/// What goes from one crew to another.
+#[derive(Default)]
+pub(super) struct Post {
+    pub(super) letters: Vec<Letter>,
+    pub(super) parcels: Vec<Parcel>,
+}
+
+impl Post {
+    pub(super) fn is_empty(&self) -> bool {
+        self.letters.is_empty() && self.parcels.is_empty()
+    }
+}
+
+type Letters = Vec<(ConnId, Words)>;
+
+/// Messages on their way to a machine, by the beat in which they are there.
 #[derive(Default)]
 pub(super) struct Mail {
-    bags: VecDeque<(Duration, Letters)>,
+    bags: VecDeque<(u64, Letters)>,
     /// Empty bags, to be used again.
     spare: Vec<Letters>,
 }
 
 impl Mail {
-    /// True if nothing was to come in at this moment so far.
-    pub(super) fn push(&mut self, at: Duration, conn: ConnId, letter: Letter) -> bool {
-        let after = self.bags.iter().rposition(|(moment, _)| *moment <= at);
+    pub(super) fn push(&mut self, letter: Letter) {
+        let (beat, words) = (letter.beat, (letter.to.conn, letter.words));
+        let after = self.bags.iter().rposition(|(other, _)| *other <= beat);
         if let Some(index) = after
-            && self.bags[index].0 == at
+            && self.bags[index].0 == beat
         {
-            self.bags[index].1.push((conn, letter));
-            return false;
+            self.bags[index].1.push(words);
+            return;
         }
-        let place = after.map_or(0, |index| index + 1);
         let mut bag = self.spare.pop().unwrap_or_default();
-        bag.push((conn, letter));
-        self.bags.insert(place, (at, bag));
-        true
+        bag.push(words);
+        self.bags
+            .insert(after.map_or(0, |index| index + 1), (beat, bag));
     }
 
-    pub(super) fn take(&mut self, now: Duration) -> Letters {
-        match self.bags.front() {
-            Some((at, _)) if *at <= now => self.bags.pop_front().map(|(_, bag)| bag),
-            _ => None,
-        }
-        .unwrap_or_default()
+    pub(super) fn first(&self) -> Option<u64> {
+        self.bags.front().map(|(beat, _)| *beat)
+    }
+
+    /// All that is there by now.
+    pub(super) fn take(&mut self, now: u64) -> Option<Letters> {
+        self.bags.front().filter(|(beat, _)| *beat <= now)?;
+        self.bags.pop_front().map(|(_, bag)| bag)
     }
 
     pub(super) fn give_back(&mut self, empty: Letters) {

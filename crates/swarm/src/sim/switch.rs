@@ -4,12 +4,14 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 use std::time::Duration;
 
 use metainfo::InfoHash;
+use rand::rngs::StdRng;
 use rand::seq::index;
 
 use super::event::Event;
-use super::link::{Mail, Uplink};
-use super::{Conduct, End, TICK, World};
-use crate::core::{Bitfield, ByConn, PeerExchange, Settings, Swarm};
+use super::link::{End, Mail, Post, Uplink};
+use super::running::{Running, TICK};
+use super::{BEAT, Conduct, Room};
+use crate::core::{Bitfield, PeerExchange, Settings, Swarm};
 
 /// As often as the tracker of the server wants to hear of everybody.
 pub(super) const ANNOUNCE: Duration = Duration::from_secs(8);
@@ -18,108 +20,102 @@ const NAMED: usize = 50;
 /// How long a connect to a machine that is off takes to fail.
 pub(super) const NO_ROUTE: Duration = Duration::from_secs(3);
 
-impl World {
+impl Room {
     /// Some of those who are there, and always the server.
-    pub(super) fn tracker(&mut self, asker: usize) -> Vec<SocketAddrV4> {
-        let there = |index: &usize| *index != asker && self.room[*index].swarm.is_some();
-        let all: Vec<_> = (0..self.room.len()).filter(there).collect();
-        let (servers, others): (Vec<_>, Vec<_>) = all
-            .into_iter()
-            .partition(|index| self.room[*index].machine.seed);
-        let chosen = index::sample(&mut self.rng, others.len(), others.len().min(NAMED));
+    pub(super) fn tracker(&self, asker: usize, rng: &mut StdRng) -> Vec<SocketAddrV4> {
+        let there = |index: &usize| *index != asker && self.there[*index];
+        let all = (0..self.there.len()).filter(there);
+        let (servers, others): (Vec<_>, Vec<_>) = all.partition(|index| self.seeds[*index]);
+        let chosen = index::sample(rng, others.len(), others.len().min(NAMED));
         let chosen = chosen.into_iter().map(|at| others[at]);
         servers.into_iter().chain(chosen).map(address).collect()
     }
+}
 
-    pub(super) fn start(&mut self, index: usize) {
-        let pieces = self.layout.pieces();
+impl Running {
+    pub(super) fn start(&mut self, room: &Room, out: &mut [Post]) {
+        let (now, pieces) = (self.now, room.layout.pieces());
         // Connections of an earlier life end when somebody is there again to say so.
-        self.hang_up(index);
-        let one = &mut self.room[index];
+        self.hang_up(room, out);
+        let machine = &self.machine;
         // A liar claims to have everything.
-        let has_all =
-            one.machine.seed || matches!(one.machine.conduct, Conduct::Liar | Conduct::Mute);
+        let has_all = machine.seed || matches!(machine.conduct, Conduct::Liar | Conduct::Mute);
         let have = if has_all {
             Bitfield::full(pieces)
         } else {
             Bitfield::empty(pieces)
         };
         let mut peer_id = *b"-BS0000-sim-00000000";
-        peer_id[11] += one.life as u8;
-        peer_id[12..].copy_from_slice(&(index as u64).to_be_bytes());
+        peer_id[11] += self.life as u8;
+        peer_id[12..].copy_from_slice(&(self.index as u64).to_be_bytes());
         let settings = Settings {
             info_hash: InfoHash([1; 20]),
-            layout: self.layout,
+            layout: room.layout,
             peer_id,
-            port: Some(address(index).port()),
-            max_peers: if one.machine.seed {
+            port: Some(address(self.index).port()),
+            max_peers: if machine.seed {
                 usize::MAX / 4
             } else {
-                self.max_peers
+                room.max_peers
             },
             exchange: PeerExchange::On,
-            seed: self.seed ^ (index as u64) << 32,
+            seed: room.seed ^ (self.index as u64) << 32,
         };
-        if has_all && one.awaited() {
-            self.awaited -= 1;
-        }
+        let wanted = machine.wants.of(pieces);
+        self.swarm = Some(Swarm::wanting(&wanted, settings, have, now));
         // What came in an earlier life is lost, but it had come.
-        one.outcome.finished = one.outcome.finished.or(has_all.then_some(self.now));
-        one.outcome.right = 0;
-        let wanted = one.machine.wants.of(pieces);
-        one.swarm = Some(Swarm::wanting(&wanted, settings, have, self.now));
-        self.plan(self.now, index, Event::Announce);
-        self.plan(self.now + TICK, index, Event::Tick);
+        self.outcome.finished = self.outcome.finished.or(has_all.then_some(now));
+        self.outcome.right = 0;
+        // Who starts at the same moment is named too.
+        self.agenda.plan(now + BEAT, Event::Announce);
+        self.agenda.plan(now + TICK, Event::Tick);
     }
 
     /// From one moment to the next, without a word.
-    pub(super) fn off(&mut self, index: usize) {
-        let one = &mut self.room[index];
-        one.swarm = None;
-        one.life += 1;
-        one.uplink = Uplink::default();
-        one.mail = Mail::default();
-        one.spoilt.clear();
-        if let Some(at) = one.machine.returns {
-            self.plan(at.max(self.now), index, Event::Start);
+    pub(super) fn off(&mut self) {
+        self.swarm = None;
+        self.life += 1;
+        self.uplink = Uplink::default();
+        self.mail = Mail::default();
+        self.spoilt.clear();
+        self.agenda.clear();
+        if let Some(at) = self.machine.returns {
+            self.agenda.plan(at.max(self.now), Event::Start);
         }
     }
 
-    /// Ends all connections of a machine, so that the other ends notice.
-    pub(super) fn hang_up(&mut self, index: usize) {
-        let one = &mut self.room[index];
-        let at = self.now + one.machine.latency;
-        let links: ByConn<End> = std::mem::take(&mut one.links);
-        for end in links.values() {
-            self.plan_at(at, *end, Event::Closed { conn: end.conn });
+    /// Ends all connections, so that the other ends notice.
+    pub(super) fn hang_up(&mut self, room: &Room, out: &mut [Post]) {
+        let at = self.now + self.machine.latency;
+        for end in std::mem::take(&mut self.links).values() {
+            let closed = Event::Closed { conn: end.conn };
+            room.post_to(at, *end, closed, out);
         }
     }
 
     /// Somebody's connection reaches this machine, or finds it off.
-    pub(super) fn dialed(&mut self, index: usize, from: End) {
+    pub(super) fn dialed(&mut self, from: End, latency: Duration, room: &Room, out: &mut [Post]) {
         let now = self.now;
-        let latency = self.room[from.machine].machine.latency;
         let refused = Event::Closed { conn: from.conn };
-        let target = &mut self.room[index];
-        let Some(swarm) = &mut target.swarm else {
-            return self.plan_at(now + NO_ROUTE, from, refused);
+        let Some(swarm) = &mut self.swarm else {
+            return room.post_to(now + NO_ROUTE, from, refused, out);
         };
         // The source port of a connection that somebody makes is any.
         let source = SocketAddrV4::new(*address(from.machine).ip(), 40_000);
         let Some(conn) = swarm.incoming(source, now) else {
-            return self.plan_at(now + latency, from, refused);
+            return room.post_to(now + latency, from, refused, out);
         };
-        target.links.insert(conn, from);
+        self.links.insert(conn, from);
         let to = End {
-            machine: index,
-            life: target.life,
+            machine: self.index,
+            life: self.life,
             conn,
         };
         let connected = Event::Connected {
             conn: from.conn,
             to,
         };
-        self.plan_at(now + latency, from, connected);
+        room.post_to(now + latency, from, connected, out);
     }
 }
 

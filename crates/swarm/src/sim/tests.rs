@@ -67,16 +67,33 @@ fn a_room_shares_instead_of_queueing_at_the_seed() {
 #[test]
 fn the_same_seed_gives_the_same_course() {
     let mut machines = vec![seed(10.0 * MBIT)];
-    machines.extend([Machine::new(20.0 * MBIT); 4]);
-    let times = |chance| {
-        let outcomes = run(4 * MIB, &machines, chance);
-        outcomes
-            .iter()
-            .map(|outcome| outcome.finished)
-            .collect::<Vec<_>>()
+    machines.extend((0..4).map(|index| Machine::new((14.0 + f64::from(index)) * MBIT)));
+    let course = |chance| {
+        let outcomes = run(4 * MIB, &machines, chance).into_iter();
+        let course = outcomes.map(|one| (one.finished, one.status.sources));
+        course.collect::<Vec<_>>()
     };
-    assert_eq!(times(7), times(7));
-    assert_ne!(times(7), times(8));
+    assert_eq!(course(7), course(7));
+    assert_ne!(course(7), course(8));
+}
+
+#[test]
+fn the_course_is_the_same_on_any_number_of_cores() {
+    let mut machines = vec![seed(10.0 * MBIT)];
+    machines.extend((0..9).map(|index| Machine::new((14.0 + f64::from(index)) * MBIT)));
+    machines[3].vanishes = Some(seconds(1.0));
+    machines[3].returns = Some(seconds(2.0));
+    let course = |cores| {
+        let layout = Layout::new(4 * MIB, 64 << 10);
+        let world = World::new(layout, &machines, 7).on_cores(cores);
+        let outcomes = world.run(seconds(600.0));
+        let course = outcomes.iter();
+        let course = course.map(|one| (one.finished, one.wasted, one.status.clone()));
+        course.collect::<Vec<_>>()
+    };
+    let alone = course(1);
+    assert_eq!(course(2), alone);
+    assert_eq!(course(5), alone);
 }
 
 #[test]

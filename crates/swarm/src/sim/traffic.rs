@@ -5,95 +5,107 @@ use std::time::Duration;
 use rand::RngExt;
 
 use super::event::Event;
-use super::{Conduct, World};
+use super::link::{End, Letter, Parcel, Post};
+use super::running::Running;
+use super::{Conduct, Room, beat_at};
 use crate::core::ConnId;
 use crate::core::wire::{Claim, Frame, Kind, Message, OUR_CLAIM_ID, Way};
 
-/// Messages are handed over at multiples of this.
-const MAIL: Duration = Duration::from_millis(1);
 /// What a grabber claims at every tick.
 const GRABBED: usize = 20;
 
-impl World {
+impl Room {
+    /// Something is going to happen at the other end of a connection.
+    pub(super) fn post_to(&self, at: Duration, end: End, event: Event, out: &mut [Post]) {
+        self.post(at, end.machine, Some(end.life), event, out);
+    }
+
+    /// Something is going to happen to another machine, in this life of it or in any.
+    pub(super) fn post(
+        &self,
+        at: Duration,
+        to: usize,
+        life: Option<u32>,
+        event: Event,
+        out: &mut [Post],
+    ) {
+        let parcel = Parcel {
+            at,
+            to,
+            life,
+            event,
+        };
+        out[to / self.crew].parcels.push(parcel);
+    }
+}
+
+impl Running {
     /// A grabber claims some pieces every time.
-    pub(super) fn grab(&mut self, index: usize) {
-        if self.room[index].machine.conduct != Conduct::Grabber {
+    pub(super) fn grab(&mut self, room: &Room, out: &mut [Post]) {
+        if self.machine.conduct != Conduct::Grabber {
             return;
         }
-        let conns: Vec<_> = self.room[index].links.keys().copied().collect();
+        let conns: Vec<_> = self.links.keys().copied().collect();
         for (conn, _) in conns
             .iter()
             .flat_map(|conn| (0..GRABBED).map(move |n| (*conn, n)))
         {
             let claim = Claim {
                 kind: Kind::Takes,
-                piece: self.rng.random_range(..self.layout.pieces()),
+                piece: self.rng.random_range(..room.layout.pieces()),
                 rank: 0,
                 way: Way::Direct,
             };
-            self.send(index, conn, claim.to_message(OUR_CLAIM_ID).into());
+            self.send(conn, claim.to_message(OUR_CLAIM_ID).into(), room, out);
         }
     }
 
-    pub(super) fn send(&mut self, index: usize, conn: ConnId, frame: Frame) {
-        let one = &self.room[index];
-        let Some(end) = one.links.get(&conn).copied() else {
+    pub(super) fn send(&mut self, conn: ConnId, frame: Frame, room: &Room, out: &mut [Post]) {
+        let Some(to) = self.links.get(&conn).copied() else {
             return;
         };
         let asks = matches!(frame, Frame::Message(Message::Request(_)));
-        if asks && one.machine.conduct == Conduct::Grabber {
+        if asks && self.machine.conduct == Conduct::Grabber {
             return;
         }
-        let at = next_mail(self.now + one.machine.latency);
-        let other = &mut self.room[end.machine];
-        if other.life == end.life && other.mail.push(at, end.conn, frame.into()) {
-            self.plan(at, end.machine, Event::Mail);
-        }
+        // A message that reached the other end within this beat is there in the next one.
+        let beat = beat_at(self.now + self.machine.latency).max(room.beat + 1);
+        let words = frame.into();
+        out[to.machine / room.crew]
+            .letters
+            .push(Letter { beat, to, words });
     }
 
-    /// The link of a machine takes the next block, if it rests.
-    pub(super) fn transmit(&mut self, index: usize) {
-        let one = &mut self.room[index];
-        if let Some(block) = one.uplink.begin() {
-            let seconds = f64::from(block.length + 13) / one.machine.up;
-            self.plan(
-                self.now + Duration::from_secs_f64(seconds),
-                index,
-                Event::Left,
-            );
+    /// The link takes the next block, if it rests.
+    pub(super) fn transmit(&mut self) {
+        if let Some(block) = self.uplink.begin() {
+            let seconds = f64::from(block.length + 13) / self.machine.up;
+            let at = self.now + Duration::from_secs_f64(seconds);
+            self.agenda.plan(at, Event::Left);
         }
     }
 
     /// A block has left. Its first byte came while the last one had not left, so on an idle link it
     /// is in at once.
-    pub(super) fn left(&mut self, index: usize) {
-        let now = self.now;
-        let one = &mut self.room[index];
-        let Some((conn, block)) = one.uplink.end() else {
+    pub(super) fn left(&mut self, room: &Room, out: &mut [Post]) {
+        let Some((conn, block)) = self.uplink.end() else {
             return;
         };
-        if one.machine.seed && !one.sent.insert(block) && (one.sent.len() as u64) < self.blocks {
-            one.outcome.repeated += 1;
+        if self.machine.seed && !self.sent.insert(block) && (self.sent.len() as u64) < room.blocks {
+            self.outcome.repeated += 1;
         }
-        let right = one.machine.conduct != Conduct::Liar;
-        let latency = one.machine.latency;
-        if let Some(swarm) = &mut one.swarm {
+        let right = self.machine.conduct != Conduct::Liar;
+        if let Some(swarm) = &mut self.swarm {
             swarm.uploaded(conn, block);
         }
-        if let Some(end) = one.links.get(&conn).copied() {
-            let other = &mut self.room[end.machine];
-            let reception =
-                Duration::from_secs_f64(f64::from(block.length + 13) / other.machine.down);
-            other.down_free = (now + latency).max(other.down_free + reception);
-            let (at, conn) = (other.down_free, end.conn);
-            self.plan_at(at, end, Event::Arrived { conn, block, right });
+        if let Some(end) = self.links.get(&conn).copied() {
+            let comes = Event::Comes {
+                conn: end.conn,
+                block,
+                right,
+            };
+            room.post_to(self.now + self.machine.latency, end, comes, out);
         }
-        self.transmit(index);
+        self.transmit();
     }
-}
-
-/// When a message that is there at this moment is handed over.
-fn next_mail(at: Duration) -> Duration {
-    let every = MAIL.as_nanos() as u64;
-    Duration::from_nanos((at.as_nanos() as u64).div_ceil(every) * every)
 }
