@@ -165,6 +165,16 @@ impl Peer {
         }
     }
 
+    /// It is a machine of ours that answers.
+    pub(crate) fn is_machine(&self) -> bool {
+        self.of_our_house() && !self.seed && self.live() && !self.choking
+    }
+
+    /// Lets requests wait there so many times as long as they may otherwise.
+    pub(crate) fn hurry(&mut self, haste: f64) {
+        self.requests.set_depth(self.depth().mul_f64(haste));
+    }
+
     fn of_our_house(&self) -> bool {
         self.id.starts_with(&HOUSE)
     }

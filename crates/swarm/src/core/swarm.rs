@@ -269,6 +269,7 @@ impl Swarm {
                 self.send(*conn, Message::KeepAlive, now);
             }
         }
+        self.keep_up(now);
         self.pass_over_the_slow(now);
         self.review_claims(now);
         self.tell_who_is_there(now);

@@ -9,6 +9,11 @@ use crate::core::Offer;
 use crate::core::picker::{Arrival, Worker};
 use crate::core::requests::{Answer, Trust};
 
+/// What machines that keep up lack of what a peer has is not more than they fetch in so many seconds.
+const AS_OTHERS: f64 = 1.5;
+/// So many times as long a request may wait at a peer for who is far behind.
+const MOST_HASTE: f64 = 3.0;
+
 impl Swarm {
     /// What all peers but this one have for us together.
     pub fn offer_beside(&self, but: Option<ConnId>) -> Offer {
@@ -96,6 +101,25 @@ impl Swarm {
             for conn in conns {
                 self.fill(conn, now);
             }
+        }
+    }
+
+    /// Who is behind its peers lets more requests wait at each of them, and so gets a larger part of what they send; the
+    /// room is done when its last machine is. A machine falls behind by chance, or because others ask much of it,
+    /// and would stay there: what it sends delays what it asks for.
+    pub(super) fn keep_up(&mut self, now: Duration) {
+        let machines = || self.peers.values().filter(|peer| peer.is_machine());
+        let (count, wanted) = machines().fold((0, 0), |(count, wanted), peer| {
+            (count + 1, wanted + u64::from(peer.wanted))
+        });
+        if count == 0 {
+            return;
+        }
+        let behind = wanted / count * u64::from(self.settings.layout.piece_size(0));
+        let seconds = behind as f64 / self.meter.rate(now).max(1.0);
+        let haste = (seconds / AS_OTHERS).clamp(1.0, MOST_HASTE);
+        for (_, peer) in self.peers.iter_mut().filter(|(_, peer)| peer.is_machine()) {
+            peer.hurry(haste);
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod claims;
 mod exchange;
+mod haste;
 mod haves;
 mod trade;
 mod wanted;

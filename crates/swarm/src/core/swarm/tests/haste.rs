@@ -1,0 +1,64 @@
+//! Who is behind asks more of its peers.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::super::Swarm;
+use super::claims::of_ours;
+use super::trade::requests;
+use super::{NOW, actions, settings};
+use crate::core::wire::Message;
+use crate::core::{BLOCK, Bitfield, ConnId, Layout};
+
+const MANY: u32 = 4000;
+const MS: Duration = Duration::from_millis(1);
+
+/// A machine that lacks everything, among others of which each has that many pieces of 64 KiB.
+fn among(has: u32) -> (Swarm, Vec<ConnId>) {
+    let mut settings = settings(b'm', 50);
+    settings.layout = Layout::new(u64::from(MANY) * 4 * u64::from(BLOCK), 4 * BLOCK);
+    let mut swarm = Swarm::new(settings, Bitfield::empty(MANY), NOW);
+    let mut pieces = Bitfield::empty(MANY);
+    (0..has).for_each(|piece| drop(pieces.set(piece)));
+    let peers = (1..=4).map(|host| of_ours(&mut swarm, host, pieces.clone(), Some(7)));
+    let peers = peers.collect();
+    (swarm, peers)
+}
+
+/// Each peer brings a block every 20 ms, in order; after so many seconds these many are open at each of them.
+fn open_after(seconds: u32, swarm: &mut Swarm, peers: &[ConnId]) -> Vec<usize> {
+    let mut open = vec![Vec::new(); peers.len()];
+    for step in 0..seconds * 50 {
+        let now = NOW + MS * 20 * step;
+        if step % 5 == 0 {
+            swarm.tick(now);
+        }
+        let done = actions(swarm);
+        for (open, peer) in open.iter_mut().zip(peers) {
+            open.extend(requests(&done, *peer));
+        }
+        for (open, peer) in open.iter_mut().zip(peers) {
+            if open.is_empty() {
+                continue;
+            }
+            let block = open.remove(0);
+            let data = Bytes::from(vec![0; block.length as usize]);
+            let (piece, begin) = (block.piece, block.begin);
+            let brought = Message::Piece { piece, begin, data };
+            swarm.received(*peer, brought.into(), now);
+        }
+    }
+    open.iter().map(Vec::len).collect()
+}
+
+/// At 50 blocks a second, 0.2 s are 10 blocks.
+#[test]
+fn who_is_far_behind_lets_more_wait_at_each_machine() {
+    for (has, least, most) in [(100, 4, 16), (MANY, 20, 40)] {
+        let (mut swarm, peers) = among(has);
+        let open = open_after(1, &mut swarm, &peers);
+        let fits = open.iter().all(|count| (least..=most).contains(count));
+        assert!(fits, "{has} pieces to fetch: {open:?}");
+    }
+}
