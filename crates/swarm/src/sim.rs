@@ -32,8 +32,8 @@ use running::Running;
 
 /// How long a beat is.
 const BEAT: Duration = Duration::from_millis(1);
-/// Below so many machines a second core costs more than it gives.
-const SMALL: usize = 64;
+/// Below so many machines a beat is so short that a second core costs more than it gives.
+const SMALL: usize = 256;
 
 /// What all machines know of the room, and nobody changes within a beat.
 struct Room {
