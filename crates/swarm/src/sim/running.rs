@@ -34,8 +34,8 @@ pub(super) struct Running {
     pub(super) mail: Mail,
     /// When all that is on its way to it has come in.
     down_free: Duration,
-    /// Pieces with a wrong block in their file.
-    pub(super) spoilt: BTreeMap<u32, bool>,
+    /// Where the file is wrong: pieces, and blocks of them.
+    pub(super) spoilt: BTreeMap<u32, BTreeSet<u32>>,
     received: u64,
     stored: u64,
     /// What the server has sent.
@@ -249,10 +249,18 @@ impl Running {
             }
             Action::Store { block, data, .. } => {
                 self.stored += 1;
-                *self.spoilt.entry(block.piece).or_default() |= data[0] != RIGHT[0];
+                let wrong = self.spoilt.entry(block.piece).or_default();
+                // A piece that is begun anew is written over.
+                match data[0] == RIGHT[0] {
+                    true => wrong.remove(&block.begin),
+                    false => wrong.insert(block.begin),
+                };
             }
             Action::Check { piece } => {
-                let right = self.spoilt.remove(&piece) == Some(false);
+                let right = self
+                    .spoilt
+                    .remove(&piece)
+                    .is_some_and(|wrong| wrong.is_empty());
                 self.agenda.plan(now, Event::Checked { piece, right });
             }
             Action::Banned { address } => {

@@ -12,7 +12,7 @@ use crate::core::requests::{Answer, Trust};
 /// What machines that keep up lack of what a peer has is not more than they fetch in so many seconds.
 const AS_OTHERS: f64 = 1.5;
 /// So many times as long a request may wait at a peer for who is far behind.
-const MOST_HASTE: f64 = 3.0;
+const MOST_HASTE: f64 = 1.5;
 
 impl Swarm {
     /// What all peers but this one have for us together.
