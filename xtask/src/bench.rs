@@ -19,6 +19,7 @@ mod process;
 mod report;
 mod result;
 mod run;
+mod size;
 mod table;
 mod tools;
 

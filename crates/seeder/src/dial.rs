@@ -9,7 +9,7 @@
 
 use std::io::{self, ErrorKind};
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
-use std::sync::Weak;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use librqbit::generate_peer_id;
@@ -18,7 +18,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 
 use crate::engine::{HELLO, NAME, SILENCE};
-use crate::seeder::Shared;
+use crate::seeder::{Seeder, Shared};
 
 /// How long a peer may take to accept a connection.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -34,7 +34,14 @@ const RESERVED: [u8; 8] = [0, 0, 0, 0, 0, 0x10, 0, 0];
 
 /// Opens connections in a seed's name. It may outlive the seed, and then dials nobody.
 #[derive(Clone)]
-pub struct Dialer(pub(crate) Weak<Shared>);
+pub struct Dialer(Weak<Shared>);
+
+impl Seeder {
+    /// What opens connections in this seed's name.
+    pub fn dialer(&self) -> Dialer {
+        Dialer(Arc::downgrade(&self.shared))
+    }
+}
 
 impl Dialer {
     /// Whether somebody at this address is connected to the seed of this torrent, by a connection of its

@@ -11,7 +11,6 @@ use metainfo::{Info, InfoHash, Torrent};
 use tokio::sync::mpsc;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use crate::dial::Dialer;
 use crate::engine::Engine;
 use crate::hash;
 use crate::payload::Payload;
@@ -62,7 +61,7 @@ pub struct Peer {
 ///
 /// Needs tokio's multi-thread runtime. Dropping it ends the seed too, only without waiting.
 pub struct Seeder {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
     cancel: DropGuard,
     alive: mpsc::Sender<()>,
     all_gone: mpsc::Receiver<()>,
@@ -110,11 +109,6 @@ impl Seeder {
     /// Where peers connect to.
     pub fn listen_addr(&self) -> Option<SocketAddr> {
         self.shared.listen_addr()
-    }
-
-    /// What opens connections in this seed's name.
-    pub fn dialer(&self) -> Dialer {
-        Dialer(Arc::downgrade(&self.shared))
     }
 
     /// Seeds a torrent whose files lie below `root`. The content is taken for what

@@ -1,15 +1,13 @@
 //! The bench's command line: what a person asks for, as a plan that makes sense.
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Result, ensure};
 use clap::Subcommand;
 
 use super::bound::Speeds;
 use super::engine::Engine;
 use super::plan::Plan;
+use super::size::{MOST, parse_size};
 use super::{leaving, matrix, report};
-
-/// More machines have no room in their network when all of them are replaced.
-pub(super) const MOST: u32 = 100;
 
 /// What the person may say on the command line.
 #[derive(Clone, Debug, clap::Args)]
@@ -159,21 +157,6 @@ impl SwarmArgs {
         words
     }
 }
-/// `1048576`, `1024KiB`, `1MiB` are all the same.
-pub(super) fn parse_size(text: &str) -> Result<u64> {
-    let units = [("KiB", 10), ("MiB", 20), ("GiB", 30)];
-    let found = units
-        .iter()
-        .find_map(|(unit, shift)| Some((text.strip_suffix(unit)?, *shift)));
-    let (digits, shift) = found.unwrap_or((text, 0));
-    let number: u64 = digits
-        .parse()
-        .with_context(|| format!("\"{text}\" is no size such as 128MiB"))?;
-    match number.checked_mul(1 << shift) {
-        Some(bytes) if bytes <= 1 << 40 => Ok(bytes),
-        _ => bail!("{text} is more than any memory holds"),
-    }
-}
 
 #[cfg(test)]
 mod tests {
@@ -191,15 +174,6 @@ mod tests {
         match Cli::try_parse_from(words)?.args.what {
             What::Swarm(args) => args.plan(),
             other => panic!("{other:?}"),
-        }
-    }
-
-    #[test]
-    fn sizes_are_read_with_their_unit() {
-        assert_eq!(parse_size("128MiB").unwrap(), 128 << 20);
-        assert_eq!(parse_size("5").unwrap(), 5);
-        for bad in ["", "MiB", "1.5GiB", "-1", "1MB", "99999999GiB"] {
-            assert!(parse_size(bad).is_err(), "{bad:?}");
         }
     }
 

@@ -10,12 +10,12 @@ mod report;
 use anyhow::{Result, ensure};
 use lab::Stop;
 
-use super::args::{MOST, parse_size};
 use super::bound::Speeds;
 use super::compare::computer;
 use super::engine::HTTP;
 use super::payload::{self, Payload};
 use super::plan::{Plan, SERVER};
+use super::size::{MOST, parse_size};
 use super::tools::{self, Tools};
 use race::Way;
 use report::Report;
