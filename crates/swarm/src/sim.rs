@@ -16,6 +16,7 @@ mod event;
 mod link;
 mod machine;
 mod pace;
+mod place;
 mod running;
 mod switch;
 mod traffic;

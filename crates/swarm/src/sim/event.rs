@@ -4,8 +4,16 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::time::Duration;
 
-use super::link::End;
 use crate::core::{Block, ConnId};
+
+/// One end of a connection.
+#[derive(Clone, Copy)]
+pub(super) struct End {
+    pub(super) machine: usize,
+    /// Which life of the machine: what is on its way to an earlier one is lost.
+    pub(super) life: u32,
+    pub(super) conn: ConnId,
+}
 
 #[derive(Clone, Copy)]
 pub(super) enum Event {

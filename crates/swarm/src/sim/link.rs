@@ -5,18 +5,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::event::Event;
+use super::event::{End, Event};
 use crate::core::wire::{Frame, Message};
 use crate::core::{Block, ByConn, ConnId};
-
-/// One end of a connection.
-#[derive(Clone, Copy)]
-pub(super) struct End {
-    pub(super) machine: usize,
-    /// Which life of the machine: what is on its way to an earlier one is lost.
-    pub(super) life: u32,
-    pub(super) conn: ConnId,
-}
 
 /// The way out. The connections take turns, block by block, as TCP shares a link.
 #[derive(Default)]

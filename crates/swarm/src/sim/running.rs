@@ -7,14 +7,13 @@ use bytes::Bytes;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 
-use super::event::{Agenda, Event};
-use super::link::{End, Letter, Mail, Parcel, Post, Uplink};
-use super::switch::{ANNOUNCE, NO_ROUTE, machine_at, machine_listening};
+use super::event::{Agenda, End, Event};
+use super::link::{Letter, Mail, Parcel, Post, Uplink};
+use super::place::{ANNOUNCE, NO_ROUTE, TICK, machine_at, machine_listening};
 use super::{BEAT, Conduct, Machine, Outcome, Room};
 use crate::core::wire::{Frame, Message};
 use crate::core::{Action, BLOCK, Block, ByConn, Swarm};
 
-pub(super) const TICK: Duration = Duration::from_millis(100);
 /// Zeros are right, ones are wrong.
 static RIGHT: [u8; BLOCK as usize] = [0; BLOCK as usize];
 static WRONG: [u8; BLOCK as usize] = [1; BLOCK as usize];

@@ -1,24 +1,21 @@
 //! Machines that are switched on and off, and how they find each other.
 
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::SocketAddrV4;
 use std::time::Duration;
 
 use metainfo::InfoHash;
 use rand::rngs::StdRng;
 use rand::seq::index;
 
-use super::event::Event;
-use super::link::{End, Mail, Post, Uplink};
-use super::running::{Running, TICK};
+use super::event::{End, Event};
+use super::link::{Mail, Post, Uplink};
+use super::place::{NO_ROUTE, TICK, address};
+use super::running::Running;
 use super::{BEAT, Conduct, Room};
 use crate::core::{Bitfield, PeerExchange, Settings, Swarm};
 
-/// As often as the tracker of the server wants to hear of everybody.
-pub(super) const ANNOUNCE: Duration = Duration::from_secs(8);
 /// How many others the tracker names at a time.
 const NAMED: usize = 50;
-/// How long a connect to a machine that is off takes to fail.
-pub(super) const NO_ROUTE: Duration = Duration::from_secs(3);
 
 impl Room {
     /// Some of those who are there, and always the server.
@@ -117,18 +114,4 @@ impl Running {
         };
         room.post_to(now + latency, from, connected, out);
     }
-}
-
-/// Which of so many machines listens there.
-pub(super) fn machine_listening(to: SocketAddrV4, machines: usize) -> Option<usize> {
-    let index = machine_at(*to.ip());
-    (index < machines && address(index) == to).then_some(index)
-}
-
-pub(super) fn machine_at(address: Ipv4Addr) -> usize {
-    (address.to_bits() - 0x0a01_0000) as usize
-}
-
-fn address(index: usize) -> SocketAddrV4 {
-    SocketAddrV4::new(Ipv4Addr::from_bits(0x0a01_0000 + index as u32), 6881)
 }

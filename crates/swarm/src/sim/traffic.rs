@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use rand::RngExt;
 
-use super::event::Event;
-use super::link::{End, Letter, Parcel, Post};
+use super::event::{End, Event};
+use super::link::{Letter, Parcel, Post};
 use super::running::Running;
 use super::{Conduct, Room, beat_at};
 use crate::core::ConnId;
