@@ -1,6 +1,6 @@
 //! How long a room needs in the simulator, beside the time no engine can undercut:
 //! `cargo run --release -p swarm --example room -- --clients 8 --size 128 --rate 40`
-//! The curve for the README takes some hours of a core without `--grain`:
+//! The curve for the README, which takes a quarter of an hour up to 512 machines:
 //! `cargo run --release -p swarm --example room -- --clients 1,2,4,8,16,32,64,128,256,512,1000
 //! --size 1024 --rate 100 --runs 1 --format markdown`
 //!
