@@ -41,8 +41,8 @@ impl Swarm {
     }
 
     /// Strangers hear of a new piece at once, unless they have everything. To our own kind it is said only if
-    /// they lack that piece, and together with the next that is said to them: in a room of thirty, half
-    /// of all packets were "haves" otherwise.
+    /// they lack that piece, and together with the next that is said to them: a packet for each would be what a
+    /// machine of a room spends much of its time on.
     fn tell_all(&mut self, piece: u32, now: Duration) {
         let mut satisfied = Vec::new();
         for (conn, peer) in self.peers.iter_mut().filter(|(_, peer)| peer.live()) {
