@@ -3,7 +3,7 @@
 //! Never mounts anything under /run/netns, so `ip netns` of the computer shows nothing of it.
 
 use std::ffi::OsStr;
-use std::fs::{self, File};
+use std::fs::File;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::process::{self, Command, Stdio};
@@ -30,7 +30,6 @@ impl Namespace {
         // as a whole never leaves the network it was started in.
         let descriptor = on_own_thread(|| {
             unshare(CloneFlags::CLONE_NEWNET).context("cannot make a network namespace")?;
-            send_as_debian_does()?;
             let file = File::open("/proc/thread-self/ns/net")?;
             Ok(OwnedFd::from(file))
         })?;
@@ -91,19 +90,6 @@ impl Namespace {
         }
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     }
-}
-
-/// Makes TCP of this thread's new namespace send as a Debian machine's does, with CUBIC, or with Reno, which is the same
-/// at the speeds and distances of a room, where the kernel keeps CUBIC to the computer itself.
-///
-/// A computer may have another default, and its namespaces inherit it. BBR, which some virtual machines come with,
-/// takes the losses of a full switch port for granted: sixteen machines that sent to each other at 20 Mbit/s sent
-/// one segment of twelve twice.
-fn send_as_debian_does() -> Result<()> {
-    let choose = |name| fs::write("/proc/sys/net/ipv4/tcp_congestion_control", name);
-    choose("cubic")
-        .or_else(|_| choose("reno"))
-        .context("cannot choose how TCP sends in a network namespace")
 }
 
 /// One sentence when the lab cannot work here.

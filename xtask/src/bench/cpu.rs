@@ -50,6 +50,7 @@ impl Work {
     }
 
     /// `cpu  user nice system idle iowait irq softirq steal guest guest_nice`; the guests' are in user and nice already.
+    /// What runs with a lower priority gives way to what is measured: it does not count as used.
     fn read(stat: &str) -> Option<Work> {
         let line = stat.lines().next()?.strip_prefix("cpu ")?;
         let ticks: Vec<u64> = line
@@ -58,7 +59,7 @@ impl Work {
             .map(|word| word.parse().ok())
             .collect::<Option<_>>()?;
         let all: u64 = ticks.iter().sum();
-        let idle = ticks.get(3)? + ticks.get(4)?;
+        let idle = ticks.get(1)? + ticks.get(3)? + ticks.get(4)?;
         Some(Work {
             busy: all - idle,
             all,
@@ -90,11 +91,11 @@ mod tests {
     }
 
     #[test]
-    fn waiting_is_not_work() {
+    fn waiting_and_what_gives_way_is_not_work() {
         let at = |text| Work::read(text).unwrap();
         let (one, two) = (
             at("cpu  100 0 100 700 100 0 0 0 9 9\ncpu0 1"),
-            at("cpu  150 0 120 720 100 0 10 0 9 9\n"),
+            at("cpu  150 40 120 680 100 0 10 0 9 9\n"),
         );
         assert!((two.share_since(one) - 0.8).abs() < 1e-9);
         assert_eq!(Work::read("intr 5"), None);

@@ -28,6 +28,8 @@ const MOST_TOLD: u32 = 48;
 /// Claims that a peer may have at a time before it has kept one, and at most.
 const FIRST_CLAIMS: u32 = 4;
 const MOST_CLAIMS: u32 = 128;
+/// Who has so many pieces more of the server than the others, and an eighth beyond that, lets them go first.
+const AHEAD: u32 = 2;
 const _: () = assert!(((MOST_TOLD + FIRST_CLAIMS) as usize) < ENOUGH);
 
 struct Other {
@@ -90,6 +92,8 @@ pub(crate) struct Claims {
     next: Option<u32>,
     /// The one that was begun last; the next one is its neighbour if possible.
     last: Option<u32>,
+    /// Claims of ours that came true.
+    kept: u32,
     to_tell: VecDeque<Said>,
     /// Nothing new is claimed before.
     hold: Duration,
@@ -181,7 +185,32 @@ impl Claims {
         self.to_tell.push_back(Said { kind, piece, rank });
     }
 
-    /// The piece is here, or given up.
+    /// The piece is here.
+    pub(crate) fn fetched(&mut self, piece: u32) {
+        self.kept += u32::from(self.ours.contains_key(&piece));
+        self.over(piece);
+    }
+
+    /// Whether we have had clearly more from the server than the machines that we know, or have asked for clearly more.
+    ///
+    /// Whose requests come back sooner asks for more, and would get ever more: two of eight machines were seen to
+    /// fetch three quarters of everything from the server. What only they have then waits in their ways out,
+    /// while the others have little to give.
+    pub(crate) fn ahead(&self) -> bool {
+        let clearly_more = |own: u32, others: fn(&Standing) -> u32| {
+            let all = self
+                .standings
+                .values()
+                .map(others)
+                .fold(own, u32::saturating_add);
+            let fair = all / (self.standings.len() as u32 + 1);
+            own > fair + fair / 8 + AHEAD
+        };
+        clearly_more(self.kept, |other| other.kept)
+            || clearly_more(self.ours.len() as u32, |other| other.live)
+    }
+
+    /// The piece is given up.
     pub(crate) fn over(&mut self, piece: u32) {
         self.ours.remove(&piece);
         if self.next == Some(piece) {
@@ -364,5 +393,43 @@ mod tests {
         }
         assert_eq!(claims.others().count() as u32, FIRST_CLAIMS + MOST_TOLD);
         assert!(!claims.crowded(Duration::ZERO) && !claims.left_out());
+    }
+
+    #[test]
+    fn who_had_more_of_the_server_than_the_others_is_ahead_until_they_catch_up() {
+        let mut claims = Claims::default();
+        let now = Duration::ZERO;
+        let fetch = |claims: &mut Claims, pieces: std::ops::Range<u32>| {
+            for piece in pieces {
+                claims.take(piece, 0, now);
+                claims.fetched(piece);
+            }
+        };
+        let others = |claims: &mut Claims, pieces: std::ops::Range<u32>| {
+            for piece in pieces {
+                let (kind, rank, way) = (Kind::Takes, 0, Way::Direct);
+                let claim = Claim {
+                    kind,
+                    piece,
+                    rank,
+                    way,
+                };
+                claims.heard(ConnId(u64::from(piece % 2)), &claim, now);
+                claims.came(piece, Some(ConnId(u64::from(piece % 2))));
+            }
+        };
+        // Alone it is ahead of nobody.
+        fetch(&mut claims, 0..100);
+        assert!(!claims.ahead());
+        others(&mut claims, 1000..1010);
+        assert!(claims.ahead(), "100 beside twice 5");
+        others(&mut claims, 1010..1200);
+        assert!(!claims.ahead(), "100 each");
+        fetch(&mut claims, 100..130);
+        assert!(claims.ahead(), "130 beside twice 100");
+        // A piece that came from elsewhere is nobody's merit.
+        claims.gone(ConnId(0));
+        claims.gone(ConnId(1));
+        assert!(!claims.ahead(), "they are gone");
     }
 }

@@ -107,6 +107,12 @@ impl Requests {
             .saturating_sub(self.open.len() as u32)
     }
 
+    /// The same, where no more than `most` are to be open.
+    pub(crate) fn room_within(&self, most: u32, now: Duration) -> u32 {
+        self.room(now)
+            .min(most.saturating_sub(self.open.len() as u32))
+    }
+
     pub(crate) fn trust(&self) -> Trust {
         self.trust
     }

@@ -11,6 +11,9 @@ use crate::core::requests::{Answer, Trust};
 
 /// What machines that keep up lack of what a peer has is not more than they fetch in so many seconds.
 const AS_OTHERS: f64 = 1.5;
+/// Who is ahead keeps so many blocks open at the server. One that others wait for gives it little then, and one that
+/// nobody else asks hardly rests.
+const COURTESY: u32 = 1;
 /// So many times as long a request may wait at a peer for who is far behind.
 const MOST_HASTE: f64 = 1.5;
 
@@ -46,8 +49,10 @@ impl Swarm {
         };
         let suspect = self.offenders.is_suspect(peer.ip());
         let room = match doubted {
-            true if !peer.requests.is_empty() => 0,
-            true => peer.requests.room(now).min(1),
+            true => peer.requests.room_within(1, now),
+            false if peer.server() && self.claims.ahead() => {
+                peer.requests.room_within(COURTESY, now)
+            }
             false => peer.requests.room(now),
         };
         let mut asked = Vec::new();

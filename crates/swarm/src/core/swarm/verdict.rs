@@ -26,7 +26,7 @@ impl Swarm {
             self.offenders.clear(alone);
         }
         let news = self.picker.copies(piece) == 0;
-        self.claims.over(piece);
+        self.claims.fetched(piece);
         self.claims.came(piece, None);
         for (from, bytes) in providers {
             *self.sources.entry(from).or_default() += u64::from(bytes);
