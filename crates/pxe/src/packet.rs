@@ -4,10 +4,16 @@
 //! panic, also not in a debug build. It never judges whether a request makes sense; that is
 //! [`crate::responder`]'s work.
 
+mod values;
+
 use std::net::Ipv4Addr;
 
 use dhcproto::v4::borrowed;
 use report::Mac;
+
+use self::values::{
+    address, boot_item, classes, filled, ipxe_features, number, one_option, printable,
+};
 
 /// The fixed part of a BOOTP message with the magic cookie (RFC 2131 section 2).
 pub const FIXED_PART: usize = 240;
@@ -17,7 +23,8 @@ const BOOTREQUEST: u8 = 1;
 const ETHERNET: u8 = 1;
 const BROADCAST_FLAG: u16 = 0x8000;
 
-/// The option codes this crate reads or writes (RFC 2132, 3004, 4578, 5071; 175 is Etherboot's).
+/// The option codes this crate reads or writes (RFC 2132, 3004, 3046, 4578, 5071; 175 is Etherboot's, 224
+/// one of those that RFC 3942 leaves to sites, in which one bt-server knows another).
 pub mod code {
     #![allow(missing_docs)]
     pub const HOST_NAME: u8 = 12;
@@ -30,11 +37,13 @@ pub mod code {
     pub const VENDOR_CLASS: u8 = 60;
     pub const CLIENT_ID: u8 = 61;
     pub const USER_CLASS: u8 = 77;
+    pub const RELAY_AGENT: u8 = 82;
     pub const ARCHITECTURE: u8 = 93;
     pub const MACHINE_ID: u8 = 97;
     pub const IPXE: u8 = 175;
     pub const CONFIG_FILE: u8 = 209;
     pub const PATH_PREFIX: u8 = 210;
+    pub const BT_SERVER: u8 = 224;
 }
 
 /// What a client asks for (option 53, the client's half of it).
@@ -98,6 +107,11 @@ pub struct Request {
     pub ipxe: Option<IpxeFeatures>,
     /// Option 12, only when it is printable ASCII.
     pub host_name: Option<String>,
+    /// Option 82, to be echoed byte for byte (RFC 3046); what does not fit one option is none.
+    /// Switches that snoop DHCP add it to requests without a relay agent, too.
+    pub relay_agent: Option<Vec<u8>>,
+    /// Option 43, sub-option 71: the type and layer of what was chosen in a PXE menu.
+    pub boot_item: Option<[u8; 4]>,
 }
 
 /// Why bytes are not a request for us.
@@ -157,6 +171,8 @@ impl Request {
             parameters: Vec::new(),
             ipxe: None,
             host_name: None,
+            relay_agent: None,
+            boot_item: None,
         };
         let mut kind = None;
         for option in message.opts() {
@@ -184,6 +200,8 @@ impl Request {
             code::ARCHITECTURE => first(&mut self.architecture, data.get(..2).and_then(number)),
             code::MACHINE_ID => first(&mut self.machine_id, data.try_into().ok()),
             code::IPXE => first(&mut self.ipxe, Some(ipxe_features(data))),
+            code::VENDOR_OPTIONS => first(&mut self.boot_item, boot_item(data)),
+            code::RELAY_AGENT => first(&mut self.relay_agent, one_option(data)),
             _ => {}
         }
     }
@@ -224,56 +242,6 @@ fn first<T>(slot: &mut Option<T>, value: Option<T>) {
     if slot.is_none() {
         *slot = value;
     }
-}
-
-fn address(data: &[u8]) -> Option<Ipv4Addr> {
-    Some(Ipv4Addr::from(<[u8; 4]>::try_from(data).ok()?))
-}
-
-fn number(data: &[u8]) -> Option<u16> {
-    Some(u16::from_be_bytes(data.try_into().ok()?))
-}
-
-fn filled(data: &[u8]) -> Option<Vec<u8>> {
-    (!data.is_empty()).then(|| data.to_vec())
-}
-
-/// Host names end up in logs and on screens: anything but plain printable text is left out.
-fn printable(data: &[u8]) -> Option<String> {
-    let text = data.strip_suffix(&[0]).unwrap_or(data);
-    let plain = !text.is_empty() && text.iter().all(u8::is_ascii_graphic);
-    plain.then(|| String::from_utf8_lossy(text).into_owned())
-}
-
-/// RFC 3004 prefixes each class with its length; iPXE and others send one bare text. Bytes that
-/// don't add up as the former are the latter.
-fn classes(data: &[u8]) -> Vec<Vec<u8>> {
-    let mut classes = Vec::new();
-    let mut rest = data;
-    while let [length, tail @ ..] = rest {
-        let length = usize::from(*length);
-        if length == 0 || length > tail.len() {
-            return vec![data.to_vec()];
-        }
-        classes.push(tail[..length].to_vec());
-        rest = &tail[length..];
-    }
-    classes
-}
-
-/// Option 175 holds options of its own; feature N is an option N with a value of one byte.
-fn ipxe_features(data: &[u8]) -> IpxeFeatures {
-    const HTTP: u8 = 19;
-    let mut rest = data;
-    let mut http = false;
-    while let [code, length, tail @ ..] = rest {
-        let Some(value) = tail.get(..usize::from(*length)) else {
-            break;
-        };
-        http |= *code == HTTP && value.first().is_some_and(|&version| version != 0);
-        rest = &tail[value.len()..];
-    }
-    IpxeFeatures { http }
 }
 
 #[cfg(test)]
@@ -333,25 +301,12 @@ mod tests {
     }
 
     #[test]
-    fn both_forms_of_the_user_class() {
-        let cases: [(&[u8], &[&[u8]]); 4] = [
-            (b"iPXE", &[b"iPXE"]),
-            (b"\x04iPXE", &[b"iPXE"]),
-            (b"\x04iPXE\x03lab", &[b"iPXE", b"lab"]),
-            (b"\x04iPX", &[b"\x04iPX"]),
-        ];
-        for (wire, expected) in cases {
-            assert_eq!(classes(wire), expected, "{wire:?}");
-        }
-    }
-
-    #[test]
-    fn features_of_an_ipxe() {
-        assert!(ipxe_features(&[0xb1, 1, 9, 19, 1, 1, 33, 1, 1]).http);
-        assert!(!ipxe_features(&[0xb1, 1, 9, 33, 1, 1]).http);
-        assert!(
-            !ipxe_features(&[19, 9, 1]).http,
-            "the length points outside"
-        );
+    fn what_the_relay_agent_says_is_kept_as_it_is() {
+        let bytes = datagram(&[53, 1, 1, 82, 4, 1, 2, 0, 255]);
+        let request = Request::read(&bytes).unwrap();
+        assert_eq!(request.relay_agent, Some(vec![1, 2, 0, 255]));
+        let twice = [&[53, 1, 1, 82, 200][..], &[7; 200], &[82, 100], &[7; 100]].concat();
+        let request = Request::read(&datagram(&twice)).unwrap();
+        assert_eq!(request.relay_agent, None, "more than one option holds");
     }
 }
