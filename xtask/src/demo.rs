@@ -121,6 +121,7 @@ fn show(args: &Args, folder: &Path, stop: &Stop) -> Result<()> {
         start: Start::Flags,
         options: &[],
         server_rate: Some(args.rate),
+        beside: None,
         logs: folder,
     };
     let mut class = Classroom::open(&plan, |oss| system.write_to(oss), stop)?;
@@ -213,7 +214,7 @@ pub(crate) fn with_evidence(error: Error, machines: &mut [Machine], stop: &Stop)
 }
 
 /// Whether the machine's system has said hello, and notes when it did.
-fn hello(machine: &mut Machine, story: &mut Story) -> Result<bool> {
+pub(crate) fn hello(machine: &mut Machine, story: &mut Story) -> Result<bool> {
     let Some(line) = machine.console().line_with(TargetOs::MARKER) else {
         ensure!(
             machine.is_on(),

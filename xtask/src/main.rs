@@ -54,7 +54,7 @@ fn main() -> ExitCode {
         Task::Phase1 => phase1::task(),
         Task::Dist => dist::task(),
         Task::Demo(args) => demo::run(args),
-        Task::Boot(args) => boot::run(args),
+        Task::Boot(args) => boot::run(&args),
         Task::Bench(args) => bench::run(&args),
         Task::Test => test::task(),
         Task::Tidy => tidy::task(),

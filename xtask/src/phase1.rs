@@ -2,6 +2,7 @@
 //!
 //! Reads `phase1/`, writes `target/phase1/image/`; needs no root. Skipped when nothing that goes into it has changed.
 
+mod apt;
 mod archives;
 mod manifest;
 mod modules;
@@ -23,18 +24,27 @@ const ON_THE_WIRE: [&str; 3] = ["bzImage", "rootfs.gz", "diff.gz"];
 /// More than this makes a room of machines wait.
 const LIMIT: u64 = 16_000_000;
 
-/// The loaders: package, path in it. They keep their file names.
-const LOADERS: [(&str, &str); 7] = [
-    ("pxelinux", "usr/lib/PXELINUX/lpxelinux.0"),
-    ("pxelinux", "usr/lib/PXELINUX/pxelinux.0"),
-    (
-        "syslinux-common",
-        "usr/lib/syslinux/modules/bios/ldlinux.c32",
-    ),
-    ("ipxe", "usr/lib/ipxe/undionly.kpxe"),
-    ("ipxe", "usr/lib/ipxe/ipxe.pxe"),
-    ("ipxe", "usr/lib/ipxe/snponly.efi"),
-    ("ipxe", "boot/ipxe.efi"),
+/// A boot loader: the package, the path in it, the name that firmware and other loaders ask for.
+struct Loader {
+    package: &'static str,
+    path: &'static str,
+    name: &'static str,
+}
+
+#[rustfmt::skip]
+const LOADERS: [Loader; 11] = [
+    Loader { package: "pxelinux",              path: "usr/lib/PXELINUX/lpxelinux.0",                              name: "lpxelinux.0" },
+    Loader { package: "pxelinux",              path: "usr/lib/PXELINUX/pxelinux.0",                               name: "pxelinux.0" },
+    Loader { package: "syslinux-common",       path: "usr/lib/syslinux/modules/bios/ldlinux.c32",                 name: "ldlinux.c32" },
+    Loader { package: "ipxe",                  path: "usr/lib/ipxe/undionly.kpxe",                                name: "undionly.kpxe" },
+    Loader { package: "ipxe",                  path: "usr/lib/ipxe/ipxe.pxe",                                     name: "ipxe.pxe" },
+    Loader { package: "ipxe",                  path: "usr/lib/ipxe/snponly.efi",                                  name: "snponly.efi" },
+    Loader { package: "ipxe",                  path: "boot/ipxe.efi",                                             name: "ipxe.efi" },
+    // Signed by Microsoft; it asks for grubx64.efi beside it, by that name, and checks Debian's signature on it.
+    Loader { package: "shim-signed",           path: "usr/lib/shim/shimx64.efi.signed",                           name: "shimx64.efi" },
+    Loader { package: "grub-efi-amd64-signed", path: "usr/lib/grub/x86_64-efi-signed/grubnetx64.efi.signed",      name: "grubx64.efi" },
+    Loader { package: "grub-efi-ia32-bin",     path: "usr/lib/grub/i386-efi/monolithic/grubnetia32.efi",          name: "grubia32.efi" },
+    Loader { package: "grub-efi-arm64-bin",    path: "usr/lib/grub/arm64-efi/monolithic/grubnetaa64.efi",         name: "grubaa64.efi" },
 ];
 
 /// Builds phase 1 where it is out of date, and says what travels to each machine.
@@ -179,10 +189,15 @@ fn make(packages: &[Package], trees: &[PathBuf], bttui: &Path, image: &Path) -> 
         &archives::layer(bttui, &skeleton.join("layer"))?,
         &fresh.join("diff.gz"),
     )?;
-    for (package, path) in LOADERS {
-        let from = tree(package)?.join(path);
-        let name = from.file_name().expect("a loader is a file").to_owned();
-        fs::copy(&from, fresh.join(name))
+    for Loader {
+        package,
+        path,
+        name,
+    } in LOADERS
+    {
+        // One of another architecture may be missing; `packages::resolve` has said so.
+        let Ok(tree) = tree(package) else { continue };
+        fs::copy(tree.join(path), fresh.join(name))
             .with_context(|| format!("{package} no longer holds {path}"))?;
     }
 
@@ -221,4 +236,22 @@ fn on_the_wire(manifest: &Manifest) -> u64 {
         .filter(|file| ON_THE_WIRE.contains(&file.name.as_str()))
         .map(|file| file.size)
         .sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{LOADERS, packages};
+
+    #[test]
+    fn every_loader_s_package_is_in_the_list() {
+        let list = packages::wanted(include_str!("../../phase1/packages.txt")).unwrap();
+        for loader in LOADERS {
+            let is_it = |name: &str| name.split(':').next() == Some(loader.package);
+            assert!(
+                list.iter().any(|wanted| is_it(&wanted.name)),
+                "{}",
+                loader.package
+            );
+        }
+    }
 }

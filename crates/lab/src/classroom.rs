@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-use crate::{Accelerator, BtServer, Call, Host, Machine, Machines, Room, Spec, Stop};
+use crate::{Accelerator, BtServer, Call, Foreign, Host, Machine, Machines, Room, Spec, Stop};
 
 /// Long enough to hash, to listen for other servers, and for a computer that compiles meanwhile.
 const READY: Duration = Duration::from_secs(90);
@@ -27,6 +27,8 @@ pub struct Plan<'a> {
     pub options: &'a [&'a str],
     /// What the server's network card sends at most, in Mbit/s.
     pub server_rate: Option<u32>,
+    /// Options of somebody else's DHCP server, where one is in the room before ours.
+    pub beside: Option<&'a [&'a str]>,
     /// Where `server.log` and the machines' `serial-NAME.log` go; must exist.
     pub logs: &'a Path,
 }
@@ -49,6 +51,7 @@ pub enum Start {
 pub struct Classroom {
     // In this order they are dropped: the server ends in order before its room does.
     server: BtServer,
+    _beside: Option<Foreign>,
     host: Host,
     room: Room,
 }
@@ -56,6 +59,8 @@ pub struct Classroom {
 impl Classroom {
     /// The server's address; the room's network has 24 bits.
     pub const SERVER: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 1);
+    /// The address of somebody else's DHCP server.
+    pub const FOREIGN: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 2);
 
     /// Makes the room, lets `furnish` put systems into the `oss` folder it is given, starts the
     /// server and waits until it serves.
@@ -76,6 +81,11 @@ impl Classroom {
         if let Some(rate) = plan.server_rate {
             host.limit_sending(rate)?;
         }
+        let beside = plan.beside.map(|options| {
+            let other = room.host(Some((Self::FOREIGN, 24)))?;
+            Foreign::dhcp(&other, room.scratch(), options)
+        });
+        let beside = beside.transpose()?;
         let log = plan.logs.join("server.log");
         let mut server = match plan.start {
             Start::Flags => BtServer::start(&room, &host, plan.program, &oss, plan.options, &log)?,
@@ -95,7 +105,12 @@ impl Classroom {
             }
         };
         server.wait_until_it_serves(&host, READY)?;
-        Ok(Classroom { server, host, room })
+        Ok(Classroom {
+            server,
+            _beside: beside,
+            host,
+            room,
+        })
     }
 
     /// Plugs in a machine and switches it on.

@@ -74,6 +74,7 @@ impl MachineView {
                 "has its loader",
                 self.first(|s| matches!(s, Step::File { .. })),
             ),
+            ("its loader runs", self.first(is_script)),
             ("has phase 1", self.last_file()),
             (
                 "phase 1 is awake",
@@ -102,6 +103,15 @@ impl MachineView {
             .collect()
     }
 
+    /// Bytes of files that travelled to it before phase 1 ran: loader, script, phase 1 itself.
+    pub fn loaded(&self) -> u64 {
+        let files = self.before_phase1().map(|one| match &one.step {
+            Step::File { bytes, .. } => *bytes,
+            _ => 0,
+        });
+        files.sum()
+    }
+
     fn first(&self, is: impl Fn(&Step) -> bool) -> Option<u64> {
         self.steps
             .iter()
@@ -111,13 +121,21 @@ impl MachineView {
 
     /// When the last file came that was fetched before phase 1 ran.
     fn last_file(&self) -> Option<u64> {
-        let before = self
-            .steps
-            .iter()
-            .take_while(|one| !matches!(one.step, Step::Awake { .. }));
-        let files = before.filter(|one| matches!(one.step, Step::File { .. }));
+        let files = self.before_phase1();
+        let files = files.filter(|one| matches!(one.step, Step::File { .. }));
         files.last().map(|one| one.at_ms)
     }
+
+    fn before_phase1(&self) -> impl Iterator<Item = &TimedStep> {
+        let steps = self.steps.iter();
+        steps.take_while(|one| !matches!(one.step, Step::Awake { .. }))
+    }
+}
+
+/// Whether a loader read what it is to do: only a loader that was started does.
+fn is_script(step: &Step) -> bool {
+    let names = ["boot.ipxe", "pxelinux.cfg", "grub.cfg"];
+    matches!(step, Step::File { name, .. } if names.iter().any(|script| name.contains(script)))
 }
 
 impl TimedStep {
@@ -148,23 +166,26 @@ mod tests {
             "steps": [
                 { "at_ms": 1000, "times": 1, "step": { "step": "discover", "firmware": "BIOS PXE" } },
                 { "at_ms": 2000, "times": 1, "step": { "step": "file", "door": "tftp", "name": "l", "bytes": 1, "total": 1, "millis": 1 } },
+                { "at_ms": 2500, "times": 1, "step": { "step": "file", "door": "tftp", "name": "grub/grub.cfg", "bytes": 1, "total": 1, "millis": 1 } },
                 { "at_ms": 3000, "times": 1, "step": { "step": "file", "door": "http", "name": "k", "bytes": 1, "total": 1, "millis": 1 } },
                 { "at_ms": 5000, "times": 1, "step": { "step": "menu", "systems": 1, "timeout_s": 5 } }
             ] }] }"#;
         let all: Machines = serde_json::from_str(text).unwrap();
         let one = all.machine("52:54:00:00:00:01").unwrap();
         assert_eq!(one.bytes_from(Ipv4Addr::new(10, 77, 0, 2)), 7);
-        let seconds: Vec<_> = one
+        assert_eq!(one.loaded(), 3);
+        let times: Vec<_> = one
             .milestones()
             .iter()
-            .map(|(what, at)| (*what, at.as_secs()))
+            .map(|(what, at)| (*what, at.as_millis()))
             .collect();
         let expected = [
-            ("asks for an address", 1),
-            ("has its loader", 2),
-            ("has phase 1", 3),
-            ("shows the menu", 5),
+            ("asks for an address", 1000),
+            ("has its loader", 2000),
+            ("its loader runs", 2500),
+            ("has phase 1", 3000),
+            ("shows the menu", 5000),
         ];
-        assert_eq!(seconds, expected);
+        assert_eq!(times, expected);
     }
 }

@@ -3,6 +3,9 @@
 //!
 //! It has no disk: whatever it runs came over the wire.
 
+mod command;
+mod firmware;
+
 use std::fs::{self, File};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -14,6 +17,8 @@ use serde_json::json;
 
 use crate::qmp::Qmp;
 use crate::{Accelerator, Console, Namespace, Stop, until};
+use command::Ends;
+pub use firmware::Firmware;
 
 /// How long QEMU may take to open its sockets; its start is heavy on a busy computer.
 const START: Duration = Duration::from_secs(30);
@@ -35,8 +40,8 @@ pub struct Spec {
     pub nic: Nic,
     /// Its firmware.
     pub firmware: Firmware,
-    /// RAM in MiB. Under SeaBIOS 128 reach the network; kexec of the target system with 12 MiB of
-    /// payload finds no place in 192.
+    /// RAM in MiB. Under SeaBIOS 128 reach the network, under EDK2 192; kexec of the target system with
+    /// 12 MiB of payload finds no place in 192.
     pub memory_mib: u32,
 }
 
@@ -48,7 +53,17 @@ impl Spec {
             mac: format!("52:54:00:00:00:{number:02x}"),
             nic,
             firmware: Firmware::Bios,
-            memory_mib: 320,
+            memory_mib: Firmware::Bios.usual_memory_mib(),
+        }
+    }
+
+    /// The same machine with another firmware, and the memory it needs.
+    #[must_use]
+    pub fn with(self, firmware: Firmware) -> Spec {
+        Spec {
+            firmware,
+            memory_mib: firmware.usual_memory_mib(),
+            ..self
         }
     }
 }
@@ -70,14 +85,6 @@ impl Nic {
             Nic::Virtio => "virtio-net-pci",
         }
     }
-}
-
-/// What runs first on a machine.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Firmware {
-    /// SeaBIOS with the card's PXE ROM.
-    #[default]
-    Bios,
 }
 
 /// Where a machine's cable goes.
@@ -110,16 +117,28 @@ impl Machine {
         let serial = scratch.join(format!("{}.serial", spec.name));
         let monitor = scratch.join(format!("{}.qmp", spec.name));
         let said = scratch.join(format!("{}.qemu.log", spec.name));
+        let variables = scratch.join(format!("{}.vars", spec.name));
+        let parts = spec.firmware.parts();
+        if let Some(flash) = &parts.flash {
+            fs::copy(flash.variables, &variables)
+                .with_context(|| format!("{}: install {}", flash.variables, flash.package))?;
+        }
+        let ends = Ends {
+            tap: wire.tap,
+            serial: &serial,
+            monitor: &monitor,
+            variables: &variables,
+        };
         let errors = File::create(&said)?;
         let mut qemu = wire
             .switch
-            .command("qemu-system-x86_64")
-            .args(arguments(spec, wire.tap, &serial, &monitor))
+            .command(parts.program)
+            .args(command::arguments(spec, &ends, Accelerator::here()))
             .stdout(errors.try_clone()?)
             .stderr(errors)
             .stdin(Stdio::null())
             .spawn()
-            .context("cannot start nsenter and qemu-system-x86_64")?;
+            .with_context(|| format!("cannot start nsenter and {}", parts.program))?;
         let connected = connect(&mut qemu, &serial, &monitor, &said, stop);
         let (serial, monitor) = connected.inspect_err(|_| {
             let _ = qemu.kill();
@@ -185,15 +204,18 @@ impl Machine {
     }
 
     /// What can be seen of it, for the message of a failure: its screen, then the end of its
-    /// serial console.
+    /// serial console. EDK2 writes on both, and its screen shows pixels, not text.
     pub fn evidence(&mut self) -> String {
-        let screen = self.screen_text().unwrap_or_default();
+        let screen = match self.spec.firmware {
+            Firmware::Bios => self.screen_text().unwrap_or_default(),
+            _ => String::new(),
+        };
         let name = &self.spec.name;
         let tail = self.console.tail();
         format!("--- screen of {name} ---\n{}\n{tail}", screen.trim_end())
     }
 
-    /// The rows of its screen while it shows text. BIOS loaders print nowhere else.
+    /// The rows of a PC's screen while it shows text. BIOS loaders print nowhere else.
     pub fn screen_text(&mut self) -> Result<String> {
         let file = self.scratch.join(format!("{}.screen", self.spec.name));
         let arguments = json!({ "val": TEXT_SCREEN, "size": TEXT_BYTES, "filename": file });
@@ -213,27 +235,6 @@ impl Drop for Machine {
             let _ = self.qemu.wait();
         }
     }
-}
-
-fn arguments(spec: &Spec, tap: &str, serial: &Path, monitor: &Path) -> Vec<String> {
-    let Firmware::Bios = spec.firmware;
-    let Spec { name, mac, .. } = spec;
-    let line = format!(
-        "-name {name} -machine pc -accel {} -m {} -nodefaults -display none -vga std -S \
-         -netdev tap,id=wire,ifname={tap},script=no,downscript=no \
-         -device {},netdev=wire,mac={mac},bootindex=0 -serial chardev:line",
-        Accelerator::here().name(),
-        spec.memory_mib,
-        spec.nic.device(),
-    );
-    let mut words: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
-    let line = format!(
-        "socket,id=line,path={},server=on,wait=off",
-        serial.display()
-    );
-    let monitor = format!("unix:{},server=on,wait=off", monitor.display());
-    words.extend(["-chardev".to_owned(), line, "-qmp".to_owned(), monitor]);
-    words
 }
 
 fn connect(

@@ -8,11 +8,13 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
 
-use crate::{run, setup};
+use super::apt::Apt;
+use crate::run;
 
 /// A line of `phase1/packages.txt`.
 pub(crate) struct Wanted {
-    /// The package's name, or that of one which only depends on it.
+    /// The package's name, or that of one which only depends on it; `NAME:ARCHITECTURE` for one of another architecture,
+    /// as apt writes it.
     pub(crate) name: String,
     /// The licence to name where the package's copyright file does not say it in a form for machines.
     pub(crate) licence: Option<String>,
@@ -25,8 +27,10 @@ pub(crate) struct Package {
     pub(crate) name: String,
     /// Its version in the archive.
     pub(crate) version: String,
-    /// `amd64` or `all`.
+    /// `amd64` or `all`, or the foreign one that was asked for.
     pub(crate) architecture: String,
+    /// The architecture apt must be asked for where it is not this machine's.
+    foreign: Option<String>,
     /// The source package it was built from.
     pub(crate) source: String,
     /// That source's version.
@@ -62,26 +66,55 @@ pub(crate) fn wanted(list: &str) -> Result<Vec<Wanted>> {
 }
 
 /// The newest versions of packages in apt's lists; asks no network unless the lists don't know one of them at all.
+///
+/// One of another architecture that cannot be had is left out, and why is said: not every mirror has all of them, and
+/// what it is for is missing then, no more.
 pub(crate) fn resolve(wanted: &[Wanted]) -> Result<Vec<Package>> {
-    let names: Vec<&str> = wanted.iter().map(|wanted| wanted.name.as_str()).collect();
-    let named = records(&names).or_else(|_| {
-        setup::refresh_lists()?;
-        records(&names)
-    })?;
-    wanted
-        .iter()
-        .zip(named)
-        .map(|(wanted, record)| {
-            let record = match followed(&record) {
-                Some(real) => records(&[&real])?.remove(0),
-                None => record,
-            };
-            let mut package =
-                parse(&record).with_context(|| format!("apt's record of {}", wanted.name))?;
-            package.licence.clone_from(&wanted.licence);
-            Ok(package)
-        })
-        .collect()
+    let (foreign, own): (Vec<&Wanted>, Vec<&Wanted>) =
+        wanted.iter().partition(|wanted| wanted.name.contains(':'));
+    let names: Vec<&str> = own.iter().map(|wanted| wanted.name.as_str()).collect();
+    let own_apt = Apt(None);
+    let named = known(own_apt, &names)?;
+    let mut packages = Vec::new();
+    for (wanted, record) in own.into_iter().zip(named) {
+        let record = match followed(&record) {
+            Some(real) => records(own_apt, &[&real])?.remove(0),
+            None => record,
+        };
+        packages.push(described(wanted, &record)?);
+    }
+    for wanted in foreign {
+        match of_another_architecture(wanted) {
+            Ok(package) => packages.push(package),
+            Err(error) => eprintln!("{} is left out: {error:#}", wanted.name),
+        }
+    }
+    Ok(packages)
+}
+
+fn of_another_architecture(wanted: &Wanted) -> Result<Package> {
+    let (name, architecture) = wanted.name.split_once(':').context("no architecture")?;
+    let record = known(Apt(Some(architecture)), &[name])?.remove(0);
+    Ok(Package {
+        foreign: Some(architecture.to_owned()),
+        ..described(wanted, &record)?
+    })
+}
+
+fn described(wanted: &Wanted, record: &str) -> Result<Package> {
+    let package = parse(record).with_context(|| format!("apt's record of {}", wanted.name))?;
+    Ok(Package {
+        licence: wanted.licence.clone(),
+        ..package
+    })
+}
+
+/// The records of packages, from fresh lists where the lists know one of them not at all.
+fn known(apt: Apt<'_>, names: &[&str]) -> Result<Vec<String>> {
+    records(apt, names).or_else(|_| {
+        apt.refresh_lists()?;
+        records(apt, names)
+    })
 }
 
 /// Fetches the package file into `folder`, unless it is there; apt checks it against the signed lists.
@@ -93,18 +126,9 @@ pub(crate) fn fetch(package: &Package, folder: &Path) -> Result<PathBuf> {
     // A folder of its own: apt spells the version in its own way, and half a download must not look like a whole one.
     let fresh = folder.join(format!("{}.part", package.name));
     fs::create_dir_all(&fresh)?;
-    let mut apt = Command::new("apt-get");
-    if run::is_root() {
-        // apt would fetch as the user _apt, who cannot write here, and warn about it.
-        apt.args(["-o", "APT::Sandbox::User=root"]);
-    }
-    apt.args([
-        "-qq",
-        "download",
-        &format!("{}={}", package.name, package.version),
-    ])
-    .current_dir(&fresh);
-    run::run(&mut apt).with_context(|| {
+    let apt = Apt(package.foreign.as_deref());
+    let mut download = apt.download(&package.name, &package.version)?;
+    run::run(download.current_dir(&fresh)).with_context(|| {
         format!(
             "could not fetch {} {}; are apt's lists current?",
             package.name, package.version
@@ -152,12 +176,8 @@ fn file_name(package: &Package) -> String {
 }
 
 /// One record for each name, in one question: apt reads its lists anew each time.
-fn records(names: &[&str]) -> Result<Vec<String>> {
-    let text = run::output(
-        Command::new("apt-cache")
-            .args(["show", "--no-all-versions"])
-            .args(names),
-    )?;
+fn records(apt: Apt<'_>, names: &[&str]) -> Result<Vec<String>> {
+    let text = apt.show(names)?;
     names
         .iter()
         .map(|name| {
@@ -192,6 +212,7 @@ fn parse(record: &str) -> Result<Package> {
         name: name.to_owned(),
         version: version.to_owned(),
         architecture: must("Architecture")?.to_owned(),
+        foreign: None,
         source: source.to_owned(),
         source_version: source_version.to_owned(),
         built_using: field(record, "Built-Using")

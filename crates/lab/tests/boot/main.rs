@@ -2,7 +2,6 @@
 //!
 //! The virtual machines take most of the time of all tests: each boot proves as much as it can.
 
-mod foreign;
 mod installer;
 mod original;
 mod room;

@@ -4,10 +4,9 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use lab::{Classroom, Machine, MachineView, Nic, Plan, Spec, Start, Stop, TargetOs};
+use lab::{Classroom, Foreign, Machine, MachineView, Nic, Plan, Spec, Start, Stop, TargetOs};
 use report::{ChosenBy, Door, Step};
 
-use crate::foreign::Foreign;
 use crate::room::{BOOT, FOREIGN, MIB, SERVER, SOON, bt_server, target, wait_for_stage};
 
 /// The tracker's port in the original's own example.
@@ -94,6 +93,7 @@ pub(crate) fn open(
         start: Start::Environment { port: PORT },
         options,
         server_rate: None,
+        beside: None,
         logs,
     };
     Classroom::open(&plan, furnish, &Stop::never()).unwrap()
@@ -214,7 +214,7 @@ fn boot_beside_a_foreign_dhcp_server() {
     // The two options that the original's documents tell an administrator to set.
     let file = format!("--dhcp-boot=pxelinux.0,,{SERVER}");
     let options = [file.as_str(), "--dhcp-option-force=209,pxelinux.cfg"];
-    let _dnsmasq = Foreign::dhcp(&other, class.room().scratch(), &options);
+    let _dnsmasq = Foreign::dhcp(&other, class.room().scratch(), &options).unwrap();
 
     let mut machine = class.machine(&Spec::new("beside", Nic::Virtio, 2)).unwrap();
     wait_for_stage(&class, &mut machine, "menu");

@@ -35,6 +35,7 @@ pub(crate) fn open(
         start: Start::Flags,
         options: &[],
         server_rate: Some(200),
+        beside: None,
         logs,
     };
     Classroom::open(&plan, furnish, &Stop::never()).unwrap()

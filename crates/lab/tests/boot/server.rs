@@ -6,10 +6,9 @@ use std::net::{Ipv4Addr, TcpStream, UdpSocket};
 use std::path::Path;
 use std::time::Duration;
 
-use lab::{BtServer, Host, Room, Stop, until};
+use lab::{BtServer, Foreign, Host, Room, Stop, until};
 use nix::sys::socket::{setsockopt, sockopt};
 
-use crate::foreign::Foreign;
 use crate::room::{FOREIGN, MIB, SERVER, SOON, bt_server};
 
 /// What the server promises for its end.
@@ -47,7 +46,7 @@ fn server_refuses_beside_a_foreign_dhcp_server() {
     let host = room.host(Some((SERVER, 24))).unwrap();
     let other = room.host(Some((FOREIGN, 24))).unwrap();
     let client = room.host(None).unwrap();
-    let _dnsmasq = Foreign::dhcp(&other, room.scratch(), &[]);
+    let _dnsmasq = Foreign::dhcp(&other, room.scratch(), &[]).unwrap();
     let firmware = client_without_address(&client).unwrap();
 
     // A machine keeps asking while the server looks at the wire.
