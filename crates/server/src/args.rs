@@ -1,11 +1,14 @@
 //! The command line, as people type it. Holds no defaults that need to look at the machine.
 
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use pxe::Loader;
 use tracing_subscriber::EnvFilter;
+
+use crate::explain::Explain;
 
 /// Boots a room of computers over the network: DHCP, TFTP, HTTP and BitTorrent in one process.
 #[derive(Debug, Parser)]
@@ -32,6 +35,8 @@ pub enum Command {
     Start(Serve),
     /// Print every problem of a configuration at once and change nothing
     Check(Serve),
+    /// Say what a recording of the wire holds, and what this server would answer
+    Explain(Explain),
     /// Print the version; with --phase1 also what the embedded small Linux is made of
     Version {
         /// Print the packages, versions, licences and sources of phase 1
@@ -125,6 +130,40 @@ pub enum Dhcp {
     Full,
     /// Say nothing by DHCP; another server names loader and addresses
     Off,
+}
+
+/// An address with the length of its network part, `10.77.0.1/24`: one that a computer can have.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Address {
+    /// The address.
+    pub address: Ipv4Addr,
+    /// Bits of the network part, 1–30.
+    pub prefix: u8,
+}
+
+impl FromStr for Address {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Address, String> {
+        let shape = || format!("{text:?} is no address with its network; write it as 10.77.0.1/24");
+        let (address, prefix) = text.split_once('/').ok_or_else(shape)?;
+        let address: Ipv4Addr = address.parse().map_err(|_| shape())?;
+        let prefix: u8 = prefix.parse().map_err(|_| shape())?;
+        if !(1..=30).contains(&prefix) {
+            return Err(format!(
+                "/{prefix} has no room for machines; use /24, for example"
+            ));
+        }
+        let hosts = u32::MAX >> prefix;
+        let host = u32::from(address) & hosts;
+        let special = address.is_loopback() || address.is_multicast() || address.is_link_local();
+        if host == 0 || host == hosts || special {
+            return Err(format!(
+                "{text} is no address of a computer; use 10.77.0.1/24, for example"
+            ));
+        }
+        Ok(Address { address, prefix })
+    }
 }
 
 #[cfg(test)]

@@ -14,7 +14,8 @@
 //! 3. [`start`] check, [`bind`], drop root, start the runtime: what `main` calls;
 //! 4. [`prepare`] torrents and the initrd that carries them; [`shelf`] the files loaders ask for;
 //! 5. [`serve`] runs the [`doors`] until the first signal; [`leases`] outlive it; [`journal`] hears
-//!    of every step; [`screen`] prints what a person should know at the start and at the end.
+//!    of every step; [`screen`] prints what a person should know at the start and at the end;
+//! 6. [`explain`] says what a recording holds and what would be answered.
 
 #![forbid(unsafe_code)]
 
@@ -22,6 +23,7 @@ pub mod args;
 pub mod bind;
 pub mod check;
 pub mod doors;
+pub mod explain;
 pub mod host;
 pub mod init;
 pub mod interface;
