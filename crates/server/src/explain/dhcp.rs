@@ -136,6 +136,9 @@ impl Server {
                 for (_, step) in steps {
                     paragraph.say("journal", &step.line());
                 }
+                if let Some(server) = request.server_id {
+                    paragraph.say("why", &format!("it takes the address that {server} gives"));
+                }
             }
             Action::Refuse { why, .. } => {
                 paragraph.say("answer", "none, and the journal says why");
