@@ -8,6 +8,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use pxe::Loader;
 use tracing_subscriber::EnvFilter;
 
+use crate::explain::Explain;
+
 /// Boots a room of computers over the network: DHCP, TFTP, HTTP and BitTorrent in one process.
 #[derive(Debug, Parser)]
 #[command(name = "bt-server", version, args_conflicts_with_subcommands = true)]
@@ -40,6 +42,8 @@ pub enum Command {
         #[arg(required = true, num_args = 1..=3)]
         words: Vec<String>,
     },
+    /// Say what a recording of the wire holds, and what this server would answer
+    Explain(Explain),
     /// Print the version; with --phase1 also what the embedded small Linux is made of
     Version {
         /// Print the packages, versions, licences and sources of phase 1

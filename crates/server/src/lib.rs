@@ -15,7 +15,8 @@
 //!    interface has no address; [`holder`] who is in the way;
 //! 4. [`prepare`] torrents and the initrd that carries them; [`shelf`] the files loaders ask for;
 //! 5. [`serve`] runs the [`doors`] until the first signal; [`leases`] outlive it; [`journal`] hears
-//!    of every step; [`screen`] prints what a person should know at the start and at the end.
+//!    of every step; [`screen`] prints what a person should know at the start and at the end;
+//! 6. [`explain`] says what a recording holds and what would be answered.
 
 #![forbid(unsafe_code)]
 
@@ -23,6 +24,7 @@ pub mod args;
 pub mod bind;
 pub mod check;
 pub mod doors;
+pub mod explain;
 pub mod hold;
 pub mod holder;
 pub mod host;

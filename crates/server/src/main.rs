@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use bt_server::args::{Cli, Command, LogFilter, Serve};
 use bt_server::user::Users;
-use bt_server::{hold, init, plan, screen, start};
+use bt_server::{explain, hold, init, plan, screen, start};
 use clap::Parser;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::FormatTime;
@@ -24,6 +24,7 @@ fn main() -> ExitCode {
         Some(Command::Start(args)) => serve(&args),
         Some(Command::Check(args)) => check(&args),
         Some(Command::Hold { words }) => hold(&words),
+        Some(Command::Explain(args)) => explain::run(&args),
         Some(Command::Version { phase1 }) => version(phase1),
     }
 }

@@ -169,10 +169,7 @@ fn decide(
     user: Option<User>,
 ) -> Plan {
     let http = SocketAddrV4::new(interface.address, ports.http);
-    shelf.put(script::IPXE_SCRIPT, script::boot_ipxe(http));
-    shelf.put(script::PXELINUX_CONFIG, script::pxelinux_config());
-    // What the original told a foreign DHCP server to send as option 209.
-    shelf.put("pxelinux.cfg", script::pxelinux_config());
+    put_scripts(&mut shelf, http);
     let pxe = firmware_settings(args, settings, &interface, ports);
     let range = pool(&pxe).map_or((interface.address, interface.address), |pool| pool.range());
     Plan {
@@ -194,6 +191,15 @@ fn decide(
         },
         state: PathBuf::new(),
     }
+}
+
+/// Puts what loaders read on the shelf, as a server at `http` writes it.
+pub fn put_scripts(shelf: &mut Shelf, http: SocketAddrV4) {
+    shelf.put(script::IPXE_SCRIPT, script::boot_ipxe(http));
+    shelf.put(script::PXELINUX_CONFIG, script::pxelinux_config());
+    shelf.put(script::GRUB_CONFIG, script::grub_config());
+    // What the original told a foreign DHCP server to send as option 209.
+    shelf.put("pxelinux.cfg", script::pxelinux_config());
 }
 
 fn manifest(
