@@ -4,7 +4,8 @@
 mod common;
 
 use std::fs;
-use std::net::{Ipv4Addr, UdpSocket};
+use std::io::ErrorKind;
+use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -18,6 +19,7 @@ use crate::common::dnsmasq::{Dnsmasq, OTHER};
 use crate::common::udhcpc::Udhcpc;
 use crate::common::{REFUSED, Server, phase1};
 
+const TRACKER: SocketAddrV4 = SocketAddrV4::new(SERVER, 6969);
 const SERVER: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 1);
 /// From something on the wire to what the server says of it: it asks every 15 s.
 const NOTICED: Duration = Duration::from_secs(60);
@@ -67,6 +69,72 @@ fn beside_another_server_it_gives_none() -> Result<()> {
 }
 
 #[test]
+#[ignore = "needs root, network namespaces and target/phase1; cargo xtask test runs it"]
+fn in_doubt_it_gives_none_and_names_the_flag() -> Result<()> {
+    let world = World::new(Some((Ipv4Addr::new(10, 79, 0, 1), 24)))?;
+    let leased = "address add 10.77.0.1/24 dev eth0 valid_lft 3600 preferred_lft 3600";
+    let routed = "route add default via 10.77.0.254 dev eth0";
+    let unleased = "address change 10.77.0.1/24 dev eth0 valid_lft forever preferred_lft forever";
+    world.host.namespace().ip("address flush dev eth0")?;
+    for (changes, options, words) in [
+        (
+            &[leased][..],
+            &[][..],
+            "proxy, gives no addresses: somebody gave this interface its address 10.77.0.1",
+        ),
+        (
+            &[routed, unleased],
+            &[],
+            "proxy, gives no addresses: this computer's way out, 10.77.0.254",
+        ),
+        (&[], &["--dhcp", "full"], "full server"),
+    ] {
+        for change in changes {
+            world.host.namespace().ip(change)?;
+        }
+        let mut server = world.start(options)?;
+        ensure!(server.ready_or_ended()?.is_none(), "{}", server.told());
+        let said = server.told();
+        let names_the_flag = said.contains("start with --dhcp full");
+        ensure!(said.contains(words), "{said}");
+        ensure!(names_the_flag == options.is_empty(), "{said}");
+        server.signal(Signal::SIGTERM)?;
+        server.end()?;
+    }
+    Ok(())
+}
+
+#[test]
+#[ignore = "needs root, network namespaces and target/phase1; cargo xtask test runs it"]
+fn an_interface_that_goes_and_comes_back_is_followed() -> Result<()> {
+    let mut world = World::new(Some((SERVER, 24)))?;
+    let machine = world.room.host(None)?;
+    let mut server = world.start(&[])?;
+    ensure!(server.ready_or_ended()?.is_none(), "{}", server.told());
+    for (change, words) in [
+        (
+            "address del 10.77.0.1/24 dev eth0",
+            "eth0 has lost the address 10.77.0.1",
+        ),
+        ("address add 10.77.0.1/24 dev eth0", "eth0 is well again"),
+        (
+            "link set eth0 down",
+            "eth0 is switched off: ip link set eth0 up",
+        ),
+        (
+            "link set eth0 up",
+            "nobody else gives addresses: full DHCP server",
+        ),
+    ] {
+        world.host.namespace().ip(change)?;
+        server.wait_until_it_says(words, NOTICED)?;
+    }
+    let client = Udhcpc::start(&world.room, &machine, "client", &[])?;
+    ensure!(client.wait_for("bound")?[1] == SERVER.to_string());
+    Ok(())
+}
+
+#[test]
 #[ignore = "needs root, dnsmasq, network namespaces and target/phase1; cargo xtask test runs it"]
 fn who_insists_on_full_is_refused_beside_another_server() -> Result<()> {
     let mut world = World::new(Some((SERVER, 24)))?;
@@ -96,6 +164,11 @@ fn a_server_of_another_network_is_heard_although_the_kernel_drops_it() -> Result
         }
         Ok(())
     })?;
+    let ordinary = world.host.namespace().enter(|| {
+        let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 68))?;
+        socket.set_nonblocking(true)?;
+        Ok(socket)
+    })?;
     let _dnsmasq = Dnsmasq::start(&other, world.room.scratch(), &[])?;
     let mut server = world.start(&[])?;
     ensure!(server.ready_or_ended()?.is_none(), "{}", server.told());
@@ -103,6 +176,11 @@ fn a_server_of_another_network_is_heard_although_the_kernel_drops_it() -> Result
     ensure!(
         said.contains("proxy, gives no addresses: another DHCP server answers, 10.77.0.2"),
         "{said}"
+    );
+    let heard = ordinary.recv(&mut [0; 1500]).map_err(|error| error.kind());
+    ensure!(
+        heard == Err(ErrorKind::WouldBlock),
+        "the kernel dropped nothing: {heard:?}"
     );
     Ok(())
 }
@@ -195,7 +273,7 @@ fn an_interface_without_an_address_is_left_as_it_was_found() -> Result<()> {
 fn the_address_that_is_taken_collides_with_nothing_and_can_be_named() -> Result<()> {
     let world = World::new(None)?;
     let namespace = world.host.namespace();
-    namespace.ip("link add eth1 type dummy")?;
+    namespace.ip("link add eth1 type bridge")?;
     namespace.ip("address add 10.77.0.9/16 dev eth1")?;
     for (options, taken) in [
         (&[][..], "inet 172.30.77.1/24"),
@@ -286,7 +364,9 @@ fn another_interface_never_hears_a_word() -> Result<()> {
 #[ignore = "needs root, network namespaces and target/phase1; cargo xtask test runs it"]
 fn a_second_server_leaves_the_room_to_the_first() -> Result<()> {
     let mut world = World::new(Some((SERVER, 24)))?;
-    let (other, machine) = (world.other()?, world.room.host(None)?);
+    let other = world.other()?;
+    // It looks at the tracker with an address of its own, and asks for another.
+    let machine = world.room.host(Some((Ipv4Addr::new(10, 77, 0, 3), 24)))?;
     let mut first = world.start(&[])?;
     ensure!(first.ready_or_ended()?.is_none(), "{}", first.told());
     let mut second = world.start_on(&other, "second", &[])?;
@@ -296,6 +376,18 @@ fn a_second_server_leaves_the_room_to_the_first() -> Result<()> {
         said.contains("silent: the bt-server at 10.77.0.1:6969 boots this room"),
         "{said}"
     );
+    until(
+        "two seeds at the first one's tracker",
+        SOON,
+        &Stop::never(),
+        || {
+            let (status, counts) = lab::get(machine.namespace(), TRACKER, "/scrape")?;
+            ensure!(status == 200, "status {status}");
+            Ok(String::from_utf8_lossy(&counts)
+                .contains("8:completei2e")
+                .then_some(()))
+        },
+    )?;
     let client = Udhcpc::start(&world.room, &machine, "client", &[])?;
     ensure!(client.wait_for("bound")?[1] == SERVER.to_string());
     Ok(())
