@@ -3,9 +3,10 @@
 use std::fs;
 use std::io::ErrorKind;
 use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use lab::{Stop, until};
+use lab::{Machines, Nic, Spec, Stop, until};
 use nix::sys::signal::Signal;
 
 use crate::common::REFUSED;
@@ -13,7 +14,10 @@ use crate::common::dnsmasq::{Dnsmasq, OTHER};
 use crate::common::udhcpc::Udhcpc;
 use crate::world::{Given, NOTICED, SERVER, SOON, World};
 
-const TRACKER: SocketAddrV4 = SocketAddrV4::new(SERVER, 6969);
+/// The server's tracker and API.
+const HTTP: SocketAddrV4 = SocketAddrV4::new(SERVER, 6969);
+/// A machine under emulation, on a computer that may be busy with something else.
+const BOOT: Duration = Duration::from_secs(160);
 
 #[test]
 #[ignore = "needs root, network namespaces and target/phase1; cargo xtask test runs it"]
@@ -53,6 +57,31 @@ fn beside_another_server_it_gives_none() -> Result<()> {
         let client = Udhcpc::start(&world.room, &machine, name, arguments)?;
         ensure!(client.wait_for("bound")?[1] == OTHER.to_string(), "{name}");
     }
+    let given = given.by(SERVER);
+    ensure!(given.is_empty(), "it gave {given:?}");
+    Ok(())
+}
+
+#[test]
+#[ignore = "needs root, dnsmasq, QEMU and target/phase1; cargo xtask test runs it"]
+fn a_machine_boots_beside_another_server_with_its_address() -> Result<()> {
+    let mut world = World::new(Some((SERVER, 24)))?;
+    let other = world.other()?;
+    let given = Given::listen(&world.room.host(None)?)?;
+    let _dnsmasq = Dnsmasq::start(&other, world.room.scratch(), &[])?;
+    let mut server = world.start(&[])?;
+    ensure!(server.ready_or_ended()?.is_none(), "{}", server.told());
+    let spec = Spec::new("pc", Nic::E1000, 9);
+    let mut machine = world.room.machine(&spec)?;
+    let booted = until("the menu", BOOT, &Stop::never(), || {
+        let (_, body) = lab::get(world.host.namespace(), HTTP, "/api/v1/machines")?;
+        let all: Machines = serde_json::from_slice(&body)?;
+        let known = all.machine(&spec.mac).cloned();
+        Ok(known.filter(|one| one.stage == "menu"))
+    });
+    let booted = booted.with_context(|| format!("{}\n{}", machine.evidence(), server.told()))?;
+    let address = booted.address.context("no address")?;
+    ensure!((50..100).contains(&address.octets()[3]), "{address}");
     let given = given.by(SERVER);
     ensure!(given.is_empty(), "it gave {given:?}");
     Ok(())
@@ -203,7 +232,7 @@ fn a_second_server_leaves_the_room_to_the_first() -> Result<()> {
         SOON,
         &Stop::never(),
         || {
-            let (status, counts) = lab::get(machine.namespace(), TRACKER, "/scrape")?;
+            let (status, counts) = lab::get(machine.namespace(), HTTP, "/scrape")?;
             ensure!(status == 200, "status {status}");
             Ok(String::from_utf8_lossy(&counts)
                 .contains("8:completei2e")
