@@ -1,48 +1,31 @@
-//! What goes into the responder besides bytes, and what comes out of it: plain values.
+//! What comes out of the responder: plain values.
 
 use std::net::{Ipv4Addr, SocketAddrV4};
-use std::time::Duration;
 
 use report::{Mac, Step};
 
 use crate::packet::{Request, Unreadable};
-use crate::plan::Loader;
-
-/// What the responder must know of the site.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// The server's address on the served interface: server identifier, next-server, URLs.
-    pub server: Ipv4Addr,
-    /// That interface's prefix length.
-    pub prefix: u8,
-    /// The first and last address to give away; all of the subnet when not set.
-    pub range: Option<(Ipv4Addr, Ipv4Addr)>,
-    /// How long a lease lasts.
-    pub lease: Duration,
-    /// The default gateway machines are told, if any.
-    pub router: Option<Ipv4Addr>,
-    /// The name servers machines are told. At most 8 are used.
-    pub dns: Vec<Ipv4Addr>,
-    /// The server's HTTP port.
-    pub http_port: u16,
-    /// What a BIOS loads first.
-    pub loader: Loader,
-}
 
 /// What the caller is to do.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Action {
-    /// Send `bytes` to `to` from port 67, and tell the journal.
+    /// Send `bytes` to `to` from the port that the question came to, and tell the journal.
     Reply {
         /// The whole datagram.
         bytes: Vec<u8>,
-        /// Broadcast, or the address the client has already.
+        /// Broadcast, the address the client has already, its relay agent, or, on port 4011, the
+        /// address and port that it asked from.
         to: SocketAddrV4,
         /// What this means for the machine.
         steps: Vec<(Mac, Step)>,
     },
     /// Find out whether somebody else uses the address, then call [`crate::Responder::probed`].
     ProbeAddress(Question),
+    /// Send nothing, but tell the journal what was overheard.
+    Note {
+        /// What this means for the machine.
+        steps: Vec<(Mac, Step)>,
+    },
     /// Send nothing, but tell the journal why this machine gets nothing. The same machine is
     /// refused aloud at most once a minute.
     Refuse {
@@ -77,8 +60,6 @@ pub struct Question {
 pub enum Reason {
     /// It is no request.
     Unreadable(Unreadable),
-    /// A relay agent passed it on.
-    Relayed,
     /// The machine chose another server's offer.
     AnotherServer,
     /// It asked again while its address is being probed.
@@ -95,6 +76,14 @@ pub enum Reason {
     Declined,
     /// Refused, as it was told less than a minute ago.
     Refused,
+    /// It wants an address and no loader, and another server gives the addresses.
+    WantsAnAddress,
+    /// It keeps an address that is not from us, and another server gives the addresses.
+    NotOurLease,
+    /// On port 4011, but neither a REQUEST nor an INFORM of firmware.
+    NotABootQuestion,
+    /// It asked from, or through a relay agent at, an address that is no single host's.
+    NowhereToAnswer,
 }
 
 impl Reason {
@@ -103,7 +92,6 @@ impl Reason {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Unreadable(unreadable) => unreadable.as_str(),
-            Self::Relayed => "came through a relay agent",
             Self::AnotherServer => "chose another server",
             Self::Probing => "its address is being probed",
             Self::TooLate => "probed too late",
@@ -112,6 +100,10 @@ impl Reason {
             Self::Released => "gave its address back",
             Self::Declined => "declined its address",
             Self::Refused => "refused before",
+            Self::WantsAnAddress => "wants an address, which another server gives",
+            Self::NotOurLease => "keeps an address of another server",
+            Self::NotABootQuestion => "no question about booting",
+            Self::NowhereToAnswer => "asked from nowhere",
         }
     }
 }

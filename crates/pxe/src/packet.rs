@@ -17,7 +17,8 @@ const BOOTREQUEST: u8 = 1;
 const ETHERNET: u8 = 1;
 const BROADCAST_FLAG: u16 = 0x8000;
 
-/// The option codes this crate reads or writes (RFC 2132, 3004, 4578, 5071; 175 is Etherboot's).
+/// The option codes this crate reads or writes (RFC 2132, 3004, 3046, 4578, 5071; 175 is Etherboot's, 224
+/// one of those that RFC 3942 leaves to sites, in which one bt-server knows another).
 pub mod code {
     #![allow(missing_docs)]
     pub const HOST_NAME: u8 = 12;
@@ -30,11 +31,13 @@ pub mod code {
     pub const VENDOR_CLASS: u8 = 60;
     pub const CLIENT_ID: u8 = 61;
     pub const USER_CLASS: u8 = 77;
+    pub const RELAY_AGENT: u8 = 82;
     pub const ARCHITECTURE: u8 = 93;
     pub const MACHINE_ID: u8 = 97;
     pub const IPXE: u8 = 175;
     pub const CONFIG_FILE: u8 = 209;
     pub const PATH_PREFIX: u8 = 210;
+    pub const BT_SERVER: u8 = 224;
 }
 
 /// What a client asks for (option 53, the client's half of it).
@@ -98,6 +101,11 @@ pub struct Request {
     pub ipxe: Option<IpxeFeatures>,
     /// Option 12, only when it is printable ASCII.
     pub host_name: Option<String>,
+    /// Option 82, to be echoed byte for byte (RFC 3046); what does not fit one option is none.
+    /// Switches that snoop DHCP add it to requests without a relay agent, too.
+    pub relay_agent: Option<Vec<u8>>,
+    /// Option 43, sub-option 71: the type and layer of what was chosen in a PXE menu.
+    pub boot_item: Option<[u8; 4]>,
 }
 
 /// Why bytes are not a request for us.
@@ -157,6 +165,8 @@ impl Request {
             parameters: Vec::new(),
             ipxe: None,
             host_name: None,
+            relay_agent: None,
+            boot_item: None,
         };
         let mut kind = None;
         for option in message.opts() {
@@ -184,6 +194,8 @@ impl Request {
             code::ARCHITECTURE => first(&mut self.architecture, data.get(..2).and_then(number)),
             code::MACHINE_ID => first(&mut self.machine_id, data.try_into().ok()),
             code::IPXE => first(&mut self.ipxe, Some(ipxe_features(data))),
+            code::VENDOR_OPTIONS => first(&mut self.boot_item, boot_item(data)),
+            code::RELAY_AGENT => first(&mut self.relay_agent, one_option(data)),
             _ => {}
         }
     }
@@ -238,6 +250,10 @@ fn filled(data: &[u8]) -> Option<Vec<u8>> {
     (!data.is_empty()).then(|| data.to_vec())
 }
 
+fn one_option(data: &[u8]) -> Option<Vec<u8>> {
+    (data.len() <= usize::from(u8::MAX)).then(|| data.to_vec())
+}
+
 /// Host names end up in logs and on screens: anything but plain printable text is left out.
 fn printable(data: &[u8]) -> Option<String> {
     let text = data.strip_suffix(&[0]).unwrap_or(data);
@@ -264,16 +280,29 @@ fn classes(data: &[u8]) -> Vec<Vec<u8>> {
 /// Option 175 holds options of its own; feature N is an option N with a value of one byte.
 fn ipxe_features(data: &[u8]) -> IpxeFeatures {
     const HTTP: u8 = 19;
-    let mut rest = data;
-    let mut http = false;
-    while let [code, length, tail @ ..] = rest {
-        let Some(value) = tail.get(..usize::from(*length)) else {
-            break;
-        };
-        http |= *code == HTTP && value.first().is_some_and(|&version| version != 0);
-        rest = &tail[value.len()..];
-    }
+    let http = sub_options(data)
+        .any(|(code, value)| code == HTTP && value.first().is_some_and(|&version| version != 0));
     IpxeFeatures { http }
+}
+
+/// Option 43 of a PXE client holds options of its own (PXE specification 2.1, table 2-1).
+fn boot_item(data: &[u8]) -> Option<[u8; 4]> {
+    const BOOT_ITEM: u8 = 71;
+    let mut items = sub_options(data).filter(|(code, _)| *code == BOOT_ITEM);
+    items.next()?.1.try_into().ok()
+}
+
+/// The options inside an option, up to the first that reaches out of it.
+fn sub_options(data: &[u8]) -> impl Iterator<Item = (u8, &[u8])> {
+    let mut rest = data;
+    std::iter::from_fn(move || {
+        let [code, length, tail @ ..] = rest else {
+            return None;
+        };
+        let (value, after) = tail.split_at_checked(usize::from(*length))?;
+        rest = after;
+        Some((*code, value))
+    })
 }
 
 #[cfg(test)]
@@ -353,5 +382,28 @@ mod tests {
             !ipxe_features(&[19, 9, 1]).http,
             "the length points outside"
         );
+    }
+
+    #[test]
+    fn what_was_chosen_in_a_menu() {
+        let cases: [(&[u8], _); 4] = [
+            (&[71, 4, 0x80, 0, 0, 0, 255], Some([0x80, 0, 0, 0])),
+            (&[6, 1, 8, 71, 4, 0, 1, 0, 2], Some([0, 1, 0, 2])),
+            (&[71, 2, 0x80, 0, 255], None),
+            (&[71, 9, 0x80, 0, 0, 0], None),
+        ];
+        for (data, expected) in cases {
+            assert_eq!(boot_item(data), expected, "{data:?}");
+        }
+    }
+
+    #[test]
+    fn what_the_relay_agent_says_is_kept_as_it_is() {
+        let bytes = datagram(&[53, 1, 1, 82, 4, 1, 2, 0, 255]);
+        let request = Request::read(&bytes).unwrap();
+        assert_eq!(request.relay_agent, Some(vec![1, 2, 0, 255]));
+        let twice = [&[53, 1, 1, 82, 200][..], &[7; 200], &[82, 100], &[7; 100]].concat();
+        let request = Request::read(&datagram(&twice)).unwrap();
+        assert_eq!(request.relay_agent, None, "more than one option holds");
     }
 }

@@ -7,6 +7,7 @@ use std::str::FromStr;
 
 use crate::firmware::{Asks, Firmware, Machine};
 use crate::script;
+use crate::settings::Mode;
 
 /// syslinux's BIOS loader with an HTTP client.
 pub const LPXELINUX: &str = "lpxelinux.0";
@@ -16,20 +17,31 @@ pub const PXELINUX: &str = "pxelinux.0";
 pub const UNDIONLY: &str = "undionly.kpxe";
 /// iPXE for UEFI, driving the card through the firmware's own SNP.
 pub const SNPONLY: &str = "snponly.efi";
+/// iPXE for UEFI with drivers of its own.
+pub const IPXE_EFI: &str = "ipxe.efi";
+/// Debian's shim, signed by Microsoft. It loads [`GRUB_X64`] from where it came itself.
+pub const SHIM_X64: &str = "shimx64.efi";
+/// Debian's GRUB for the network, signed by Debian, under the name that shim asks for.
+pub const GRUB_X64: &str = "grubx64.efi";
+/// GRUB for 32-bit UEFI.
+pub const GRUB_IA32: &str = "grubia32.efi";
+/// GRUB for ARM.
+pub const GRUB_ARM64: &str = "grubaa64.efi";
 
-/// Which loader a BIOS gets (`--loader`).
+/// Which loader machines get (`--loader`).
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 pub enum Loader {
-    /// The fastest that works: the script for an iPXE that is there already, otherwise lpxelinux,
-    /// because Debian's iPXE waits 13 s for IPv6 routers before it loads anything.
+    /// The one that works in most cases and of those the fastest, for each kind of firmware.
     #[default]
     Auto,
-    /// iPXE (`undionly.kpxe`), then HTTP.
+    /// iPXE (`undionly.kpxe`, `snponly.efi`, `ipxe.efi`), then HTTP. Secure Boot refuses it.
     Ipxe,
-    /// `lpxelinux.0`, then HTTP; also for an iPXE that asks.
+    /// For a BIOS: `lpxelinux.0`, then HTTP; also for an iPXE that asks.
     Lpxelinux,
-    /// `pxelinux.0` and TFTP for everything; also for an iPXE that asks.
+    /// For a BIOS: `pxelinux.0` and TFTP for everything; also for an iPXE that asks.
     Pxelinux,
+    /// For UEFI x64: shim and GRUB, then TFTP, whoever gives the addresses; also for HTTP Boot.
+    Shim,
 }
 
 impl FromStr for Loader {
@@ -41,8 +53,9 @@ impl FromStr for Loader {
             "ipxe" => Ok(Self::Ipxe),
             "lpxelinux" => Ok(Self::Lpxelinux),
             "pxelinux" => Ok(Self::Pxelinux),
+            "shim" => Ok(Self::Shim),
             _ => Err(format!(
-                "{text:?} is no loader: use auto, ipxe, lpxelinux or pxelinux"
+                "{text:?} is no loader: use auto, ipxe, lpxelinux, pxelinux or shim"
             )),
         }
     }
@@ -59,19 +72,22 @@ pub struct Boot {
     pub prefix: Option<String>,
 }
 
-/// One row: who asks, under which settings, gets what.
+/// One row: who asks, where, under which settings, gets what.
 struct Row {
     asks: Asks,
     machine: Machine,
+    modes: &'static [Mode],
     settings: &'static [Loader],
     gets: Gets,
 }
 
 /// What a row gives.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Gets {
-    /// A loader by TFTP that fetches its own script by HTTP.
+    /// A loader by TFTP that finds its own way from there.
     Tftp(&'static str),
+    /// A loader by HTTP.
+    Http(&'static str),
     /// syslinux by TFTP, which then reads its configuration by HTTP.
     SyslinuxHttp(&'static str),
     /// syslinux by TFTP, which then reads its configuration by TFTP.
@@ -80,34 +96,76 @@ enum Gets {
     Script,
 }
 
+use Asks::{HttpBoot, Ipxe, Pxe};
+use Gets::{Http, Script, SyslinuxHttp, SyslinuxTftp, Tftp};
+use Machine::{Bios, UefiArm64, UefiIa32, UefiX64};
+
+const BOTH: &[Mode] = &[Mode::Full, Mode::Proxy];
+const FULL: &[Mode] = &[Mode::Full];
+const PROXY: &[Mode] = &[Mode::Proxy];
+
 const ANY: &[Loader] = &[
     Loader::Auto,
     Loader::Ipxe,
     Loader::Lpxelinux,
     Loader::Pxelinux,
+    Loader::Shim,
 ];
+// What is set for UEFI says nothing about a BIOS, and the other way round.
+const BIOS_AUTO: &[Loader] = &[Loader::Auto, Loader::Lpxelinux, Loader::Shim];
+const BIOS_SCRIPT: &[Loader] = &[Loader::Auto, Loader::Ipxe, Loader::Shim];
+const UEFI_AUTO: &[Loader] = &[Loader::Auto, Loader::Lpxelinux, Loader::Pxelinux];
+const NOT_SHIM: &[Loader] = &[
+    Loader::Auto,
+    Loader::Ipxe,
+    Loader::Lpxelinux,
+    Loader::Pxelinux,
+];
+const IPXE: &[Loader] = &[Loader::Ipxe];
+const LPXE: &[Loader] = &[Loader::Lpxelinux];
+const PXE: &[Loader] = &[Loader::Pxelinux];
+const SHIM: &[Loader] = &[Loader::Shim];
 
 #[rustfmt::skip]
 const PLANS: &[Row] = &[
-    Row { asks: Asks::Pxe,  machine: Machine::Bios,    settings: &[Loader::Auto, Loader::Lpxelinux], gets: Gets::SyslinuxHttp(LPXELINUX) },
-    Row { asks: Asks::Pxe,  machine: Machine::Bios,    settings: &[Loader::Ipxe],                    gets: Gets::Tftp(UNDIONLY) },
-    Row { asks: Asks::Pxe,  machine: Machine::Bios,    settings: &[Loader::Pxelinux],                gets: Gets::SyslinuxTftp(PXELINUX) },
-    // "77=iPXE" cannot tell a card's ROM from an iPXE that we sent: the script is right for both.
-    Row { asks: Asks::Ipxe, machine: Machine::Bios,    settings: &[Loader::Auto, Loader::Ipxe],      gets: Gets::Script },
-    Row { asks: Asks::Ipxe, machine: Machine::Bios,    settings: &[Loader::Lpxelinux],               gets: Gets::SyslinuxHttp(LPXELINUX) },
-    Row { asks: Asks::Ipxe, machine: Machine::Bios,    settings: &[Loader::Pxelinux],                gets: Gets::SyslinuxTftp(PXELINUX) },
-    // syslinux's setting is about BIOS machines: UEFI has one chain so far.
-    Row { asks: Asks::Pxe,  machine: Machine::UefiX64, settings: ANY,                                gets: Gets::Tftp(SNPONLY) },
-    Row { asks: Asks::Ipxe, machine: Machine::UefiX64, settings: ANY,                                gets: Gets::Script },
+    // Debian's iPXE waits 13 s for IPv6 routers before it loads anything; lpxelinux does not.
+    Row { asks: Pxe,      machine: Bios,      modes: BOTH,  settings: BIOS_AUTO,   gets: SyslinuxHttp(LPXELINUX) },
+    Row { asks: Pxe,      machine: Bios,      modes: BOTH,  settings: IPXE,        gets: Tftp(UNDIONLY) },
+    Row { asks: Pxe,      machine: Bios,      modes: BOTH,  settings: PXE,         gets: SyslinuxTftp(PXELINUX) },
+    // "77=iPXE" cannot tell a card's ROM from an iPXE that we sent: the script is right for both,
+    // and an iPXE that were sent to one would ask again, and get one again, without end.
+    Row { asks: Ipxe,     machine: Bios,      modes: BOTH,  settings: BIOS_SCRIPT, gets: Script },
+    Row { asks: Ipxe,     machine: Bios,      modes: BOTH,  settings: LPXE,        gets: SyslinuxHttp(LPXELINUX) },
+    Row { asks: Ipxe,     machine: Bios,      modes: BOTH,  settings: PXE,         gets: SyslinuxTftp(PXELINUX) },
+    Row { asks: Ipxe,     machine: UefiX64,   modes: BOTH,  settings: ANY,         gets: Script },
+    // No request tells whether Secure Boot is on. shim boots with it and without, and does not wait.
+    Row { asks: Pxe,      machine: UefiX64,   modes: FULL,  settings: UEFI_AUTO,   gets: Tftp(SHIM_X64) },
+    // GRUB before 2.12 looks for its configuration at the next-server of the lease, and knows nothing
+    // of proxies: it would ask the other DHCP server. shim and iPXE follow the proxy.
+    Row { asks: Pxe,      machine: UefiX64,   modes: PROXY, settings: UEFI_AUTO,   gets: Tftp(SNPONLY) },
+    Row { asks: Pxe,      machine: UefiX64,   modes: BOTH,  settings: IPXE,        gets: Tftp(SNPONLY) },
+    Row { asks: Pxe,      machine: UefiX64,   modes: BOTH,  settings: SHIM,        gets: Tftp(SHIM_X64) },
+    // Debian's signed GRUB has no HTTP: fetched by HTTP it ends at its prompt. iPXE boots unless
+    // Secure Boot is on; then firmware refuses it and tries what is next, which is PXE in most setups.
+    Row { asks: HttpBoot, machine: UefiX64,   modes: BOTH,  settings: NOT_SHIM,    gets: Http(IPXE_EFI) },
+    Row { asks: HttpBoot, machine: UefiX64,   modes: BOTH,  settings: SHIM,        gets: Http(SHIM_X64) },
+    // There is no iPXE for these in Debian.
+    Row { asks: Pxe,      machine: UefiIa32,  modes: BOTH,  settings: ANY,         gets: Tftp(GRUB_IA32) },
+    Row { asks: Ipxe,     machine: UefiIa32,  modes: BOTH,  settings: ANY,         gets: Tftp(GRUB_IA32) },
+    Row { asks: HttpBoot, machine: UefiIa32,  modes: BOTH,  settings: ANY,         gets: Http(GRUB_IA32) },
+    Row { asks: Pxe,      machine: UefiArm64, modes: BOTH,  settings: ANY,         gets: Tftp(GRUB_ARM64) },
+    Row { asks: Ipxe,     machine: UefiArm64, modes: BOTH,  settings: ANY,         gets: Tftp(GRUB_ARM64) },
+    Row { asks: HttpBoot, machine: UefiArm64, modes: BOTH,  settings: ANY,         gets: Http(GRUB_ARM64) },
 ];
 
 /// What `firmware` gets from the server whose HTTP port is `http`, or `None` when this kind of
-/// firmware cannot be booted yet.
+/// firmware cannot be booted.
 #[must_use]
-pub fn boot(firmware: Firmware, loader: Loader, http: SocketAddrV4) -> Option<Boot> {
+pub fn boot(firmware: Firmware, loader: Loader, mode: Mode, http: SocketAddrV4) -> Option<Boot> {
     let row = PLANS.iter().find(|row| {
         row.asks == firmware.asks
             && row.machine == firmware.machine
+            && row.modes.contains(&mode)
             && row.settings.contains(&loader)
     })?;
     let plain = |file: String| Boot {
@@ -117,13 +175,14 @@ pub fn boot(firmware: Firmware, loader: Loader, http: SocketAddrV4) -> Option<Bo
     };
     let config = Some(script::PXELINUX_CONFIG.to_owned());
     Some(match row.gets {
-        Gets::Tftp(file) => plain(file.to_owned()),
-        Gets::Script => plain(script::url(http, script::IPXE_SCRIPT)),
-        Gets::SyslinuxTftp(file) => Boot {
+        Tftp(file) => plain(file.to_owned()),
+        Http(file) => plain(script::url(http, file)),
+        Script => plain(script::url(http, script::IPXE_SCRIPT)),
+        SyslinuxTftp(file) => Boot {
             config,
             ..plain(file.to_owned())
         },
-        Gets::SyslinuxHttp(file) => Boot {
+        SyslinuxHttp(file) => Boot {
             config,
             prefix: Some(script::url(http, "")),
             ..plain(file.to_owned())
@@ -136,54 +195,84 @@ mod tests {
     use super::*;
 
     const HTTP: SocketAddrV4 = SocketAddrV4::new(std::net::Ipv4Addr::new(10, 77, 0, 1), 6969);
+    const MACHINES: [Machine; 4] = [Bios, UefiX64, UefiIa32, UefiArm64];
 
     #[test]
     fn every_plan_is_found_and_leads_to_one_file() {
-        let script = "http://10.77.0.1:6969/boot/boot.ipxe";
+        let url = |name: &str| format!("http://10.77.0.1:6969/boot/{name}");
+        let script = url("boot.ipxe");
         let cases = [
-            (Asks::Pxe, Machine::Bios, Loader::Auto, LPXELINUX),
-            (Asks::Pxe, Machine::Bios, Loader::Ipxe, UNDIONLY),
-            (Asks::Pxe, Machine::Bios, Loader::Pxelinux, PXELINUX),
-            (Asks::Ipxe, Machine::Bios, Loader::Auto, script),
-            (Asks::Ipxe, Machine::Bios, Loader::Ipxe, script),
-            (Asks::Ipxe, Machine::Bios, Loader::Lpxelinux, LPXELINUX),
-            (Asks::Ipxe, Machine::Bios, Loader::Pxelinux, PXELINUX),
-            (Asks::Pxe, Machine::UefiX64, Loader::Auto, SNPONLY),
-            (Asks::Ipxe, Machine::UefiX64, Loader::Pxelinux, script),
+            (Pxe, Bios, Loader::Auto, BOTH, LPXELINUX.to_owned()),
+            (Pxe, Bios, Loader::Ipxe, BOTH, UNDIONLY.to_owned()),
+            (Pxe, Bios, Loader::Pxelinux, BOTH, PXELINUX.to_owned()),
+            (Pxe, Bios, Loader::Shim, BOTH, LPXELINUX.to_owned()),
+            (Ipxe, Bios, Loader::Auto, BOTH, script.clone()),
+            (Ipxe, Bios, Loader::Ipxe, BOTH, script.clone()),
+            (Ipxe, Bios, Loader::Lpxelinux, BOTH, LPXELINUX.to_owned()),
+            (Ipxe, Bios, Loader::Pxelinux, BOTH, PXELINUX.to_owned()),
+            (Pxe, UefiX64, Loader::Auto, FULL, SHIM_X64.to_owned()),
+            (Pxe, UefiX64, Loader::Auto, PROXY, SNPONLY.to_owned()),
+            (Pxe, UefiX64, Loader::Ipxe, BOTH, SNPONLY.to_owned()),
+            (Pxe, UefiX64, Loader::Shim, BOTH, SHIM_X64.to_owned()),
+            (Ipxe, UefiX64, Loader::Pxelinux, BOTH, script),
+            (HttpBoot, UefiX64, Loader::Auto, BOTH, url(IPXE_EFI)),
+            (HttpBoot, UefiX64, Loader::Shim, BOTH, url(SHIM_X64)),
+            (Pxe, UefiIa32, Loader::Auto, BOTH, GRUB_IA32.to_owned()),
+            (HttpBoot, UefiIa32, Loader::Auto, BOTH, url(GRUB_IA32)),
+            (Pxe, UefiArm64, Loader::Ipxe, BOTH, GRUB_ARM64.to_owned()),
+            (HttpBoot, UefiArm64, Loader::Auto, BOTH, url(GRUB_ARM64)),
         ];
-        for (asks, machine, loader, file) in cases {
-            let boot = boot(Firmware { machine, asks }, loader, HTTP).unwrap();
-            assert_eq!(boot.file, file, "{asks:?} {machine:?} {loader:?}");
-            assert_eq!(boot.prefix.is_some(), file == LPXELINUX);
-            assert_eq!(boot.config.is_some(), [LPXELINUX, PXELINUX].contains(&file));
-        }
-    }
-
-    #[test]
-    fn no_two_rows_answer_the_same_question() {
-        for (index, row) in PLANS.iter().enumerate() {
-            for other in &PLANS[index + 1..] {
-                let same = row.asks == other.asks && row.machine == other.machine;
-                assert!(
-                    !same
-                        || !row
-                            .settings
-                            .iter()
-                            .any(|loader| other.settings.contains(loader))
-                );
+        for (asks, machine, loader, modes, file) in cases {
+            for mode in modes {
+                let boot = boot(Firmware { machine, asks }, loader, *mode, HTTP).unwrap();
+                assert_eq!(boot.file, file, "{asks:?} {machine:?} {loader:?} {mode:?}");
+                assert_eq!(boot.prefix.is_some(), file == LPXELINUX);
+                let syslinux = file == LPXELINUX || file == PXELINUX;
+                assert_eq!(boot.config.is_some(), syslinux);
             }
         }
     }
 
     #[test]
-    fn what_cannot_be_booted_yet_gets_nothing() {
+    fn each_question_has_one_answer() {
+        for asks in [Pxe, HttpBoot, Ipxe] {
+            for machine in MACHINES {
+                for (loader, mode) in ANY.iter().flat_map(|l| BOTH.iter().map(move |m| (l, m))) {
+                    let rows = PLANS.iter().filter(|row| {
+                        row.asks == asks
+                            && row.machine == machine
+                            && row.settings.contains(loader)
+                            && row.modes.contains(mode)
+                    });
+                    // BIOS has no HTTP Boot.
+                    let expected = usize::from((asks, machine) != (HttpBoot, Bios));
+                    let count = rows.count();
+                    assert_eq!(count, expected, "{asks:?} {machine:?} {loader:?} {mode:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn an_ipxe_never_gets_an_ipxe() {
+        for row in PLANS.iter().filter(|row| row.asks == Ipxe) {
+            let (Tftp(file) | Http(file) | SyslinuxHttp(file) | SyslinuxTftp(file)) = row.gets
+            else {
+                continue;
+            };
+            assert!(![UNDIONLY, SNPONLY, IPXE_EFI].contains(&file), "{file}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_booted_gets_nothing() {
         for (asks, machine) in [
-            (Asks::HttpBoot, Machine::UefiX64),
-            (Asks::Pxe, Machine::UefiIa32),
-            (Asks::Pxe, Machine::UefiArm64),
-            (Asks::Pxe, Machine::Unknown(31)),
+            (Pxe, Machine::Unknown(31)),
+            (Ipxe, Machine::Unknown(2)),
+            (HttpBoot, Bios),
         ] {
-            assert_eq!(boot(Firmware { machine, asks }, Loader::Auto, HTTP), None);
+            let firmware = Firmware { machine, asks };
+            assert_eq!(boot(firmware, Loader::Auto, Mode::Full, HTTP), None);
         }
     }
 }

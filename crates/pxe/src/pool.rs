@@ -49,6 +49,16 @@ pub enum PoolError {
         /// Where it ends.
         last: Ipv4Addr,
     },
+    /// A subnet behind a relay agent.
+    #[error("the subnet {network}/{prefix} behind a relay agent {what}")]
+    Relayed {
+        /// The subnet.
+        network: Ipv4Addr,
+        /// Its prefix length.
+        prefix: u8,
+        /// What is wrong with it, and the remedy.
+        what: &'static str,
+    },
     /// Everything in the range is the server's, the router's, or the subnet's own.
     #[error("no address of {first} to {last} can be given away: widen dhcp_range")]
     Empty {

@@ -1,23 +1,25 @@
 //! Asking the wire whether another DHCP server is there, before we answer anyone.
 //!
-//! It builds our own DISCOVER and recognises a stranger's hand in what comes back or flies past;
-//! sending and waiting is the caller's.
+//! It builds our own DISCOVER and recognises a stranger's hand in what comes back or flies past, or
+//! that of another bt-server; sending and waiting is the caller's.
 
 use std::fmt;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddrV4};
 
 use dhcproto::v4::{DhcpOption, Encodable, Flags, Message, MessageType, OptionCode, borrowed};
 use report::Mac;
 
 use crate::packet::{FIXED_PART, Kind, Request, code};
 
+/// By this vendor class (option 60) one bt-server knows another, in question and answer alike.
+pub const CLASS: &[u8] = b"bt-server";
 const BOOTREPLY: u8 = 2;
 const MAGIC_COOKIE: &[u8] = &[99, 130, 83, 99];
 const OFFER: u8 = 2;
 const ACK: u8 = 5;
 const NAK: u8 = 6;
 
-/// Another server that gives addresses away on this wire.
+/// Another server on this wire: one that gives addresses away, or another bt-server.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Foreign {
     /// Where its datagram came from. Unspecified when only a client's choice gave it away.
@@ -26,6 +28,8 @@ pub struct Foreign {
     pub server_id: Option<Ipv4Addr>,
     /// The address it offered or confirmed.
     pub offered: Option<Ipv4Addr>,
+    /// It is a bt-server, and answers HTTP here. That says nothing about who gives addresses.
+    pub ours: Option<SocketAddrV4>,
 }
 
 impl Foreign {
@@ -40,6 +44,7 @@ impl fmt::Display for Foreign {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = self.known_as();
         match self.offered {
+            _ if self.ours.is_some() => write!(f, "{name} (another bt-server)"),
             Some(offered) if self.address.is_unspecified() => {
                 write!(f, "{name} (a machine takes {offered} from it)")
             }
@@ -52,8 +57,9 @@ impl fmt::Display for Foreign {
 }
 
 /// Our DISCOVER, with a transaction number drawn by the caller. It asks for a broadcast answer,
-/// because the asking host may have no address, and names no vendor class, because proxies for PXE
-/// may answer to one although they give no addresses away.
+/// because the asking host may have no address. Its vendor class is nobody's but ours: a DHCP server
+/// makes its usual offer, proxies for PXE keep silent, and another bt-server says that it is one
+/// instead of offering an address.
 #[must_use]
 pub fn discover(xid: u32, mac: Mac) -> Vec<u8> {
     let none = Ipv4Addr::UNSPECIFIED;
@@ -61,6 +67,7 @@ pub fn discover(xid: u32, mac: Mac) -> Vec<u8> {
     message.set_flags(Flags::default().set_broadcast());
     let options = message.opts_mut();
     options.insert(DhcpOption::MessageType(MessageType::Discover));
+    options.insert(DhcpOption::ClassIdentifier(CLASS.to_vec()));
     options.insert(DhcpOption::ParameterRequestList(vec![
         OptionCode::SubnetMask,
         OptionCode::Router,
@@ -71,8 +78,14 @@ pub fn discover(xid: u32, mac: Mac) -> Vec<u8> {
     bytes
 }
 
-/// A datagram that came to port 68 from `source`: is it a stranger's OFFER, ACK or NAK? Whom it was
-/// meant for does not matter; `ours` are addresses that are no strangers.
+/// Does a bt-server ask, as [`discover`] makes it?
+pub(crate) fn is_of_bt_server(request: &Request) -> bool {
+    request.vendor_class.as_deref() == Some(CLASS)
+}
+
+/// A datagram that came to port 68 from `source`: is it a stranger's OFFER, ACK or NAK, or another
+/// bt-server's answer? Whom it was meant for does not matter; `ours` are addresses that are no
+/// strangers.
 #[must_use]
 pub fn foreign_reply(bytes: &[u8], source: Ipv4Addr, ours: &[Ipv4Addr]) -> Option<Foreign> {
     let plausible = bytes.len() >= FIXED_PART && bytes[0] == BOOTREPLY && bytes[1..3] == [1, 6];
@@ -81,8 +94,11 @@ pub fn foreign_reply(bytes: &[u8], source: Ipv4Addr, ours: &[Ipv4Addr]) -> Optio
     }
     let message = borrowed::Message::new(bytes).ok()?;
     let (mut kind, mut server_id) = (None, None);
+    let (mut is_ours, mut http_port) = (false, None);
     for option in message.opts() {
         match (u8::from(option.code()), option.data()) {
+            (code::VENDOR_CLASS, data) => is_ours |= data == CLASS,
+            (code::BT_SERVER, data) => http_port = http_port.or_else(|| told_port(data)),
             (code::MESSAGE_TYPE, [value]) => kind = kind.or(Some(*value)),
             (code::SERVER_ID, &[a, b, c, d]) => {
                 server_id = server_id.or(Some(Ipv4Addr::new(a, b, c, d)));
@@ -98,11 +114,20 @@ pub fn foreign_reply(bytes: &[u8], source: Ipv4Addr, ours: &[Ipv4Addr]) -> Optio
         _ => false,
     };
     let own = ours.contains(&source) || server_id.is_some_and(|id| ours.contains(&id));
-    (gives_addresses && !own).then_some(Foreign {
+    let http = http_port.filter(|_| is_ours);
+    let brother = http.map(|port| SocketAddrV4::new(server_id.unwrap_or(source), port));
+    ((gives_addresses || brother.is_some()) && !own).then_some(Foreign {
         address: source,
         server_id,
         offered,
+        ours: brother,
     })
+}
+
+/// `http=PORT`, as a bt-server's answer has it.
+fn told_port(data: &[u8]) -> Option<u16> {
+    let port = std::str::from_utf8(data.strip_prefix(b"http=")?).ok()?;
+    port.parse().ok().filter(|port| *port != 0)
 }
 
 /// A datagram that came to port 67: a client that takes, renews or returns a stranger's address?
@@ -116,5 +141,6 @@ pub fn foreign_choice(bytes: &[u8], ours: &[Ipv4Addr]) -> Option<Foreign> {
         address: Ipv4Addr::UNSPECIFIED,
         server_id: Some(server_id),
         offered: request.requested,
+        ours: None,
     })
 }

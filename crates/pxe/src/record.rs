@@ -154,10 +154,11 @@ impl FromStr for Record {
     }
 }
 
-/// What is written down of one subnet: one record for an address, one address for a machine.
+/// What is written down of the subnets of one interface: one record for an address, one address for
+/// a machine, the last that it got.
 ///
 /// It holds more than the leases in use do: past leases that an offer has displaced meanwhile, and
-/// addresses outside the pool. At most twice [`LARGEST`] records.
+/// addresses outside the pools. At most [`LARGEST`] records, and as many for each pool.
 #[derive(Clone, Debug, Default)]
 pub struct Records {
     by_address: BTreeMap<Ipv4Addr, Record>,
@@ -168,7 +169,7 @@ impl Records {
     /// Reads what an earlier run wrote, and says how many lines are nothing of ours. A last line
     /// without its end was never completed, so nobody was told of that lease: it does not count.
     #[must_use]
-    pub fn read(text: &[u8], pool: &Pool, wall: i64) -> (Self, usize) {
+    pub fn read(text: &[u8], pools: &[Pool], wall: i64) -> (Self, usize) {
         let (mut records, mut foreign) = (Self::default(), 0);
         let whole_lines = text.split_inclusive(|byte| *byte == b'\n');
         for line in whole_lines.filter_map(|line| line.strip_suffix(b"\n")) {
@@ -176,7 +177,8 @@ impl Records {
                 continue;
             }
             let record = std::str::from_utf8(line).ok().and_then(|l| l.parse().ok());
-            match record.filter(|record: &Record| pool.in_subnet(record.address)) {
+            let is_ours = |record: &Record| pools.iter().any(|pool| pool.in_subnet(record.address));
+            match record.filter(is_ours) {
                 Some(mut record) => {
                     record.begin_by(wall);
                     records.put(record);
@@ -184,7 +186,7 @@ impl Records {
                 None => foreign += 1,
             }
         }
-        records.trim(pool, wall);
+        records.trim(pools, wall);
         (records, foreign)
     }
 
@@ -242,12 +244,12 @@ impl Records {
 
     /// Leaves out what is set aside no longer, and of the addresses outside the pool those whose
     /// leases ended first, where there are too many.
-    fn trim(&mut self, pool: &Pool, wall: i64) {
+    fn trim(&mut self, pools: &[Pool], wall: i64) {
         self.by_address
             .retain(|_, record| record.mac.is_some() || record.ends > wall);
         let outside = self.by_address.values();
         let mut outside: Vec<_> = outside
-            .filter(|record| !pool.contains(record.address))
+            .filter(|record| !pools.iter().any(|pool| pool.contains(record.address)))
             .copied()
             .collect();
         outside.sort_unstable_by_key(|record| record.ends);

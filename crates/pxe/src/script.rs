@@ -1,6 +1,6 @@
-//! What the loaders read: iPXE's script and syslinux's configuration.
+//! What the loaders read: iPXE's script, syslinux's and GRUB's configuration.
 //!
-//! Both name the same kernel, initrds and command line and hold nothing of the site but the
+//! All name the same kernel, initrds and command line and hold nothing of the site but the
 //! server's address.
 
 use std::fmt::Write as _;
@@ -18,6 +18,10 @@ const IPXE_BOOTIF: &str = "BOOTIF=01-${netX/mac:hexhyp}";
 pub const IPXE_SCRIPT: &str = "boot.ipxe";
 /// syslinux's configuration, below `/boot/` and at the TFTP root alike.
 pub const PXELINUX_CONFIG: &str = "pxelinux.cfg/default";
+
+/// GRUB's configuration at the TFTP root. Debian's signed image looks for others there before, by
+/// its platform's name; whoever serves says "not found" to those.
+pub const GRUB_CONFIG: &str = "grub/grub.cfg";
 
 /// The URL of a loader's file on the server's HTTP port. No name resolution is ever needed.
 #[must_use]
@@ -63,6 +67,39 @@ pub fn pxelinux_config() -> String {
     )
 }
 
+/// `grub/grub.cfg`. Names begin at the root of the device that GRUB itself came from. There is no
+/// menu in it, so nothing waits for a timeout; and since GRUB's language has no "and", what follows
+/// a success stands inside it.
+#[must_use]
+pub fn grub_config() -> String {
+    let initrds: String = INITRDS.iter().map(|name| format!(" /{name}")).collect();
+    format!(
+        r#"# There is only this kernel, for PCs.
+if [ "$grub_cpu" = "arm64" ]; then
+  echo "This server has no kernel for ARM machines. Going on with what the firmware tries next."
+  sleep 10
+  exit
+fi
+# Phase 1 reads which card this is as syslinux writes it, with dashes.
+if regexp --set=1:a --set=2:b --set=3:c --set=4:d --set=5:e --set=6:f '^(..):(..):(..):(..):(..):(..)$' "$net_default_mac"; then
+  card="BOOTIF=01-$a-$b-$c-$d-$e-$f"
+fi
+while [ "$root" ]; do
+  if linux /{KERNEL} {COMMAND_LINE} $card; then
+    if initrd{initrds}; then
+      boot
+    fi
+  fi
+  echo "Could not start from $root, trying again in 5 seconds"
+  sleep 5
+done
+echo "GRUB does not know where it was loaded from: use --loader ipxe at the server."
+sleep 30
+exit
+"#
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -102,5 +139,25 @@ LABEL phase1
   IPAPPEND 2
 ";
         assert_eq!(pxelinux_config(), expected);
+    }
+
+    #[test]
+    fn grub_reads_a_configuration_that_starts_at_once_and_tries_again() {
+        let config = grub_config();
+        let start = "
+  if linux /bzImage console=ttyS0,115200 console=tty0 quiet $card; then
+    if initrd /rootfs.gz /diff.gz /torrents.gz; then
+      boot
+    fi
+  fi
+";
+        assert!(config.contains(start), "{config}");
+        assert!(!config.contains("menuentry") && !config.contains("timeout"));
+        for no_such_thing in ["&&", "||"] {
+            assert!(!config.contains(no_such_thing), "{no_such_thing}");
+        }
+        let count = |word: &str| config.split_whitespace().filter(|w| *w == word).count();
+        assert_eq!(count("if"), count("fi"));
+        assert_eq!((count("while"), count("done")), (1, 1));
     }
 }

@@ -240,6 +240,10 @@ fn firmware_settings(
         // A private room has no way out; what the machines need is on this server.
         router: None,
         dns: Vec::new(),
+        ntp: Vec::new(),
+        domain: None,
+        subnets: Vec::new(),
+        machines: pxe::Machines::default(),
         http_port: ports.http,
         loader: args.loader,
     }

@@ -216,6 +216,10 @@ fn settings(server: Ipv4Addr) -> pxe::Settings {
         lease: Duration::from_secs(600),
         router: None,
         dns: Vec::new(),
+        ntp: Vec::new(),
+        domain: None,
+        subnets: Vec::new(),
+        machines: pxe::Machines::default(),
         http_port: 6969,
         loader: pxe::Loader::Auto,
     }
@@ -223,11 +227,20 @@ fn settings(server: Ipv4Addr) -> pxe::Settings {
 
 /// The address that a server which remembers nobody would give.
 fn without_memory(settings: pxe::Settings, mac: Mac) -> Result<Ipv4Addr> {
-    let discover = pxe::probe::discover(7, mac);
-    match pxe::Responder::new(settings)?.handle(&discover, Duration::ZERO) {
+    match pxe::Responder::new(settings)?.handle(&discover(mac), Duration::ZERO) {
         pxe::Action::ProbeAddress(question) => Ok(question.address),
         other => bail!("not offered: {other:?}"),
     }
+}
+
+/// The DISCOVER of a client that says nothing about itself.
+fn discover(mac: Mac) -> Vec<u8> {
+    let mut bytes = vec![0; 240];
+    bytes[..3].copy_from_slice(&[1, 1, 6]);
+    bytes[28..34].copy_from_slice(&mac.0);
+    bytes[236..].copy_from_slice(&[99, 130, 83, 99]);
+    bytes.extend([53, 1, 1, 255]);
+    bytes
 }
 
 fn mac_of(machine: &Host) -> Result<Mac> {

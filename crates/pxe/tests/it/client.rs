@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::time::Duration;
 
-use pxe::{Action, Loader, Reason, Responder, Settings};
+use pxe::{Action, Loader, Machines, Mode, Reason, Responder, Settings};
 use report::{Mac, Step};
 
 pub(crate) const SERVER: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 1);
@@ -25,6 +25,10 @@ pub(crate) fn settings() -> Settings {
         lease: Duration::from_secs(3600),
         router: None,
         dns: Vec::new(),
+        ntp: Vec::new(),
+        domain: None,
+        subnets: Vec::new(),
+        machines: Machines::default(),
         http_port: 6969,
         loader: Loader::Auto,
     }
@@ -84,6 +88,32 @@ impl Client {
         Self::new(mac, &[(60, b"udhcp 1.35.0")]).with(61, &[&[1], &mac.0[..]].concat())
     }
 
+    /// EDK2's own PXE on a PC.
+    pub(crate) fn uefi(mac: Mac) -> Self {
+        Self::new(
+            mac,
+            &[
+                (60, b"PXEClient:Arch:00007:UNDI:003000"),
+                (93, &[0, 7]),
+                (97, &[0; 17]),
+            ],
+        )
+    }
+
+    /// EDK2's HTTP Boot on a PC.
+    pub(crate) fn http_boot(mac: Mac) -> Self {
+        Self::new(
+            mac,
+            &[(60, b"HTTPClient:Arch:00016:UNDI:003000"), (93, &[0, 16])],
+        )
+    }
+
+    /// The same through a relay agent.
+    pub(crate) fn behind(mut self, relay: Ipv4Addr) -> Self {
+        self.giaddr = relay;
+        self
+    }
+
     pub(crate) fn with(mut self, code: u8, data: &[u8]) -> Self {
         self.options.push((code, data.to_vec()));
         self
@@ -116,8 +146,11 @@ impl Client {
 pub(crate) struct Reply {
     pub(crate) to: SocketAddrV4,
     pub(crate) kind: u8,
+    pub(crate) broadcast: bool,
+    pub(crate) ciaddr: Ipv4Addr,
     pub(crate) yiaddr: Ipv4Addr,
     pub(crate) siaddr: Ipv4Addr,
+    pub(crate) giaddr: Ipv4Addr,
     pub(crate) file: String,
     pub(crate) options: BTreeMap<u8, Vec<u8>>,
     pub(crate) steps: Vec<(Mac, Step)>,
@@ -155,8 +188,11 @@ impl Reply {
         Self {
             to,
             kind: options[&53][0],
+            broadcast: bytes[10] & 0x80 != 0,
+            ciaddr: address(12),
             yiaddr: address(16),
             siaddr: address(20),
+            giaddr: address(24),
             file: String::from_utf8(file).unwrap(),
             options,
             steps,
@@ -173,6 +209,7 @@ impl Reply {
 #[derive(Clone, Debug)]
 pub(crate) enum Outcome {
     Reply(Reply),
+    Noted(Vec<(Mac, Step)>),
     Refused(String),
     Ignored(Reason),
 }
@@ -198,13 +235,30 @@ impl World {
         }
     }
 
+    /// One beside another server that gives the addresses.
+    pub(crate) fn proxy(settings: Settings) -> Self {
+        let mut world = Self::new(settings);
+        world.responder.set_mode(Mode::Proxy);
+        world
+    }
+
     pub(crate) fn pass(&mut self, seconds: u64) {
         self.now += Duration::from_secs(seconds);
     }
 
     /// Delivers a datagram, probing what is to be probed.
     pub(crate) fn deliver(&mut self, bytes: &[u8]) -> Outcome {
-        let mut action = self.responder.handle(bytes, self.now);
+        let action = self.responder.handle(bytes, self.now);
+        self.outcome(action)
+    }
+
+    /// Delivers a datagram to port 4011.
+    pub(crate) fn deliver_4011(&mut self, bytes: &[u8], from: SocketAddrV4) -> Outcome {
+        let action = self.responder.handle_4011(bytes, from, self.now);
+        self.outcome(action)
+    }
+
+    fn outcome(&mut self, mut action: Action) -> Outcome {
         loop {
             match action {
                 Action::ProbeAddress(question) => {
@@ -216,6 +270,7 @@ impl World {
                 Action::Reply { bytes, to, steps } => {
                     return Outcome::Reply(Reply::read(&bytes, to, steps));
                 }
+                Action::Note { steps } => return Outcome::Noted(steps),
                 Action::Refuse { why, .. } => return Outcome::Refused(why),
                 Action::Ignore { reason, .. } => return Outcome::Ignored(reason),
             }
@@ -226,6 +281,13 @@ impl World {
         match self.deliver(&client.datagram(kind)) {
             Outcome::Reply(reply) => reply,
             other => panic!("no reply: {other:?}"),
+        }
+    }
+
+    pub(crate) fn refused(&mut self, client: &Client, kind: u8) -> String {
+        match self.deliver(&client.datagram(kind)) {
+            Outcome::Refused(why) => why,
+            other => panic!("not refused: {other:?}"),
         }
     }
 

@@ -21,10 +21,9 @@ fn every_kind_of_client_gets_its_file() {
         .with(77, b"iPXE")
         .with(175, &[33, 1, 1]);
     let rfc3004 = Client::new(mac(1), &[(77, b"\x04iPXE")]);
-    let x64 = Client::new(
-        mac(1),
-        &[(60, b"PXEClient:Arch:00007:UNDI:003000"), (93, &[0, 7])],
-    );
+    let x64 = Client::uefi(mac(1));
+    let ia32 = Client::new(mac(1), &[(60, b"PXEClient"), (93, &[0, 6])]);
+    let arm64 = Client::new(mac(1), &[(60, b"PXEClient"), (93, &[0, 11])]);
     let ebc = Client::new(mac(1), &[(60, b"PXEClient"), (93, &[0, 9])]);
     let by_class = Client::new(mac(1), &[(60, b"PXEClient:Arch:00007:UNDI:003000")]);
     let ancient = Client::new(mac(1), &[(60, b"PXEClient")]);
@@ -38,9 +37,12 @@ fn every_kind_of_client_gets_its_file() {
         (Loader::Auto, &gpxe, "BIOS PXE", "lpxelinux.0"),
         (Loader::Auto, &no_http, "BIOS PXE", "lpxelinux.0"),
         (Loader::Auto, &rfc3004, "iPXE on BIOS", SCRIPT),
-        (Loader::Auto, &x64, "UEFI x64 PXE", "snponly.efi"),
-        (Loader::Auto, &ebc, "UEFI x64 PXE", "snponly.efi"),
-        (Loader::Auto, &by_class, "UEFI x64 PXE", "snponly.efi"),
+        (Loader::Auto, &x64, "UEFI x64 PXE", "shimx64.efi"),
+        (Loader::Ipxe, &x64, "UEFI x64 PXE", "snponly.efi"),
+        (Loader::Auto, &ebc, "UEFI x64 PXE", "shimx64.efi"),
+        (Loader::Auto, &by_class, "UEFI x64 PXE", "shimx64.efi"),
+        (Loader::Auto, &ia32, "UEFI ia32 PXE", "grubia32.efi"),
+        (Loader::Auto, &arm64, "UEFI arm64 PXE", "grubaa64.efi"),
         (Loader::Auto, &ancient, "BIOS PXE", "lpxelinux.0"),
     ];
     for (loader, client, name, file) in cases {
@@ -79,16 +81,41 @@ fn every_kind_of_client_gets_its_file() {
 }
 
 #[test]
+fn http_boot_gets_a_url_and_hears_its_own_class() {
+    for (arch, file) in [
+        (15_u16, "grubia32.efi"),
+        (16, "ipxe.efi"),
+        (19, "grubaa64.efi"),
+    ] {
+        let class = format!("HTTPClient:Arch:{arch:05}:UNDI:003000");
+        let client = Client::new(
+            mac(arch),
+            &[(60, class.as_bytes()), (93, &arch.to_be_bytes())],
+        );
+        let ack = World::new(settings()).lease(&client);
+        let url = format!("{PREFIX}{file}");
+        assert_eq!(
+            (ack.text(67), ack.text(60)),
+            (Some(&*url), Some("HTTPClient"))
+        );
+    }
+}
+
+#[test]
 fn a_system_gets_a_lease_and_nothing_to_boot() {
     let mut world = World::new(pxe::Settings {
         router: Some(Ipv4Addr::new(10, 77, 0, 254)),
         dns: vec![SERVER],
+        ntp: vec![SERVER; 9],
+        domain: Some("lab.example".to_owned()),
         ..settings()
     });
     let ack = world.lease(&Client::udhcpc(mac(1)));
     assert_eq!((ack.file.as_str(), ack.text(67)), ("", None));
     let codes: Vec<u8> = ack.options.keys().copied().collect();
-    assert_eq!(codes, [1, 3, 6, 28, 51, 53, 54, 58, 59, 61]);
+    assert_eq!(codes, [1, 3, 6, 15, 28, 42, 51, 53, 54, 58, 59, 61]);
+    assert_eq!(ack.text(15), Some("lab.example"));
+    assert_eq!(ack.options[&42], [10, 77, 0, 1].repeat(4));
     assert_eq!(ack.options[&1], [255, 255, 255, 0]);
     assert_eq!(ack.options[&28], [10, 77, 0, 255]);
     assert_eq!(ack.options[&3], [10, 77, 0, 254]);
@@ -122,16 +149,10 @@ fn a_long_identifier_gives_way_to_the_clients_size() {
 fn firmware_without_a_plan_is_told_once_to_the_journal() {
     let mut world = World::new(settings());
     for (class, arch, name) in [
-        ("PXEClient:Arch:00011:UNDI:003000", 11, "UEFI arm64 PXE"),
-        ("PXEClient:Arch:00006:UNDI:003000", 6, "UEFI ia32 PXE"),
-        (
-            "HTTPClient:Arch:00016:UNDI:003000",
-            16,
-            "UEFI x64 HTTP Boot",
-        ),
+        ("HTTPClient:Arch:00000:UNDI:003000", 0, "BIOS HTTP Boot"),
         (
             "PXEClient:Arch:00031:UNDI:003000",
-            31,
+            31_u16,
             "architecture 31 PXE",
         ),
     ] {

@@ -50,8 +50,8 @@ impl Site {
             run: world.now,
             wall,
         };
-        let pool = world.responder.leases().pool();
-        let (records, foreign) = Records::read(self.text.as_bytes(), pool, wall);
+        let pools = world.responder.pools();
+        let (records, foreign) = Records::read(self.text.as_bytes(), &pools, wall);
         assert_eq!(foreign, 0);
         for change in records.changes(at) {
             world.responder.restore(change);

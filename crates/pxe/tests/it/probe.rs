@@ -17,7 +17,8 @@ fn the_question_is_an_ordinary_discover() {
         (request.kind, request.xid, request.mac),
         (Kind::Discover, 0x1234_5678, mac(1))
     );
-    assert!(request.broadcast && request.vendor_class.is_none());
+    assert!(request.broadcast);
+    assert_eq!(pxe::Client::of(&request), pxe::Client::System);
 }
 
 /// Any server's reply will do as a stranger's: ours, seen from somebody else.
@@ -92,4 +93,41 @@ fn a_machine_that_chooses_another_server_gives_it_away() {
         probe::foreign_choice(&reboot.datagram(REQUEST), &[SERVER]),
         None
     );
+}
+
+#[test]
+fn one_bt_server_knows_another_and_gives_it_no_address() {
+    for mut world in [World::new(settings()), World::proxy(settings())] {
+        let question = probe::discover(7, mac(9));
+        let action = world.responder.handle(&question, world.now);
+        let pxe::Action::Reply { bytes, to, .. } = action else {
+            panic!("{action:?}");
+        };
+        assert!(to.ip().is_broadcast());
+        let foreign = probe::foreign_reply(&bytes, SERVER, &[STRANGER]).unwrap();
+        assert_eq!(foreign.ours, Some("10.77.0.1:6969".parse().unwrap()));
+        assert_eq!((foreign.server_id, foreign.offered), (Some(SERVER), None));
+        assert_eq!(foreign.to_string(), "10.77.0.1 (another bt-server)");
+        assert_eq!(probe::foreign_reply(&bytes, SERVER, &[SERVER]), None);
+        assert_eq!(world.responder.leases().iter().count(), 0);
+        for length in 0..bytes.len() {
+            let _ = probe::foreign_reply(&bytes[..length], SERVER, &[]);
+        }
+    }
+}
+
+#[test]
+fn who_only_looks_like_a_bt_server_is_none() {
+    let mut world = World::new(settings());
+    let question = probe::discover(7, mac(9));
+    let pxe::Action::Reply { bytes, .. } = world.responder.handle(&question, world.now) else {
+        panic!("no reply");
+    };
+    let at = bytes.windows(5).position(|w| w == b"http=").unwrap();
+    for spoilt in [&b"http="[..], b"https", b"http=0", b"http=x"] {
+        let mut bytes = bytes.clone();
+        bytes[at..at + 9].fill(b' ');
+        bytes[at..at + spoilt.len()].copy_from_slice(spoilt);
+        assert_eq!(probe::foreign_reply(&bytes, SERVER, &[]), None);
+    }
 }

@@ -2,13 +2,14 @@
 //! recording as text; `UPDATE_FIXTURES=1` writes the texts anew.
 
 use std::fmt::Write as _;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddrV4};
 use std::path::Path;
 use std::{env, fs};
 
-use pxe::{Change, Lease, Request};
+use pxe::{Change, Lease, Mode, Request, Settings};
 
-use crate::client::{SERVER, World, settings};
+use crate::client::{World, settings};
+use crate::pcap::Datagram;
 use crate::{pcap, show};
 
 #[test]
@@ -38,36 +39,62 @@ fn recorded_firmware_is_answered_as_the_texts_say() {
         );
         played += 1;
     }
-    assert!(played >= 11, "only {played} recordings were found");
+    assert!(played >= 19, "only {played} recordings were found");
 }
 
 fn play(recording: &[u8]) -> String {
-    let mut world = World::new(settings());
-    let mut text = String::new();
-    for datagram in pcap::read(recording) {
-        if datagram.source == (SERVER, 67) {
+    let datagrams = pcap::read(recording);
+    let mut world = world(&datagrams);
+    let server = world.responder.settings().server;
+    for datagram in &datagrams {
+        if datagram.source == (server, 67) && world.responder.mode() == Mode::Full {
             // The client goes on with the address that it was offered then: remember it as its own.
             remember(&mut world, &datagram.payload);
         }
     }
-    for datagram in pcap::read(recording) {
-        if datagram.destination.1 != 67 {
+    let mut text = String::new();
+    for datagram in &datagrams {
+        let asks_4011 = datagram.destination == (server, 4011);
+        if datagram.destination.1 != 67 && !asks_4011 {
             continue;
         }
         let request = Request::read(&datagram.payload).expect("a request of a real client");
         let _ = writeln!(
             text,
-            "{:7.3} {}",
+            "{:7.3} {}{}",
             datagram.at.as_secs_f64(),
-            show::request(&request)
+            show::request(&request),
+            if asks_4011 { ", at port 4011" } else { "" }
         );
         world.now = world.now.max(datagram.at);
-        let outcome = show::outcome(&world.deliver(&datagram.payload));
-        for line in outcome.lines() {
+        let (ip, port) = datagram.source;
+        let outcome = if asks_4011 {
+            world.deliver_4011(&datagram.payload, SocketAddrV4::new(ip, port))
+        } else {
+            world.deliver(&datagram.payload)
+        };
+        for line in show::outcome(&outcome).lines() {
             let _ = writeln!(text, "        {line}");
         }
     }
     text
+}
+
+/// We play the part of the server that told firmware what to boot: beside another one, where its
+/// offers had no address.
+fn world(datagrams: &[Datagram]) -> World {
+    let replies = || datagrams.iter().filter(|datagram| datagram.source.1 == 67);
+    let proxy = replies().find(|datagram| datagram.payload[16..20] == [0; 4]);
+    let played = proxy.or_else(|| replies().next()).expect("a server");
+    let settings = Settings {
+        server: played.source.0,
+        ..settings()
+    };
+    if proxy.is_some() {
+        World::proxy(settings)
+    } else {
+        World::new(settings)
+    }
 }
 
 fn remember(world: &mut World, reply: &[u8]) {

@@ -34,7 +34,7 @@ fn lease(number: u16, last: u8, until: Duration) -> Change {
 }
 
 fn read(text: &str, wall: i64) -> (Vec<Change>, usize) {
-    let (records, foreign) = Records::read(text.as_bytes(), &pool(), wall);
+    let (records, foreign) = Records::read(text.as_bytes(), &[pool()], wall);
     (records.changes(at(wall)).collect(), foreign)
 }
 
@@ -170,7 +170,7 @@ fn damaged_and_foreign_lines_are_counted_and_left_out() {
         let (changes, foreign) = read(&text, 1000);
         assert_eq!((changes.len(), foreign), (1, 1), "{line}");
     }
-    let (records, foreign) = Records::read(b"\xff\xfe\n", &pool(), 0);
+    let (records, foreign) = Records::read(b"\xff\xfe\n", &[pool()], 0);
     assert_eq!((records.len(), foreign), (0, 1));
     let (changes, foreign) = read(&format!("{good}\r\n"), 1000);
     assert_eq!((changes.len(), foreign), (1, 0), "saved by an editor");
@@ -200,7 +200,7 @@ fn addresses_outside_the_range_are_kept_up_to_a_bound() {
         text += &format!("02:00:00:{b:02x}:{c:02x}:{d:02x} 10.{b}.{c}.{d} 1000 {ends}\n");
         text += &format!("06:00:00:{b:02x}:{c:02x}:{d:02x} 10.200.{c}.{d} 1000 2000\n");
     }
-    let (records, foreign) = Records::read(text.as_bytes(), &pool, 1000);
+    let (records, foreign) = Records::read(text.as_bytes(), std::slice::from_ref(&pool), 1000);
     let inside = records
         .changes(at(1000))
         .filter(|change| matches!(change, Change::Lease(lease) if pool.contains(lease.address)));
@@ -215,7 +215,7 @@ proptest! {
 
     #[test]
     fn any_bytes(text in vec(any::<u8>(), 0..2000), wall: i64) {
-        let (records, _) = Records::read(&text, &pool(), wall);
+        let (records, _) = Records::read(&text, &[pool()], wall);
         prop_assert!(records.changes(at(wall)).count() <= 256);
     }
 
@@ -237,9 +237,9 @@ proptest! {
                 text[place] = value;
             }
         }
-        let (mut records, _) = Records::read(&text, &pool(), wall);
+        let (mut records, _) = Records::read(&text, &[pool()], wall);
         records.shift(set);
-        let (again, foreign) = Records::read(records.to_string().as_bytes(), &pool(), wall);
+        let (again, foreign) = Records::read(records.to_string().as_bytes(), &[pool()], wall);
         prop_assert!(again.len() <= records.len() && foreign <= records.len());
         for change in again.changes(at(wall)) {
             let (Change::Lease(Lease { until, .. }) | Change::Aside { until, .. }) = change;

@@ -37,6 +37,10 @@ pub(crate) fn request(request: &Request) -> String {
 pub(crate) fn outcome(outcome: &Outcome) -> String {
     match outcome {
         Outcome::Reply(reply) => self::reply(reply),
+        Outcome::Noted(steps) => steps
+            .iter()
+            .map(|(_, step)| format!("noted: {}\n", step.line()))
+            .collect(),
         Outcome::Refused(why) => format!("refused: {why}\n"),
         Outcome::Ignored(reason) => format!("ignored: {}\n", reason.as_str()),
     }
@@ -49,9 +53,11 @@ fn reply(reply: &Reply) -> String {
         NAK => "Nak",
         other => panic!("a server never sends {other}"),
     };
+    let address = Some(reply.yiaddr).filter(|address| !address.is_unspecified());
+    let address = address.map_or_else(|| "without an address".to_owned(), |a| a.to_string());
     let mut text = format!(
-        "{kind} {} to {}, next server {}",
-        reply.yiaddr, reply.to, reply.siaddr
+        "{kind} {address} to {}, next server {}",
+        reply.to, reply.siaddr
     );
     if !reply.file.is_empty() {
         let _ = write!(text, ", file {}", reply.file);
@@ -67,7 +73,9 @@ fn option(code: u8, data: &[u8]) -> String {
     match (code, data) {
         (1 | 3 | 6 | 28 | 54, &[a, b, c, d]) => Ipv4Addr::new(a, b, c, d).to_string(),
         (51 | 58 | 59, &[a, b, c, d]) => format!("{} s", u32::from_be_bytes([a, b, c, d])),
-        (56 | 60 | 66 | 67 | 209 | 210, text) => format!("{:?}", String::from_utf8_lossy(text)),
+        (15 | 56 | 60 | 66 | 67 | 209 | 210 | 224, text) => {
+            format!("{:?}", String::from_utf8_lossy(text))
+        }
         (_, bytes) => bytes.iter().map(|byte| format!("{byte:02x}")).collect(),
     }
 }

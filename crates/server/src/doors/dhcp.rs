@@ -171,6 +171,11 @@ async fn act(
                 journal.step(Who::Mac(mac), step);
             }
         }
+        Action::Note { steps } => {
+            for (mac, step) in steps {
+                journal.step(Who::Mac(mac), step);
+            }
+        }
         Action::ProbeAddress(question) => {
             if !neighbours.ask(question) {
                 journal.dropped(DOOR, "too many addresses are being probed");

@@ -66,7 +66,7 @@ impl LeaseFile {
         };
         match read(&file.path) {
             Ok((text, unread)) => {
-                let (records, foreign) = Records::read(&text, pool, at.wall);
+                let (records, foreign) = Records::read(&text, &responder.pools(), at.wall);
                 if let Some(damage) = damage(foreign, unread) {
                     file.keep_damaged(&damage);
                 }

@@ -29,6 +29,10 @@ fn settings(third: u8) -> Settings {
         lease: HOUR,
         router: None,
         dns: Vec::new(),
+        ntp: Vec::new(),
+        domain: None,
+        subnets: Vec::new(),
+        machines: pxe::Machines::default(),
         http_port: 6969,
         loader: pxe::Loader::Auto,
     }

@@ -64,6 +64,7 @@ pub(super) fn loader_without_tftp(
     let loader = match args.loader {
         Loader::Lpxelinux => "lpxelinux",
         Loader::Pxelinux => "pxelinux",
+        Loader::Shim => "shim",
         Loader::Auto | Loader::Ipxe => return None,
     };
     if settings.enable_tftp.value {
