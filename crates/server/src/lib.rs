@@ -13,7 +13,7 @@
 //!    [`plan`] what follows from configuration, command line and machine together;
 //! 3. [`start`] check, [`bind`], drop root, start the runtime: what `main` calls;
 //! 4. [`prepare`] torrents and the initrd that carries them; [`shelf`] the files loaders ask for;
-//! 5. [`serve`] runs the [`doors`] until the first signal; [`leases`] outlive it; [`journal`] hears
+//! 5. [`serve`] runs the [`doors`] until the first signal; [`leases`] and [`once`] outlive it; [`journal`] hears
 //!    of every step; [`screen`] prints what a person should know at the start and at the end.
 
 #![forbid(unsafe_code)]
@@ -27,8 +27,10 @@ pub mod init;
 pub mod interface;
 pub mod journal;
 pub mod leases;
+pub mod once;
 pub mod plan;
 pub mod prepare;
+mod replace;
 pub mod screen;
 pub mod serve;
 pub mod shelf;

@@ -18,6 +18,7 @@ use tracker::Tracker;
 use crate::bind::Bound;
 use crate::doors::{connect_back, dhcp, http, lsd, probe, tftp};
 use crate::journal::{self, Journal, Snapshot};
+use crate::once::Once;
 use crate::plan::Plan;
 use crate::prepare::{Prepared, prepare};
 use crate::screen;
@@ -107,6 +108,12 @@ async fn open(
     let (announced, announcements) = connect_back::channel();
     let (dialer, own) = (seeder.dialer(), plan.interface.address);
     doors.spawn(connect_back::run(announcements, dialer, own, stop.clone()));
+    let named = plan.pxe.machines.names();
+    journal.names(named.map(|(mac, name)| (mac, name.to_owned())).collect());
+    let once = Once::open(&plan.state, plan.pxe.machines.clone(), &plan.boot_again);
+    if once.matters() {
+        doors.spawn(once.clone().follow(stop.clone()));
+    }
     let state = http::State {
         shelf: Arc::clone(&shelf),
         payload: Arc::new(prepared.payload),
@@ -114,6 +121,7 @@ async fn open(
         tracker,
         announced,
         journal: journal.clone(),
+        once: once.clone(),
         machines,
         begun: Instant::now(),
     };
@@ -132,7 +140,8 @@ async fn open(
     }
     if let Some(socket) = sockets {
         let (settings, state) = (plan.pxe.clone(), plan.state.clone());
-        doors.spawn(dhcp::run(socket, settings, state, journal, stop));
+        let started = once.watch();
+        doors.spawn(dhcp::run(socket, settings, state, started, journal, stop));
     }
     screen::ready(&plan);
     Ok((doors, seeder))

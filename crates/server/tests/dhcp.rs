@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use bt_server::doors::{dhcp, probe};
+use bt_server::once::Once;
 use bt_server::{interface, journal};
 use lab::{Host, Room, Stop, until};
 use report::Mac;
@@ -263,7 +264,9 @@ fn with_server(
             let (journal, _recorder, _snapshots) = journal::journal();
             let socket = dhcp::bind_server(host.interface())?;
             let state = state.to_owned();
-            on_this_thread(dhcp::run(socket, settings, state, journal, stop.clone()))?
+            let started = Once::unused().watch();
+            let serving = dhcp::run(socket, settings, state, started, journal, stop.clone());
+            on_this_thread(serving)?
         })
     };
     std::thread::scope(|scope| {

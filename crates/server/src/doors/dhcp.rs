@@ -8,12 +8,14 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use pxe::{Action, Responder, Settings};
+use pxe::{Action, Responder, Settings, Started};
 use report::{Mac, Step};
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::neighbour::Neighbours;
@@ -65,7 +67,7 @@ fn bind(interface: &str, port: u16, share: bool) -> io::Result<UdpSocket> {
 }
 
 /// Serves DHCP on `socket`, from [`bind_server`], until `stop`, with the leases that an earlier run
-/// left in the folder `state`.
+/// left in the folder `state`. `started` says which of the machines that boot once have.
 ///
 /// # Errors
 /// The settings don't fit together, or the socket is not bound to an interface.
@@ -73,6 +75,7 @@ pub async fn run(
     socket: UdpSocket,
     settings: Settings,
     state: PathBuf,
+    mut started: watch::Receiver<Arc<Started>>,
     journal: Journal,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
@@ -82,6 +85,7 @@ pub async fn run(
     let responder = Responder::new(settings)?;
     let (leases, mut responder) = Keeper::open(state, responder, clock.moment()).await?;
     journal.owners(owners(&responder, clock.run()));
+    responder.set_started(Arc::clone(&started.borrow_and_update()));
     let mut neighbours = Neighbours::new(server, device)
         .with_context(|| format!("cannot send from {server}, the server's own address"))?;
     let socket = tokio::net::UdpSocket::from_std(socket)?;
@@ -90,6 +94,10 @@ pub async fn run(
     loop {
         let action = tokio::select! {
             () = stop.cancelled() => return Ok(()),
+            Ok(()) = started.changed() => {
+                responder.set_started(Arc::clone(&started.borrow_and_update()));
+                continue;
+            }
             (question, in_use) = neighbours.settled() => {
                 if in_use && in_use_log.may_log(clock.run()) {
                     let address = question.address;

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use bt_server::doors::connect_back;
 use bt_server::doors::http::{self, PayloadFile, State};
 use bt_server::journal;
+use bt_server::once::Once;
 use bt_server::shelf::Shelf;
 use metainfo::InfoHash;
 use socket2::{Domain, Socket, Type};
@@ -77,6 +78,7 @@ pub(crate) fn open(setup: Setup) -> Door {
         tracker: setup.tracker.map(|tracker| Arc::new(Mutex::new(tracker))),
         announced: connect_back::channel().0,
         journal,
+        once: Once::unused(),
         machines: machines.clone(),
         begun: setup.begun,
     };
