@@ -8,6 +8,7 @@ use std::time::Duration;
 use catalog::manifest::{self, Manifest, SeedUntil};
 use catalog::{Problem, Settings, WhoBoots};
 use pxe::script;
+use pxe::wire::{Place, Wish};
 
 use crate::args::Serve;
 use crate::bind::Ports;
@@ -34,6 +35,10 @@ pub struct Plan {
     pub interface: Interface,
     /// Which ports are opened.
     pub ports: Ports,
+    /// What is wanted of DHCP; `None` where it is off.
+    pub dhcp: Option<Wish>,
+    /// What the interface says of the network.
+    pub place: Place,
     /// Who the server becomes; `None` when it is not root and stays who it is.
     pub user: Option<User>,
     /// What can be booted.
@@ -111,7 +116,9 @@ pub fn check_on(args: &Serve, host: &Host) -> Checked {
         };
     };
     let systems = std::mem::take(&mut loaded.systems);
+    let place = agree::place(host, &interface);
     let mut plan = decide(args, &settings, ports, systems, interface, shelf, user);
+    plan.place = place;
     match machines::rules(&plan.who) {
         Ok(rules) => plan.pxe.machines = rules,
         Err(conflict) => {
@@ -198,6 +205,8 @@ fn decide(
         boot_again: args.boot_again.clone(),
         interface,
         ports,
+        dhcp: agree::dhcp(args, settings),
+        place: Place::default(),
         user,
         systems,
         shelf,
