@@ -41,3 +41,61 @@ pub(super) fn entries(who: &WhoBoots) -> Vec<MachineEntry> {
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use report::Mac;
+
+    #[test]
+    fn the_configuration_reaches_the_door_and_the_machines() {
+        let text = "\
+machines:
+  unknown: ignore
+  ignore: [\"00:80:77:*\"]
+  list:
+    - {mac: 52:54:00:12:34:56, address: 10.77.0.21, name: pc01, timeout: 5}
+    - {match: 52:54:00:*, os: deb, boot: once}
+    - {match: 02:*, os: disk}
+";
+        let checked = catalog::settings("Boottorrent.yaml", text);
+        assert!(checked.problems.is_empty(), "{:?}", checked.problems);
+        let systems =
+            [("deb", "kernel: vmlinuz"), ("disk", "method: local")].map(|(name, config)| {
+                let files = [catalog::PayloadFile {
+                    path: "vmlinuz".to_owned(),
+                    size: 1,
+                }];
+                let read = catalog::system(name, &files, Some(("config.yaml", config)));
+                read.value.expect(name)
+            });
+        let who = catalog::who_boots(&checked.value.expect("settings"), &systems);
+        let rules = rules(&who).expect("sound");
+        let one = Mac([0x52, 0x54, 0, 0x12, 0x34, 0x56]);
+        for (mac, boot) in [
+            (one, pxe::Boot::Once),
+            (Mac([0x52, 0x54, 0, 0, 0, 1]), pxe::Boot::Once),
+            (Mac([2, 0, 0, 0, 0, 1]), pxe::Boot::Local),
+            (Mac([0, 0x80, 0x77, 0, 0, 1]), pxe::Boot::Ignore),
+            (Mac([6, 0, 0, 0, 0, 1]), pxe::Boot::Ignore),
+        ] {
+            assert_eq!(rules.boot(mac), boot, "{mac}");
+        }
+        assert_eq!(rules.name(one), Some("pc01"));
+        let kept: Vec<_> = rules.reservations().collect();
+        assert_eq!(kept, [([10, 77, 0, 21].into(), one)]);
+        let told: Vec<_> = entries(&who)
+            .into_iter()
+            .map(|entry| (entry.pattern.to_string(), entry.default, entry.timeout))
+            .collect();
+        let expected = [
+            ("52:54:00:12:34:56", "deb", 5),
+            ("52:54:00:*", "deb", 30),
+            ("02:*", "disk", 30),
+        ];
+        let expected = expected.map(|(pattern, default, timeout)| {
+            (pattern.to_owned(), Some(default.to_owned()), timeout)
+        });
+        assert_eq!(told, expected);
+    }
+}

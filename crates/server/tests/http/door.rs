@@ -26,6 +26,7 @@ pub(crate) struct Setup {
     pub(crate) payload: HashMap<String, PayloadFile>,
     pub(crate) systems: HashMap<String, InfoHash>,
     pub(crate) tracker: Option<Tracker>,
+    pub(crate) once: Once,
     /// When the tracker began.
     pub(crate) begun: Instant,
 }
@@ -39,6 +40,7 @@ impl Default for Setup {
             payload: HashMap::new(),
             systems: HashMap::from([("debian".to_owned(), HASH)]),
             tracker: Some(tracker),
+            once: Once::unused(),
             begun: Instant::now(),
         }
     }
@@ -78,7 +80,7 @@ pub(crate) fn open(setup: Setup) -> Door {
         tracker: setup.tracker.map(|tracker| Arc::new(Mutex::new(tracker))),
         announced: connect_back::channel().0,
         journal,
-        once: Once::unused(),
+        once: setup.once,
         machines: machines.clone(),
         begun: setup.begun,
     };
