@@ -92,6 +92,12 @@ impl App {
             .map_or(&[], |manifest| &manifest.systems)
     }
 
+    /// What this machine is called, where the server says so.
+    pub fn name(&self) -> Option<&str> {
+        let (manifest, lease) = (self.manifest.as_ref()?, self.lease.as_ref()?);
+        manifest.entry_of(lease.mac)?.name.as_deref()
+    }
+
     /// Where the server's own seed listens, as far as it told.
     pub fn seed(&self) -> Option<SocketAddrV4> {
         self.manifest.as_ref()?.seed
@@ -134,6 +140,11 @@ impl App {
 
     fn offers(&mut self, manifest: Manifest, now: Duration, actions: &mut Vec<Action>) {
         let Screen::Reading = self.screen else { return };
+        // From here on the room's menu is this machine's own.
+        let manifest = match &self.lease {
+            Some(lease) => manifest.told_to(lease.mac),
+            None => manifest,
+        };
         self.failures = 0;
         actions.push(Action::Report(menu::shown(&manifest, manifest.timeout)));
         let default = menu::default(&manifest);

@@ -6,7 +6,7 @@ mod scenes;
 
 use bttui::app::{Action, App, Event, Screen};
 use bttui::keys::Key;
-use catalog::manifest::Manifest;
+use catalog::manifest::{MachineEntry, Manifest};
 use report::{ChosenBy, Step};
 use scenes::{after, manifest, menu, progress, seconds, three};
 
@@ -70,6 +70,49 @@ fn the_countdown_follows_the_configuration() {
             }
         }
         assert_eq!(started, expected, "{name}");
+    }
+}
+
+/// The machine is 52:54:00:12:34:56, as in all scenes.
+#[test]
+fn a_machine_picks_its_own_default_and_timeout() {
+    let entry = |pattern: &str, default: Option<&str>, timeout| MachineEntry {
+        pattern: pattern.parse().expect("a pattern"),
+        name: None,
+        default: default.map(str::to_owned),
+        timeout,
+    };
+    let group = || entry("52:54:00:*", Some("memtest"), 2);
+    let own = entry("52:54:00:12:34:56", Some("debian"), 0);
+    let other = entry("52:54:00:12:34:57", Some("debian"), 0);
+    for (machines, expected) in [
+        (vec![], None),
+        (vec![other.clone(), entry("02:*", Some("debian"), 0)], None),
+        (vec![group(), other], Some((7, "memtest"))),
+        (vec![own, group()], Some((5, "debian"))),
+        (vec![group(), entry("52:54:00:12:34:56", None, -1)], None),
+    ] {
+        let manifest = Manifest {
+            machines,
+            ..with_timeout(-1, None)
+        };
+        let mut app = scenes::awake();
+        let mut chosen = None;
+        for second in 5..100 {
+            let event = match second {
+                5 => Event::Offers(Box::new(manifest.clone())),
+                _ => Event::Tick,
+            };
+            for action in app.handle(event, seconds(second)) {
+                if let Action::Report(Step::Chosen { system, .. }) = action {
+                    chosen.get_or_insert((second, system));
+                }
+            }
+        }
+        let chosen = chosen
+            .as_ref()
+            .map(|(second, system)| (*second, system.as_str()));
+        assert_eq!(chosen, expected, "{:?}", manifest.machines);
     }
 }
 

@@ -26,6 +26,8 @@ mod system;
 #[cfg(feature = "yaml")]
 mod together;
 #[cfg(feature = "yaml")]
+mod who;
+#[cfg(feature = "yaml")]
 mod yaml;
 
 pub use method::Method;
@@ -33,8 +35,12 @@ pub use method::Method;
 pub use {
     problem::{Checked, Placed, Problem, Severity},
     range::{DhcpRange, LeaseTime},
-    settings::{LogLevel, SeedUntil, Settings, settings},
+    settings::{
+        Boot, LogLevel, MachineRule, Machines, Network, SeedUntil, Settings, Subnet, Unknown,
+        settings,
+    },
     system::{PayloadFile, System, system},
     together::{default_system, display_oss, menu_timeout, offered, on_interface, together},
+    who::{MachineTold, WhoBoots, who_boots},
     yaml::text::{LONGEST_FILE, decode},
 };

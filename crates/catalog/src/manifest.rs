@@ -10,6 +10,7 @@ use std::net::SocketAddrV4;
 use std::time::Duration;
 
 use metainfo::Sha256;
+use report::{Mac, MacPattern};
 use serde::{Deserialize, Serialize};
 
 use crate::Method;
@@ -53,6 +54,9 @@ pub struct Manifest {
     /// nothing is said.
     #[serde(default = "yes")]
     pub exchange: bool,
+    /// What is different for some machines: of the entries that fit one, the longest pattern's holds.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub machines: Vec<MachineEntry>,
     /// What the menu offers, in its order.
     #[serde(skip)]
     pub systems: Vec<Entry>,
@@ -60,6 +64,22 @@ pub struct Manifest {
 
 fn yes() -> bool {
     true
+}
+
+/// What holds for one machine, or for all that a pattern fits, instead of the room's own.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MachineEntry {
+    /// Whom it is for.
+    #[serde(rename = "match")]
+    pub pattern: MacPattern,
+    /// What the machine is called.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// As [`Manifest::default`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default: Option<String>,
+    /// As [`Manifest::timeout`].
+    pub timeout: i64,
 }
 
 /// What ends a machine's seeding before it starts its system.
@@ -167,6 +187,21 @@ impl Manifest {
             entry.check_paths()?;
         }
         Ok(manifest)
+    }
+
+    /// The entry that holds for this machine, if one does.
+    pub fn entry_of(&self, mac: Mac) -> Option<&MachineEntry> {
+        let fitting = self.machines.iter().filter(|entry| entry.pattern.fits(mac));
+        fitting.max_by_key(|entry| entry.pattern)
+    }
+
+    /// The manifest with this machine's own default and timeout in the room's place.
+    #[must_use]
+    pub fn told_to(mut self, mac: Mac) -> Manifest {
+        if let Some(entry) = self.entry_of(mac) {
+            (self.default, self.timeout) = (entry.default.clone(), entry.timeout);
+        }
+        self
     }
 
     /// When machines start their systems. A `seed_time` holds whatever else is said; without one,

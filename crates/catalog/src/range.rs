@@ -11,8 +11,8 @@ pub struct DhcpRange {
     pub end: Ipv4Addr,
     /// The subnet's mask where the file gives one.
     pub netmask: Option<Ipv4Addr>,
-    /// How long a lease lasts; dnsmasq's default, an hour, where the file says nothing.
-    pub lease: LeaseTime,
+    /// How long a lease lasts, where the file says so here.
+    pub lease: Option<LeaseTime>,
 }
 
 /// How long a lease lasts.
@@ -88,10 +88,7 @@ impl DhcpRange {
                 return Err(RangeError::Broadcast(written, expected));
             }
         }
-        let lease = match lease {
-            Some(lease) => LeaseTime::parse(lease)?,
-            None => LeaseTime::Lasts(Duration::from_secs(3600)),
-        };
+        let lease = lease.map(LeaseTime::parse).transpose()?;
         Ok(DhcpRange {
             start,
             end,
@@ -114,7 +111,11 @@ impl DhcpRange {
 }
 
 impl LeaseTime {
-    fn parse(text: &str) -> Result<LeaseTime, RangeError> {
+    /// dnsmasq's default, which holds where a range is written without a time.
+    pub(crate) const OF_A_RANGE: LeaseTime = LeaseTime::Lasts(Duration::from_secs(3600));
+
+    /// Reads dnsmasq's form.
+    pub(crate) fn parse(text: &str) -> Result<LeaseTime, RangeError> {
         if text == "infinite" {
             return Ok(LeaseTime::Infinite);
         }
@@ -154,7 +155,7 @@ pub(crate) fn hosts(address: Ipv4Addr, prefix: u8) -> (Ipv4Addr, Ipv4Addr) {
     (first.into(), last.into())
 }
 
-fn network(address: Ipv4Addr, prefix: u8) -> u32 {
+pub(crate) fn network(address: Ipv4Addr, prefix: u8) -> u32 {
     let host_bits = u32::MAX.checked_shr(u32::from(prefix)).unwrap_or(0);
     u32::from(address) & !host_bits
 }
@@ -183,20 +184,20 @@ fn address(text: &str) -> Result<Ipv4Addr, RangeError> {
 mod tests {
     use super::*;
 
-    fn hours(hours: u64) -> LeaseTime {
-        LeaseTime::Lasts(Duration::from_secs(hours * 3600))
+    fn hours(hours: u64) -> Option<LeaseTime> {
+        Some(LeaseTime::Lasts(Duration::from_secs(hours * 3600)))
     }
 
     #[test]
     fn dnsmasqs_forms_are_read() {
         let table = [
             ("192.168.1.50,192.168.1.150,12h", 101, None, hours(12)),
-            ("10.0.0.5, 10.0.0.5", 1, None, hours(1)),
+            ("10.0.0.5, 10.0.0.5", 1, None, None),
             (
                 "10.0.0.5,10.0.0.9,255.255.255.0",
                 5,
                 Some("255.255.255.0"),
-                hours(1),
+                None,
             ),
             (
                 "10.0.0.5,10.0.0.9,255.255.0.0,1d",
@@ -214,18 +215,23 @@ mod tests {
                 "10.0.0.5,10.0.0.9,255.255.255.0,10.0.0.255",
                 5,
                 Some("255.255.255.0"),
-                hours(1),
+                None,
             ),
             ("10.0.0.5,10.0.0.9,7200", 5, None, hours(2)),
             ("10.0.0.5,10.0.0.9,7200s", 5, None, hours(2)),
             ("10.0.0.5,10.0.0.9,120m", 5, None, hours(2)),
             ("10.0.0.5,10.0.0.9,1w", 5, None, hours(168)),
-            ("10.0.0.5,10.0.0.9,infinite", 5, None, LeaseTime::Infinite),
+            (
+                "10.0.0.5,10.0.0.9,infinite",
+                5,
+                None,
+                Some(LeaseTime::Infinite),
+            ),
             (
                 "10.0.0.5,10.0.0.9,60",
                 5,
                 None,
-                LeaseTime::Lasts(SHORTEST_LEASE),
+                Some(LeaseTime::Lasts(SHORTEST_LEASE)),
             ),
         ];
         for (text, addresses, netmask, lease) in table {

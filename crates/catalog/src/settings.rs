@@ -3,11 +3,15 @@
 use std::net::Ipv4Addr;
 
 pub use crate::manifest::SeedUntil;
-use crate::{DhcpRange, Placed};
+use crate::{DhcpRange, LeaseTime, Placed};
 
+mod lan;
+mod machines;
 mod network;
 mod read;
 
+pub use lan::{Network, Subnet};
+pub use machines::{Boot, MachineRule, Machines, Unknown};
 pub use read::settings;
 
 /// Everything `Boottorrent.yaml` can say. The default is what holds where there is no such file;
@@ -65,6 +69,10 @@ pub struct Settings {
     pub enable_peer_exchange: bool,
     /// `aria2.console_log_level`: how much the machines' downloader says.
     pub console_log_level: LogLevel,
+    /// The section `network`.
+    pub network: Network,
+    /// The section `machines`. See [`crate::who_boots`] for what it comes to.
+    pub machines: Machines,
 }
 
 /// How much the machines' downloader says on its console, by aria2's names.
@@ -105,6 +113,14 @@ impl Settings {
         self.tracker || self.bt_enable_lpd
     }
 
+    /// How long an address is given for, where this file says so: `network.lease`, or what `dhcp_range` ends
+    /// with. A range without a time means dnsmasq's hour, as it did there.
+    pub fn lease(&self) -> Option<LeaseTime> {
+        let range = self.dhcp_range.map(|range| range.value.lease);
+        let of_range = range.map(|lease| lease.unwrap_or(LeaseTime::OF_A_RANGE));
+        self.network.lease.map(|lease| lease.value).or(of_range)
+    }
+
     /// The HTTP port this file asks for.
     pub fn http_port(&self) -> u16 {
         self.port.map_or(Self::HTTP_PORT, |port| port.value)
@@ -132,6 +148,8 @@ impl Default for Settings {
             bt_enable_lpd: false,
             enable_peer_exchange: true,
             console_log_level: LogLevel::default(),
+            network: Network::default(),
+            machines: Machines::default(),
         }
     }
 }

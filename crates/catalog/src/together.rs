@@ -6,6 +6,7 @@ use crate::{
     Method, Placed, Problem, Settings, System,
     nearest::nearest,
     range::{hosts, netmask},
+    who,
 };
 
 /// The system that starts by itself: the one `default_os` names by folder name, as the original's files do, or by
@@ -14,20 +15,23 @@ pub fn default_system<'a>(settings: &Settings, systems: &'a [System]) -> Option<
     default_of(settings, &systems.iter().collect::<Vec<_>>())
 }
 
-fn default_of<'a>(settings: &Settings, systems: &[&'a System]) -> Option<&'a System> {
+pub(crate) fn default_of<'a>(settings: &Settings, systems: &[&'a System]) -> Option<&'a System> {
     match (&settings.default_os, systems) {
-        (Some(named), _) => {
-            let by = |name: fn(&System) -> &str| {
-                let mut systems = systems.iter();
-                systems.find(|system| name(system) == named.value.trim())
-            };
-            by(|system| &system.name)
-                .or_else(|| by(|system| &system.dispname))
-                .copied()
-        }
+        (Some(default), _) => named(&default.value, systems),
         (None, [only]) => Some(only),
         (None, _) => None,
     }
+}
+
+/// The system of this folder name, else of this dispname.
+pub(crate) fn named<'a>(wanted: &str, systems: &[&'a System]) -> Option<&'a System> {
+    let by = |name: fn(&System) -> &str| {
+        let mut systems = systems.iter();
+        systems.find(|system| name(system) == wanted.trim())
+    };
+    by(|system| &system.name)
+        .or_else(|| by(|system| &system.dispname))
+        .copied()
 }
 
 /// Seconds the menu waits: the settings' own, or for ever (-1) where nothing is the default.
@@ -84,7 +88,12 @@ pub fn together(
     problems.extend(same_dispname(systems));
     let alone: Vec<&System> = systems.iter().map(|(system, _)| system).collect();
     problems.extend(no_default(settings, settings_file, &alone));
-    problems.extend(systems.iter().filter_map(not_yet_started));
+    problems.extend(who::with_systems(settings, settings_file, &alone));
+    let by_itself = |system: &System| who::starts_by_itself(settings, &alone, &system.name);
+    let unstartable = systems
+        .iter()
+        .filter(|(system, _)| !(matches!(system.method, Method::Local) && by_itself(system)));
+    problems.extend(unstartable.filter_map(not_yet_started));
     problems
 }
 
@@ -149,14 +158,19 @@ fn no_default(settings: &Settings, file: &str, systems: &[&System]) -> Option<Pr
 
 /// Methods that the menu shows and explains, but that machines cannot start in this version.
 fn not_yet_started((system, file): &(System, String)) -> Option<Problem> {
-    if matches!(system.method, Method::Kexec { .. }) {
-        return None;
-    }
-    let what = format!(
-        "{} is offered in the menu, but this version's machines cannot start its method yet",
-        system.dispname
-    );
-    let remedy = "use method: kexec where the system has a Linux kernel";
+    let (what, remedy) = match system.method {
+        Method::Kexec { .. } => return None,
+        Method::Local => (
+            "is offered in the menu, but a machine can be left to its own disk only before that, where this is \
+             its default",
+            "name it with os: in the section machines, or with default_os, and else remove the folder",
+        ),
+        Method::Bin { .. } | Method::Qemu { .. } => (
+            "is offered in the menu, but this version's machines cannot start its method yet",
+            "use method: kexec where the system has a Linux kernel",
+        ),
+    };
+    let what = format!("{} {what}", system.dispname);
     let problem = Problem::warning(file, what, remedy);
     Some(problem.at(system.method_line).found(system.method.name()))
 }
@@ -205,5 +219,13 @@ pub fn on_interface(
             problems.push(problem.at(range.line).found(mask.to_string()));
         }
     }
+    let ends = (first, last);
+    problems.extend(who::on_interface(
+        settings,
+        settings_file,
+        interface,
+        addresses,
+        ends,
+    ));
     problems
 }

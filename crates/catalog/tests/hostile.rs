@@ -2,7 +2,7 @@
 
 #![cfg(feature = "yaml")]
 
-use catalog::{PayloadFile, Problem, settings, system};
+use catalog::{PayloadFile, Problem, settings, system, who_boots};
 use proptest::{prelude::*, sample::select};
 
 const SETTINGS: &str = "\
@@ -19,6 +19,21 @@ dnsmasq:
 opentracker: {enable: yes, port: 6969}
 aria2:
   console_log_level: notice
+network:
+  router: 192.168.1.254
+  dns: [192.168.1.254]
+  lease: 2h
+  subnets:
+    - {subnet: 10.78.0.0/24, range: \"10.78.0.5,10.78.0.9\"}
+machines:
+  unknown: ignore
+  ignore: [\"00:80:77:*\"]
+  list:
+    - mac: 52:54:00:12:34:56
+      address: 192.168.1.21
+      name: pc01
+      boot: once
+    - {match: \"52:54:00:*\", os: Tiny Core, timeout: 5}
 ";
 
 const CONFIG: &str = "\
@@ -79,6 +94,11 @@ fn piece() -> impl Strategy<Value = String> {
         "dhcp_range",
         ",",
         "10.0.0.1",
+        "machines",
+        "mac",
+        "match",
+        "52:54:00:*",
+        "*",
     ];
     prop_oneof![
         4 => select(words.to_vec()).prop_map(str::to_owned),
@@ -136,6 +156,14 @@ proptest! {
         let checked = settings("Boottorrent.yaml", &text);
         prop_assert!(checked.value.is_some() || checked.problems.iter().any(Problem::is_error));
         check(&checked.problems, "Boottorrent.yaml", &text)?;
+        if let Some(settings) = &checked.value {
+            let mut patterns = std::collections::BTreeSet::new();
+            let mut addresses = std::collections::BTreeSet::new();
+            for rule in who_boots(settings, &[]).rules {
+                prop_assert!(patterns.insert(rule.pattern), "twice: {:?}", rule);
+                prop_assert!(rule.address.is_none_or(|address| addresses.insert(address)), "twice: {:?}", rule);
+            }
+        }
     }
 
     #[test]

@@ -157,7 +157,6 @@ fn methods_that_cannot_start_yet_are_warned_about() {
     for config in [
         "method: bin\nbin: hello",
         "method: bin-qemu-x86_64\nargs: -fda x",
-        "method: local",
     ] {
         let problems = together(&Settings::default(), FILE, &[named("a", config)]);
         let message = said(&problems);

@@ -82,6 +82,8 @@ pub enum Reason {
     NotOurLease,
     /// On port 4011, but neither a REQUEST nor an INFORM of firmware.
     NotABootQuestion,
+    /// The rules leave it alone, or to its own disk where another server gives the addresses.
+    LeftAlone,
     /// It asked from, or through a relay agent at, an address that is no single host's.
     NowhereToAnswer,
 }
@@ -103,6 +105,7 @@ impl Reason {
             Self::WantsAnAddress => "wants an address, which another server gives",
             Self::NotOurLease => "keeps an address of another server",
             Self::NotABootQuestion => "no question about booting",
+            Self::LeftAlone => "a machine that is left alone",
             Self::NowhereToAnswer => "asked from nowhere",
         }
     }

@@ -3,7 +3,8 @@
 //! An address follows the MAC, whatever client identifier firmware, loader, phase 1 and the target
 //! OS send, so a pool of N serves N machines. A machine finds its old address again: by memory,
 //! which outlives the lease until somebody else needs the address, and without memory by a hash of
-//! its MAC. Every change of a lease is told as a [`Change`], and an earlier run's are taken back.
+//! its MAC. An address that is kept for a machine is its own before all of that, and nobody else's.
+//! Every change of a lease is told as a [`Change`], and an earlier run's are taken back.
 //! Nothing in here looks at the wire, and what it keeps is bounded by the pool.
 
 use std::collections::BTreeMap;
@@ -74,6 +75,8 @@ pub struct Leases {
     pool: Pool,
     bindings: BTreeMap<Ipv4Addr, Binding>,
     by_mac: BTreeMap<Mac, Ipv4Addr>,
+    /// How many of the bindings are of addresses kept for their machines.
+    kept: usize,
     aside: BTreeMap<Ipv4Addr, Duration>,
     /// What changed since [`Leases::begin`].
     changes: Vec<Change>,
@@ -87,6 +90,7 @@ impl Leases {
             pool,
             bindings: BTreeMap::new(),
             by_mac: BTreeMap::new(),
+            kept: 0,
             aside: BTreeMap::new(),
             changes: Vec::new(),
         }
@@ -111,11 +115,21 @@ impl Leases {
         })
     }
 
-    /// Takes back what an earlier run told. What no longer fits the pool, or is of an address that
-    /// has become somebody else's, is left out.
+    /// Takes back what an earlier run told. What no longer fits the pool, is of an address that has become
+    /// somebody else's, or of a machine for which another one is kept now, is left out.
     pub fn restore(&mut self, change: Change) -> bool {
-        let (Change::Lease(Lease { address, .. }) | Change::Aside { address, .. }) = change;
-        let fits = self.pool.contains(address) && !self.bindings.contains_key(&address);
+        let (address, may_have) = match change {
+            Change::Lease(Lease { mac, address, .. }) => {
+                let reserved = self.pool.reserved_for(mac);
+                let may_have = self.pool.may_have(mac, address);
+                (
+                    address,
+                    may_have && reserved.is_none_or(|own| own == address),
+                )
+            }
+            Change::Aside { address, .. } => (address, self.pool.contains(address)),
+        };
+        let fits = may_have && !self.bindings.contains_key(&address);
         match change {
             Change::Lease(lease) if fits => {
                 self.bind(lease.mac, address, Stage::Leased, lease.until);
@@ -138,7 +152,7 @@ impl Leases {
         &self.changes
     }
 
-    /// The address for `mac`: its own, the one it `wanted`, the one its MAC hashes to, and when
+    /// The address for `mac`: the one kept for it, its own, the one it `wanted`, the one its MAC hashes to, and when
     /// every address has had an owner, the one whose lease ended longest ago.
     ///
     /// # Errors
@@ -149,24 +163,28 @@ impl Leases {
         wanted: Option<Ipv4Addr>,
         now: Duration,
     ) -> Result<Ipv4Addr, Exhausted> {
-        let own = self.address_of(mac).filter(|own| !self.is_aside(*own, now));
-        if let Some(address) = own.or(wanted.filter(|wanted| self.is_untouched(*wanted, now))) {
+        let own = [self.pool.reserved_for(mac), self.address_of(mac)];
+        let own = own
+            .into_iter()
+            .flatten()
+            .find(|own| !self.is_aside(*own, now));
+        let wanted = wanted.filter(|wanted| self.is_untouched(mac, *wanted, now));
+        if let Some(address) = own.or(wanted) {
             return Ok(address);
         }
         // When all have had an owner, the walk can find nothing: don't repeat it for every packet
         // of a stranger who invents machines.
-        if self.bindings.len() < self.pool.size()
+        if self.bindings.len() - self.kept < self.pool.size()
             && let Some(address) = self
                 .pool
                 .walk(hash(mac))
-                .find(|address| self.is_untouched(*address, now))
+                .find(|address| self.is_untouched(mac, *address, now))
         {
             return Ok(address);
         }
-        let past = self
-            .bindings
-            .iter()
-            .filter(|(address, binding)| binding.until <= now && !self.is_aside(**address, now));
+        let past = self.bindings.iter().filter(|(address, binding)| {
+            binding.until <= now && !self.is_aside(**address, now) && self.pool.is_open(**address)
+        });
         let oldest = past
             .min_by_key(|(_, binding)| binding.until)
             .map(|(address, _)| *address);
@@ -196,8 +214,12 @@ impl Leases {
     /// May `mac` keep `address`, about which we know nothing better? Asked after a restart, when
     /// machines come to renew what an earlier run gave them.
     pub(crate) fn may_adopt(&self, mac: Mac, address: Ipv4Addr, now: Duration) -> bool {
+        let kept = self.pool.reserved_for(mac);
+        if kept.is_some_and(|kept| kept != address && !self.is_aside(kept, now)) {
+            return false;
+        }
         let own = self.address_of(mac) == Some(address) && !self.is_aside(address, now);
-        own || self.is_untouched(address, now)
+        own || self.is_untouched(mac, address, now)
     }
 
     /// Makes `address` the one of `mac`, until `until` at least.
@@ -259,8 +281,8 @@ impl Leases {
     }
 
     /// Nobody has it, nobody had it, nothing speaks against it.
-    fn is_untouched(&self, address: Ipv4Addr, now: Duration) -> bool {
-        self.pool.contains(address)
+    fn is_untouched(&self, mac: Mac, address: Ipv4Addr, now: Duration) -> bool {
+        self.pool.may_have(mac, address)
             && !self.bindings.contains_key(&address)
             && !self.is_aside(address, now)
     }
@@ -271,6 +293,7 @@ impl Leases {
             self.unbind(old);
         }
         self.aside.remove(&address);
+        self.kept += usize::from(!self.pool.is_open(address));
         self.bindings.insert(address, Binding { mac, stage, until });
         self.by_mac.insert(mac, address);
     }
@@ -278,6 +301,7 @@ impl Leases {
     fn unbind(&mut self, address: Ipv4Addr) {
         if let Some(binding) = self.bindings.remove(&address) {
             self.by_mac.remove(&binding.mac);
+            self.kept -= usize::from(!self.pool.is_open(address));
         }
     }
 }

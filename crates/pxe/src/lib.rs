@@ -7,7 +7,7 @@
 //! In reading order:
 //! 1. [`packet`] reads a stranger's bytes into a [`Request`], or says why not;
 //! 2. [`firmware`] names who sent it; [`plan`] is the one table of what each of them gets, and
-//!    [`machines`] says which of them get anything;
+//!    [`machines`] says which of them get anything, [`once`] which have had all they are to get;
 //! 3. [`lease`] keeps which address of the [`pool`] belongs to which machine, in each subnet, and
 //!    [`record`] how that is written down for the next run;
 //! 4. [`responder`] puts the three together and writes the reply; [`settings`] is what it must know,
@@ -22,6 +22,7 @@ pub mod action;
 pub mod firmware;
 pub mod lease;
 pub mod machines;
+pub mod once;
 pub mod packet;
 pub mod plan;
 pub mod pool;
@@ -39,7 +40,8 @@ pub mod wire;
 pub use action::{Action, Question, Reason};
 pub use firmware::{Client, Firmware};
 pub use lease::{Change, Lease, Leases};
-pub use machines::Machines;
+pub use machines::{Boot, Machines, Treatment};
+pub use once::Started;
 pub use packet::{Kind, Request};
 pub use plan::Loader;
 pub use pool::{Pool, PoolError};

@@ -1,7 +1,10 @@
 //! The addresses that may be given to machines: a range of one subnet without the few that belong
-//! to somebody already.
+//! to somebody already, and those that are kept for one machine each, wherever in the subnet they lie.
 
+use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
+
+use report::Mac;
 
 /// Largest pool in addresses. It bounds what a stranger who invents machines can make us remember;
 /// of a larger range the rest is left unused.
@@ -16,6 +19,9 @@ pub struct Pool {
     last: u32,
     /// The server's and the router's own, wherever they lie.
     taken: Vec<Ipv4Addr>,
+    /// Whose alone an address is, both ways.
+    reserved: BTreeMap<Ipv4Addr, Mac>,
+    reserved_for: BTreeMap<Mac, Ipv4Addr>,
 }
 
 /// Why a range cannot be served.
@@ -113,6 +119,8 @@ impl Pool {
             first: low,
             last: high,
             taken,
+            reserved: BTreeMap::new(),
+            reserved_for: BTreeMap::new(),
         };
         if low > high || pool.size() == 0 {
             return Err(PoolError::Empty { first, last });
@@ -120,21 +128,51 @@ impl Pool {
         Ok(pool)
     }
 
-    /// How many addresses can be given away.
+    /// The same pool, of which nobody but its machine gets a reserved address. Those of other subnets, the
+    /// server's own and the router's are left out.
+    #[must_use]
+    pub fn reserve(mut self, addresses: impl IntoIterator<Item = (Ipv4Addr, Mac)>) -> Self {
+        for (address, mac) in addresses {
+            if self.in_subnet(address) && !self.taken.contains(&address) {
+                self.reserved.insert(address, mac);
+                self.reserved_for.insert(mac, address);
+            }
+        }
+        self
+    }
+
+    /// How many addresses can be given to anybody.
     #[must_use]
     pub fn size(&self) -> usize {
-        let inside = self
-            .taken
-            .iter()
-            .filter(|address| self.in_range(**address))
-            .count();
+        let others = self.taken.iter().chain(self.reserved.keys());
+        let inside = others.filter(|address| self.in_range(**address)).count();
         (self.last - self.first + 1) as usize - inside
     }
 
-    /// May `address` be given to a machine?
+    /// May `address` be given to a machine, if perhaps to one only?
     #[must_use]
     pub fn contains(&self, address: Ipv4Addr) -> bool {
-        self.in_range(address) && !self.taken.contains(&address)
+        self.is_open(address) || self.reserved.contains_key(&address)
+    }
+
+    /// May `address` be given to any machine?
+    #[must_use]
+    pub fn is_open(&self, address: Ipv4Addr) -> bool {
+        self.in_range(address)
+            && !self.taken.contains(&address)
+            && !self.reserved.contains_key(&address)
+    }
+
+    /// May `address` be given to `mac`?
+    #[must_use]
+    pub fn may_have(&self, mac: Mac, address: Ipv4Addr) -> bool {
+        self.is_open(address) || self.reserved_for(mac) == Some(address)
+    }
+
+    /// The address that is kept for `mac`, if there is one in this subnet.
+    #[must_use]
+    pub fn reserved_for(&self, mac: Mac) -> Option<Ipv4Addr> {
+        self.reserved_for.get(&mac).copied()
     }
 
     /// Is `address` a host's address in the server's subnet, in the range or not?
@@ -144,12 +182,12 @@ impl Pool {
         address > self.network && address < u32::from(self.broadcast())
     }
 
-    /// All addresses of the pool once, beginning at a place that `seed` decides.
+    /// All addresses that anybody may get once, beginning at a place that `seed` decides.
     pub fn walk(&self, seed: u64) -> impl Iterator<Item = Ipv4Addr> {
         let span = u64::from(self.last - self.first) + 1;
         (0..span)
             .map(move |step| Ipv4Addr::from(self.first + ((seed % span + step) % span) as u32))
-            .filter(|address| self.contains(*address))
+            .filter(|address| self.is_open(*address))
     }
 
     /// The subnet's mask.
@@ -212,6 +250,35 @@ mod tests {
             pool.walk(0).collect::<Vec<_>>(),
             [ip(1), ip(2), ip(3), ip(4), ip(6)]
         );
+    }
+
+    #[test]
+    fn what_is_reserved_is_one_machines_alone() {
+        let mac = |last| Mac([2, 0, 0, 0, 0, last]);
+        let outside = Ipv4Addr::new(10, 78, 0, 9);
+        let pool = Pool::new(ip(1), 24, Some((ip(10), ip(19))), Some(ip(254))).unwrap();
+        let pool = pool.reserve([
+            (ip(12), mac(1)),
+            (ip(200), mac(2)),
+            (ip(1), mac(3)),
+            (ip(254), mac(4)),
+            (outside, mac(5)),
+        ]);
+        assert_eq!(pool.size(), 9, "one of ten is kept");
+        assert!(pool.walk(3).all(|address| address != ip(12)));
+        for (address, who, may) in [
+            (ip(12), 1, true),
+            (ip(12), 2, false),
+            (ip(200), 2, true),
+            (ip(200), 1, false),
+            (ip(13), 1, true),
+            (ip(1), 3, false),
+            (ip(254), 4, false),
+            (outside, 5, false),
+        ] {
+            assert_eq!(pool.may_have(mac(who), address), may, "{address} for {who}");
+        }
+        assert!(pool.contains(ip(200)) && !pool.is_open(ip(200)) && !pool.contains(outside));
     }
 
     #[test]

@@ -86,6 +86,7 @@ pub(crate) fn write(
         message.set_siaddr(settings.server);
         if !verdict.is_boot_only() {
             network(&mut message, settings, subnet);
+            host_name(&mut message, settings, request);
         }
         if let Some((firmware, boot)) = boot {
             boot_options(&mut message, settings, request, boot);
@@ -166,6 +167,15 @@ fn network(message: &mut Message, settings: &Settings, subnet: &Subnet) {
     }
     if let Some(domain) = &settings.domain {
         insert(message, DhcpOption::DomainName(domain.clone()));
+    }
+}
+
+/// Firmware has no use for it.
+fn host_name(message: &mut Message, settings: &Settings, request: &Request) {
+    if Client::of(request) == Client::System
+        && let Some(name) = settings.machines.name(request.mac)
+    {
+        insert(message, DhcpOption::Hostname(name.to_owned()));
     }
 }
 
@@ -261,6 +271,7 @@ fn encode(mut message: Message, request: &Request) -> Vec<u8> {
     let mut bytes = message.to_vec().unwrap_or_default();
     for code in [
         OptionCode::ClientIdentifier,
+        OptionCode::Hostname,
         OptionCode::DomainName,
         OptionCode::NtpServers,
     ] {

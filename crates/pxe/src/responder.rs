@@ -11,6 +11,7 @@ mod full;
 mod proxy;
 
 use std::net::{Ipv4Addr, SocketAddrV4};
+use std::sync::Arc;
 use std::time::Duration;
 
 use report::{Mac, Step};
@@ -18,6 +19,8 @@ use report::{Mac, Step};
 use crate::action::{Action, Question, Reason};
 use crate::firmware::{Client, Firmware};
 use crate::lease::{Change, Leases};
+use crate::machines::{Treatment, UNKNOWN};
+use crate::once::Started;
 use crate::packet::{Kind, Request};
 use crate::plan::{self, Boot};
 use crate::pool::{Pool, PoolError};
@@ -39,6 +42,7 @@ pub struct Responder {
     subnets: Subnets,
     refusals: Refusals,
     unfollowed: Unfollowed,
+    started: Arc<Started>,
 }
 
 impl Responder {
@@ -53,6 +57,7 @@ impl Responder {
             mode: Mode::default(),
             refusals: Refusals::default(),
             unfollowed: Unfollowed::default(),
+            started: Arc::default(),
         })
     }
 
@@ -72,6 +77,11 @@ impl Responder {
     /// still runs go on renewing it in either mode.
     pub fn set_mode(&mut self, mode: Mode) {
         self.mode = mode;
+    }
+
+    /// From now on these are the machines that were to boot once and have.
+    pub fn set_started(&mut self, started: Arc<Started>) {
+        self.started = started;
     }
 
     /// The leases of the interface's own subnet, to be looked at.
@@ -133,6 +143,9 @@ impl Responder {
         if !is_host(request.giaddr) {
             return ignore(&request, Reason::NowhereToAnswer);
         }
+        if let Some(action) = self.unanswered(&request, now) {
+            return action;
+        }
         if let Some(why) = self.unplanned(&request) {
             return self.refuse(request.mac, now, why);
         }
@@ -162,6 +175,27 @@ impl Responder {
         }
     }
 
+    /// What becomes of a machine that is to hear nothing from us.
+    fn unanswered(&mut self, request: &Request, now: Duration) -> Option<Action> {
+        match self.treatment(request) {
+            Treatment::Boots | Treatment::OwnDisk(_) => None,
+            Treatment::Ignored => Some(ignore(request, Reason::LeftAlone)),
+            Treatment::Unknown => Some(self.refuse(request.mac, now, UNKNOWN.to_owned())),
+        }
+    }
+
+    /// Why this is firmware that is named no loader, if it is.
+    fn own_disk(&self, request: &Request) -> Option<&'static str> {
+        match (self.treatment(request), Client::of(request)) {
+            (Treatment::OwnDisk(why), Client::Firmware(_)) => Some(why),
+            _ => None,
+        }
+    }
+
+    fn treatment(&self, request: &Request) -> Treatment {
+        self.settings.machines.treatment(request.mac, &self.started)
+    }
+
     fn refuse(&mut self, mac: Mac, now: Duration, why: String) -> Action {
         if self.refusals.worth_saying(mac, now) {
             Action::Refuse { mac, why }
@@ -189,6 +223,7 @@ impl Responder {
 
     fn written(&self, request: &Request, place: Place, verdict: Verdict<'_>) -> Vec<u8> {
         let plan = match Client::of(request) {
+            Client::Firmware(_) if self.own_disk(request).is_some() => None,
             Client::Firmware(firmware) => self.plan(firmware).map(|boot| (firmware, boot)),
             Client::System => None,
         };
@@ -230,7 +265,7 @@ impl Responder {
             return None;
         };
         let remedy = "boot it as BIOS or UEFI x64 by PXE (legacy mode or CSM in its setup)";
-        let planned = self.plan(firmware).is_some();
+        let planned = self.plan(firmware).is_some() || self.own_disk(request).is_some();
         (!planned).then(|| format!("{firmware} cannot be booted yet: {remedy}"))
     }
 }

@@ -69,12 +69,14 @@ impl Subnets {
             router,
             ..
         } = *settings;
+        let reserved = || settings.machines.reservations();
         let mut all = vec![Subnet::new(
-            Pool::new(server, prefix, range, router)?,
+            Pool::new(server, prefix, range, router)?.reserve(reserved()),
             router,
         )];
         for relayed in &settings.subnets {
-            all.push(Subnet::new(pool_behind_a_relay(relayed)?, relayed.router));
+            let pool = pool_behind_a_relay(relayed)?.reserve(reserved());
+            all.push(Subnet::new(pool, relayed.router));
         }
         Ok(Self(all))
     }

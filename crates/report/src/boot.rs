@@ -50,10 +50,12 @@ impl Boot {
                 self.address = None;
                 self.advance(
                     now,
-                    if firmware == OPERATING_SYSTEM {
-                        self.heard_system()
-                    } else {
+                    if firmware != OPERATING_SYSTEM {
                         Stage::Firmware
+                    } else if self.stage == Stage::OwnDisk {
+                        Stage::Running
+                    } else {
+                        self.heard_system()
                     },
                 );
             }
@@ -70,6 +72,10 @@ impl Boot {
                 self.advance(now, Stage::Firmware);
             }
             Step::Refused { .. } => {}
+            Step::OwnDisk { .. } => {
+                self.trouble = None;
+                self.advance(now, Stage::OwnDisk);
+            }
             Step::File {
                 name, bytes, total, ..
             } => self.take_file(now, name, *bytes, *total),

@@ -12,6 +12,7 @@ mod clip;
 mod diagnosis;
 mod line;
 mod mac;
+mod pattern;
 mod stage;
 mod step;
 mod text;
@@ -19,6 +20,7 @@ mod timeline;
 mod transfer;
 
 pub use mac::{Mac, MacError};
+pub use pattern::{MacPattern, MacPatternError};
 pub use stage::Stage;
 pub use step::{ChosenBy, Door, Facts, OPERATING_SYSTEM, Progress, Report, Source, Step};
 pub use text::{bytes, millis, rate};

@@ -29,6 +29,7 @@ impl Step {
             Self::Offer { address } => format!("offered {address}"),
             Self::Lease { address } => format!("took {address}"),
             Self::Refused { why } => format!("refused: {why}"),
+            Self::OwnDisk { why } => format!("left to its own disk: {why}"),
             Self::File {
                 door,
                 name,
@@ -258,6 +259,12 @@ mod tests {
                     what: "no peer".into(),
                 },
                 "failed while fetching debian: no peer",
+            ),
+            (
+                Step::OwnDisk {
+                    why: "debian has started here once".into(),
+                },
+                "left to its own disk: debian has started here once",
             ),
             (Step::Shell, "a person opened a shell"),
             (Step::Retry, "tries again"),

@@ -16,6 +16,8 @@ pub enum Stage {
     Unknown,
     /// Firmware asks for an address.
     Firmware,
+    /// Firmware was named no loader: it goes on with the machine's own disk.
+    OwnDisk,
     /// A loader is being fetched, or runs.
     Loader,
     /// Phase 1 is being fetched, or wakes.
@@ -43,6 +45,7 @@ impl fmt::Display for Stage {
         f.pad(match self {
             Self::Unknown => "unknown",
             Self::Firmware => "firmware",
+            Self::OwnDisk => "own disk",
             Self::Loader => "loader",
             Self::Kernel => "kernel",
             Self::Awake => "awake",

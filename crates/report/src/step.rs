@@ -52,6 +52,11 @@ pub enum Step {
         /// The reason, for people.
         why: String,
     },
+    /// Its firmware was named no loader, so that it goes on with its own disk.
+    OwnDisk {
+        /// The reason, for people.
+        why: String,
+    },
     /// It fetched a file; `bytes < total` when the transfer broke off.
     File {
         /// By which way.

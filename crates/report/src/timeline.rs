@@ -146,6 +146,7 @@ impl Timeline {
                 (None, Some(address)) => format!("firmware was offered {address}"),
                 (None, None) => "firmware asks for an address".into(),
             },
+            Stage::OwnDisk => "goes on with its own disk".into(),
             Stage::Loader => "loader runs".into(),
             Stage::Kernel => "phase 1 is on its way".into(),
             Stage::Awake => "phase 1 runs".into(),
@@ -216,6 +217,10 @@ impl Timeline {
 fn is_dhcp(step: &Step) -> bool {
     matches!(
         step,
-        Step::Discover { .. } | Step::Offer { .. } | Step::Lease { .. } | Step::Refused { .. }
+        Step::Discover { .. }
+            | Step::Offer { .. }
+            | Step::Lease { .. }
+            | Step::Refused { .. }
+            | Step::OwnDisk { .. }
     )
 }

@@ -128,6 +128,32 @@ fn every_step_of_a_boot_moves_it_where_it_belongs() {
     );
 }
 
+/// Firmware that is named no loader may ask for a minute before it goes on: that is one boot, and nothing is
+/// wrong with it.
+#[test]
+fn a_machine_that_is_left_to_its_own_disk_is_not_stuck() {
+    let why = "once".to_owned();
+    let address = ADDRESS;
+    let asks = || {
+        vec![
+            discover("UEFI x64 PXE"),
+            Step::Offer { address },
+            Step::OwnDisk { why: why.clone() },
+        ]
+    };
+    let mut steps: Vec<Step> = (0..4).flat_map(|_| asks()).collect();
+    steps.push(Step::Lease { address });
+    let mut timeline = told(steps);
+    assert_eq!((timeline.boots(), timeline.stage()), (1, Stage::OwnDisk));
+    assert_eq!(timeline.state(), "goes on with its own disk");
+    assert_eq!(timeline.diagnosis(Duration::from_secs(10_000)), None);
+    assert_eq!(timeline.steps().len(), 4, "repetitions are counted");
+    timeline.push(Duration::from_secs(60), discover(OPERATING_SYSTEM));
+    assert_eq!(timeline.stage(), Stage::Running);
+    timeline.push(Duration::from_secs(90), discover("UEFI x64 PXE"));
+    assert_eq!((timeline.boots(), timeline.stage()), (2, Stage::Firmware));
+}
+
 #[test]
 fn a_second_boot_begins_anew_and_keeps_what_was_given() {
     let again = boot()

@@ -44,6 +44,12 @@ fn steps() -> Vec<(Step, &'static str)> {
             r#"{"step":"refused","why":"full"}"#,
         ),
         (
+            Step::OwnDisk {
+                why: "started once".into(),
+            },
+            r#"{"step":"own_disk","why":"started once"}"#,
+        ),
+        (
             Step::File {
                 door: Door::Tftp,
                 name: "a".into(),

@@ -9,6 +9,7 @@ use pxe::Loader;
 use tracing_subscriber::EnvFilter;
 
 use crate::explain::Explain;
+use crate::once::Again;
 
 /// Boots a room of computers over the network: DHCP, TFTP, HTTP and BitTorrent in one process.
 #[derive(Debug, Parser)]
@@ -86,6 +87,9 @@ pub struct Serve {
     /// State folder [default: /var/lib/bt-server or the user's own]
     #[arg(long, value_name = "DIR")]
     pub state: Option<PathBuf>,
+    /// Let a machine that boots once boot again: its MAC, or all
+    #[arg(long, value_name = "MAC")]
+    pub boot_again: Vec<Again>,
     /// Hash every system anew, also those that did not change
     #[arg(long)]
     pub rehash: bool,

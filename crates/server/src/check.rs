@@ -165,6 +165,9 @@ impl Loaded {
         if self.understood == Understood::No || !unread.is_empty() {
             settings.default_os = None;
             settings.timeout.value = -1;
+            for rule in &mut settings.machines.rules {
+                (rule.os, rule.timeout) = (None, None);
+            }
         }
         self.problems
             .extend(catalog::together(&settings, &file, &all));

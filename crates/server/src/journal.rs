@@ -43,6 +43,7 @@ enum Event {
     Step(Instant, Who, Step),
     Dropped(&'static str, &'static str),
     Owners(Vec<(Ipv4Addr, Mac)>),
+    Names(Vec<(Mac, String)>),
 }
 
 /// The doors' end of the journal. Cheap to clone; no call of it ever waits.
@@ -117,6 +118,11 @@ impl Journal {
         self.tell(Event::Owners(owners));
     }
 
+    /// What machines are called, by the configuration.
+    pub fn names(&self, names: Vec<(Mac, String)>) {
+        self.tell(Event::Names(names));
+    }
+
     fn tell(&self, event: Event) {
         if let Err(mpsc::error::TrySendError::Full(_)) = self.events.try_send(event) {
             self.lost.fetch_add(1, Ordering::Relaxed);
@@ -168,5 +174,6 @@ fn take_in(event: Event, epoch: Instant, book: &mut book::Book, log: &mut log::L
         }
         Event::Dropped(door, reason) => book.count_dropped(door, reason),
         Event::Owners(owners) => book.remember(owners),
+        Event::Names(names) => book.name(names),
     }
 }

@@ -37,14 +37,9 @@ impl Clock {
     /// Now.
     #[must_use]
     pub fn moment(&self) -> Moment {
-        let wall = match SystemTime::now().duration_since(SystemTime::UNIX_EPOCH) {
-            Ok(since) => i64::try_from(since.as_secs()).unwrap_or(i64::MAX),
-            // A computer without a battery may think so.
-            Err(before) => i64::try_from(before.duration().as_secs()).map_or(i64::MIN, |s| -s),
-        };
         Moment {
             run: self.run(),
-            wall,
+            wall: wall(),
         }
     }
 
@@ -52,6 +47,15 @@ impl Clock {
     #[must_use]
     pub fn run(&self) -> Duration {
         BEGIN + self.0.elapsed()
+    }
+}
+
+/// Seconds since 1970 by the computer's clock.
+pub(crate) fn wall() -> i64 {
+    match SystemTime::now().duration_since(SystemTime::UNIX_EPOCH) {
+        Ok(since) => i64::try_from(since.as_secs()).unwrap_or(i64::MAX),
+        // A computer without a battery may think so.
+        Err(before) => i64::try_from(before.duration().as_secs()).map_or(i64::MIN, |s| -s),
     }
 }
 

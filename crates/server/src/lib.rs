@@ -14,7 +14,7 @@
 //! 3. [`start`] check, [`bind`], drop root, start the runtime: what `main` calls; [`lend`] and [`hold`] where the
 //!    interface has no address; [`holder`] who is in the way;
 //! 4. [`prepare`] torrents and the initrd that carries them; [`shelf`] the files loaders ask for;
-//! 5. [`serve`] runs the [`doors`] until the first signal; [`leases`] outlive it; [`journal`] hears
+//! 5. [`serve`] runs the [`doors`] until the first signal; [`leases`] and [`once`] outlive it; [`journal`] hears
 //!    of every step; [`screen`] prints what a person should know at the start and at the end;
 //! 6. [`explain`] says what a recording holds and what would be answered.
 
@@ -33,8 +33,10 @@ pub mod interface;
 pub mod journal;
 pub mod leases;
 pub mod lend;
+pub mod once;
 pub mod plan;
 pub mod prepare;
+mod replace;
 pub mod screen;
 pub mod serve;
 pub mod shelf;

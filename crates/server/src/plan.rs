@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use catalog::manifest::{self, Manifest, SeedUntil};
-use catalog::{Problem, Settings};
+use catalog::{Problem, Settings, WhoBoots};
 use pxe::script;
 use pxe::wire::{Place, Wish};
 
@@ -15,12 +15,14 @@ use crate::bind::Ports;
 use crate::check::{self, LoadedSystem, Sources, Understood};
 use crate::host::Host;
 use crate::interface::Interface;
+use crate::once::Again;
 use crate::prepare::Rehash;
 use crate::shelf::Shelf;
 use crate::state;
 use crate::user::{User, Users};
 
 mod agree;
+mod machines;
 
 /// The lease where the configuration names none: long enough for a lesson, short enough that the
 /// addresses of yesterday's machines are free again.
@@ -51,6 +53,10 @@ pub struct Plan {
     pub pxe: pxe::Settings,
     /// The first and last address that may be given away.
     pub range: (Ipv4Addr, Ipv4Addr),
+    /// Who boots, and as what.
+    pub who: WhoBoots,
+    /// Machines that boot once and may boot again.
+    pub boot_again: Vec<Again>,
     /// Which systems are hashed.
     pub rehash: Rehash,
     /// Where state is kept; set once the folder is ready.
@@ -81,8 +87,13 @@ pub fn check_on(args: &Serve, host: &Host) -> Checked {
     let mut settings = std::mem::take(&mut loaded.settings);
     let ports = agree::ports(args, &settings);
     if !ports.dhcp {
-        // The original wanted a range in any case; where another server gives addresses it has no meaning.
+        // The original wanted a range in any case; where another server gives addresses it has no meaning, nor have
+        // other words about addresses.
         settings.dhcp_range = None;
+        settings.network = catalog::Network::default();
+        for rule in &mut settings.machines.rules {
+            rule.address = None;
+        }
     }
     let user = user.map_err(|problem| problems.push(problem)).ok();
     let interface = match (loaded.understood, &args.iface) {
@@ -108,6 +119,13 @@ pub fn check_on(args: &Serve, host: &Host) -> Checked {
     let place = agree::place(host, &interface);
     let mut plan = decide(args, &settings, ports, systems, interface, shelf, user);
     plan.place = place;
+    match machines::rules(&plan.who) {
+        Ok(rules) => plan.pxe.machines = rules,
+        Err(conflict) => {
+            let remedy = "correct the section machines";
+            problems.push(Problem::error(&file, conflict.to_string(), remedy));
+        }
+    }
     // A range that the checks above found wrong already is not told twice. The plan stays, so that
     // what else is in the way is found too; with an error nobody follows it.
     let pool = pool(&plan.pxe);
@@ -171,10 +189,17 @@ fn decide(
     let http = SocketAddrV4::new(interface.address, ports.http);
     put_scripts(&mut shelf, http);
     let pxe = firmware_settings(args, settings, &interface, ports);
+    let named: Vec<catalog::System> = systems.iter().map(|one| one.system.clone()).collect();
+    let who = catalog::who_boots(settings, &named);
     let range = pool(&pxe).map_or((interface.address, interface.address), |pool| pool.range());
     Plan {
         announce: settings.tracker.then(|| format!("http://{http}/announce")),
-        manifest: manifest(settings, &systems, http, ports.peer),
+        manifest: Manifest {
+            machines: machines::entries(&who),
+            ..manifest(settings, &named, http, ports.peer)
+        },
+        who,
+        boot_again: args.boot_again.clone(),
         interface,
         ports,
         dhcp: agree::dhcp(args, settings),
@@ -204,11 +229,10 @@ pub fn put_scripts(shelf: &mut Shelf, http: SocketAddrV4) {
 
 fn manifest(
     settings: &Settings,
-    systems: &[LoadedSystem],
+    systems: &[catalog::System],
     http: SocketAddrV4,
     peer: u16,
 ) -> Manifest {
-    let named: Vec<catalog::System> = systems.iter().map(|one| one.system.clone()).collect();
     let seed_time = settings.seed_time.as_ref().map(|seconds| seconds.value);
     // What machines are told is decided: where `seed_time` is set nothing else holds, and where it is
     // not, `seed_until: room` does, whether the file says so or not.
@@ -222,8 +246,8 @@ fn manifest(
     };
     Manifest {
         version: manifest::VERSION,
-        timeout: catalog::menu_timeout(settings, &named),
-        default: catalog::default_system(settings, &named).map(|system| system.name.clone()),
+        timeout: catalog::menu_timeout(settings, systems),
+        default: catalog::default_system(settings, systems).map(|system| system.name.clone()),
         seed_time,
         seed_until: room.then_some(SeedUntil::Room),
         seed_max: room.then_some(longest),
@@ -231,6 +255,7 @@ fn manifest(
         seed: Some(SocketAddrV4::new(*http.ip(), peer)),
         lpd: settings.bt_enable_lpd,
         exchange: settings.enable_peer_exchange,
+        machines: Vec::new(),
         systems: Vec::new(),
     }
 }
@@ -242,25 +267,40 @@ fn firmware_settings(
     ports: Ports,
 ) -> pxe::Settings {
     let range = settings.dhcp_range.as_ref().map(|range| range.value);
+    let lan = &settings.network;
     pxe::Settings {
         server: interface.address,
         prefix: interface.prefix,
         range: range.map(|range| (range.start, range.end)),
-        lease: match range.map(|range| range.lease) {
+        lease: match settings.lease() {
             Some(catalog::LeaseTime::Lasts(time)) => time,
             // RFC 2131, section 3.3: all ones mean for ever.
             Some(catalog::LeaseTime::Infinite) => Duration::from_secs(u64::from(u32::MAX)),
             None => DEFAULT_LEASE,
         },
-        // A private room has no way out; what the machines need is on this server.
-        router: None,
-        dns: Vec::new(),
-        ntp: Vec::new(),
-        domain: None,
-        subnets: Vec::new(),
+        // Where nothing is said: a private room has no way out; what the machines need is on this server.
+        router: lan.router.map(|router| router.value),
+        dns: lan.dns.iter().map(|server| server.value).collect(),
+        ntp: lan.ntp.iter().map(|server| server.value).collect(),
+        domain: lan.domain.as_ref().map(|domain| domain.value.clone()),
+        subnets: lan
+            .subnets
+            .iter()
+            .map(|subnet| relayed(&subnet.value))
+            .collect(),
+        // Set once it is known that they hold together.
         machines: pxe::Machines::default(),
         http_port: ports.http,
         loader: args.loader,
+    }
+}
+
+fn relayed(subnet: &catalog::Subnet) -> pxe::RelayedSubnet {
+    pxe::RelayedSubnet {
+        network: subnet.network,
+        prefix: subnet.prefix,
+        range: subnet.range,
+        router: subnet.router,
     }
 }
 

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::io::Write as _;
 
+use catalog::Boot;
 use comfy_table::{ContentArrangement, Table, presets};
 use pxe::wire::Role;
 use report::Step;
@@ -107,6 +108,10 @@ pub fn systems(plan: &Plan) -> String {
             system.method.name()
         );
     }
+    if plan.who.others == Boot::Local {
+        text += "  menu   for machines that the section machines names; the others go on with their own disks\n";
+        return text + &who(plan);
+    }
     let name = plan.manifest.default.as_ref();
     let shown = plan
         .systems
@@ -124,7 +129,35 @@ pub fn systems(plan: &Plan) -> String {
             "  menu   waits for a person; set default_os in Boottorrent.yaml to start one by itself"
         ),
     };
-    text
+    text + &who(plan)
+}
+
+/// What is different for some machines; nothing where nothing is.
+fn who(plan: &Plan) -> String {
+    let count = |boot: Boot| {
+        let rules = plan.who.rules.iter();
+        rules.filter(|rule| rule.boot == boot).count()
+    };
+    let mut told: Vec<String> = [
+        (Boot::Once, "boot once"),
+        (Boot::Local, "go on with their own disk"),
+        (Boot::Ignore, "are ignored"),
+    ]
+    .into_iter()
+    .filter(|(boot, _)| count(*boot) > 0)
+    .map(|(boot, what)| format!("{} {what}", count(boot)))
+    .collect();
+    if plan.who.others == Boot::Ignore {
+        told.push("all others are ignored".to_owned());
+    }
+    match (plan.who.rules.len(), told.is_empty()) {
+        (0, true) => String::new(),
+        (rules, true) => format!("  who    {rules} entries for machines\n"),
+        (rules, false) => format!(
+            "  who    {rules} entries for machines: {}\n",
+            told.join(", ")
+        ),
+    }
 }
 
 /// The table of all machines at the end of a run.
@@ -178,10 +211,13 @@ fn row(machine: &Machine, history: &Snapshot) -> [String; 10] {
         let those = sources.filter(|source| (source.address == history.server) == from_server);
         those.fold(0, |sum: u64, source| sum.saturating_add(source.bytes))
     };
+    let mac = machine.mac.map(|mac| mac.to_string());
+    let mac = mac.unwrap_or_else(|| "unknown".to_owned());
     [
-        machine
-            .mac
-            .map_or("unknown".to_owned(), |mac| mac.to_string()),
+        match &machine.name {
+            Some(name) => format!("{name} {mac}"),
+            None => mac,
+        },
         machine
             .address
             .map_or("-".to_owned(), |address| address.to_string()),

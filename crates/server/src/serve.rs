@@ -20,6 +20,7 @@ use crate::bind::{self, Bound};
 use crate::doors::wire::{self, Wire};
 use crate::doors::{connect_back, dhcp, follow, http, lsd, second, tftp};
 use crate::journal::{self, Journal, Snapshot};
+use crate::once::Once;
 use crate::plan::Plan;
 use crate::prepare::{Prepared, prepare};
 use crate::screen;
@@ -118,6 +119,12 @@ async fn open(
     let (announced, announcements) = connect_back::channel();
     let (dialer, own) = (seeder.dialer(), plan.interface.address);
     doors.spawn(connect_back::run(announcements, dialer, own, stop.clone()));
+    let named = plan.pxe.machines.names();
+    journal.names(named.map(|(mac, name)| (mac, name.to_owned())).collect());
+    let once = Once::open(&plan.state, plan.pxe.machines.clone(), &plan.boot_again);
+    if once.matters() {
+        doors.spawn(once.clone().follow(stop.clone()));
+    }
     let state = http::State {
         shelf: Arc::clone(&shelf),
         payload: Arc::new(prepared.payload),
@@ -125,6 +132,7 @@ async fn open(
         tracker,
         announced,
         journal: journal.clone(),
+        once: once.clone(),
         machines,
         begun: Instant::now(),
     };
@@ -167,6 +175,7 @@ async fn open(
                 (role, wire),
                 settings,
                 state,
+                once.watch(),
                 journal,
                 stop,
             ));

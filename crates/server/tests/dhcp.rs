@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use bt_server::doors::wire::{self, Seen, Wire};
 use bt_server::doors::{dhcp, pxe4011};
+use bt_server::once::Once;
 use bt_server::{interface, journal};
 use lab::{Host, Room, Stop, until};
 use pxe::wire::{Place, Role, Watch, Wish};
@@ -272,8 +273,9 @@ fn with_server(
             };
             let (state, stop) = (state.to_owned(), stop.clone());
             on_this_thread(async {
+                let started = Once::unused().watch();
                 let full = (Role::Full, wire(host)?);
-                dhcp::run(sockets, full, settings, state, journal, stop).await
+                dhcp::run(sockets, full, settings, state, started, journal, stop).await
             })?
         })
     };

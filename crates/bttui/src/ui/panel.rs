@@ -27,6 +27,8 @@ pub(super) const LABEL: Style = Style::new().fg(Color::Cyan);
 pub(super) const PLAIN: Style = Style::new();
 pub(super) const STRONG: Style = Style::new().bold();
 pub(super) const ALARM: Style = Style::new().fg(Color::Yellow).bold();
+/// Room for the program's name on the left of the title.
+const TITLE: usize = 12;
 const BAR: Style = Style::new().fg(Color::White).bg(Color::Blue).bold();
 
 /// The line at the top: the program on the left, this machine on the right.
@@ -34,7 +36,14 @@ pub(super) fn title(screen: &mut Buffer, area: Rect, app: &App) {
     screen.set_style(area, BAR);
     write(screen, area, 1, 0, "bt-server", BAR);
     if let Some(lease) = &app.lease {
-        let machine = format!("{}  {} ", lease.address, lease.mac);
+        let mut machine = format!("{}  {} ", lease.address, lease.mac);
+        if let Some(name) = app.name() {
+            let named = format!("{name}  {machine}");
+            // A long name makes room for what is unique.
+            if named.len() + TITLE < usize::from(area.width) {
+                machine = named;
+            }
+        }
         let x = area
             .width
             .saturating_sub(u16::try_from(machine.len()).unwrap_or(0));

@@ -123,6 +123,7 @@ pub(crate) fn manifest(timeout: i64, default: Option<&str>, systems: Vec<Entry>)
         seed: None,
         lpd: false,
         exchange: true,
+        machines: Vec::new(),
         systems,
     }
 }

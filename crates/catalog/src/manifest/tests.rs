@@ -41,6 +41,7 @@ fn manifest(systems: Vec<Entry>) -> Manifest {
         seed: Some(SocketAddrV4::new([10, 77, 0, 1].into(), 6881)),
         lpd: true,
         exchange: false,
+        machines: Vec::new(),
         systems,
     }
 }
@@ -199,4 +200,54 @@ fn machines_tell_each_other_whom_they_know_where_nothing_is_said() {
         let read = Manifest::parse(&boottorrent, &configs).unwrap();
         assert_eq!(read.exchange, expected, "{said:?}");
     }
+}
+
+#[test]
+fn a_machine_is_told_its_own_default() {
+    let entry = |pattern: &str, default: Option<&str>, timeout| MachineEntry {
+        pattern: pattern.parse().unwrap(),
+        name: None,
+        default: default.map(str::to_owned),
+        timeout,
+    };
+    let mut sent = manifest(vec![]);
+    let mut one = entry("52:54:00:12:34:56", Some("debian"), 0);
+    one.name = Some("pc01".into());
+    // The order means nothing.
+    sent.machines = vec![
+        entry("52:*", None, -1),
+        one,
+        entry("52:54:00:*", Some("alpine"), 5),
+    ];
+    let (boottorrent, configs) = sent.to_files();
+    let read = Manifest::parse(&boottorrent, &configs).expect("its own");
+    assert_eq!(read, sent);
+    for (mac, default, timeout, name) in [
+        ("52:54:00:12:34:56", Some("debian"), 0, Some("pc01")),
+        ("52:54:00:12:34:57", Some("alpine"), 5, None),
+        ("52:55:00:12:34:57", None, -1, None),
+        ("02:00:00:00:00:01", Some("tiny"), -1, None),
+    ] {
+        let mac = mac.parse().expect(mac);
+        let named = read.entry_of(mac).and_then(|entry| entry.name.as_deref());
+        assert_eq!(named, name, "{mac}");
+        let told = read.clone().told_to(mac);
+        assert_eq!(
+            (told.default.as_deref(), told.timeout),
+            (default, timeout),
+            "{mac}"
+        );
+    }
+    let damaged = boottorrent.replace("52:54:00:*", "52:54");
+    assert!(Manifest::parse(&damaged, &configs).is_err());
+}
+
+/// A server of before says nothing of machines, and one without such entries says no more than it did.
+#[test]
+fn a_room_without_entries_is_told_as_before() {
+    let (boottorrent, configs) = manifest(vec![]).to_files();
+    assert!(!boottorrent.contains("machines"));
+    let read = Manifest::parse(&boottorrent, &configs).expect("its own");
+    let mac = report::Mac([2, 0, 0, 0, 0, 1]);
+    assert_eq!(read.clone().told_to(mac), read);
 }

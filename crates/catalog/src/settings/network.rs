@@ -112,7 +112,7 @@ pub(super) fn host_ip(section: &mut Section<'_>) -> Option<Placed<Ipv4Addr>> {
 
 /// Four numbers with points between them. Zeros in front, as in `192.168.001.001`, are left out where that is
 /// the only way to read them: some programs take such a number for an octal one.
-fn address(text: &str) -> Option<Ipv4Addr> {
+pub(super) fn address(text: &str) -> Option<Ipv4Addr> {
     let part = |part: &str| -> Option<String> {
         let digits = part.trim_start_matches('0');
         let octal_too = |digits: &str| digits.len() == 1 && !matches!(digits, "8" | "9");

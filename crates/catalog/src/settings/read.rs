@@ -1,12 +1,13 @@
 //! Reading `Boottorrent.yaml` section by section.
 
 use super::{
-    LogLevel, SeedUntil, Settings,
+    LogLevel, SeedUntil, Settings, lan, machines,
     network::{self, set},
 };
 use crate::{
     Checked, Placed, Problem, Severity,
     nearest::nearest,
+    who,
     yaml::{
         scalar::Plain,
         section::Section,
@@ -15,7 +16,7 @@ use crate::{
 };
 
 /// Most seconds any waiting time lasts: a year. Whoever writes more means for ever, and that is near enough.
-const YEAR: i64 = 365 * 24 * 60 * 60;
+pub(super) const YEAR: i64 = 365 * 24 * 60 * 60;
 
 /// Reads `Boottorrent.yaml`.
 ///
@@ -45,6 +46,20 @@ fn read(file: &str, root: Node, settings: &mut Settings) -> Vec<Problem> {
     problems.extend(network::dnsmasq(top.section("dnsmasq"), settings));
     problems.extend(aria2(top.section("aria2"), settings));
     problems.extend(tracker(&mut top, settings));
+    let lease = settings
+        .dhcp_range
+        .filter(|range| range.value.lease.is_some());
+    let lease = lease.and_then(|range| range.line);
+    problems.extend(lan::lan(
+        top.section("network"),
+        lease,
+        &mut settings.network,
+    ));
+    problems.extend(machines::machines(
+        top.section("machines"),
+        &mut settings.machines,
+    ));
+    problems.extend(who::among_themselves(file, settings));
     problems.extend(waits_for_nobody(file, settings));
     // A section of earlier versions of the original.
     top.retired(
@@ -67,6 +82,8 @@ fn section_of(key: &str) -> Option<String> {
         }
         "enable" | "port" => "opentracker",
         "bt_enable_lpd" | "enable_peer_exchange" | "console_log_level" => "aria2",
+        "router" | "dns" | "ntp" | "domain" | "lease" | "subnets" => "network",
+        "unknown" | "ignore" => "machines",
         _ => return None,
     };
     Some(format!("move it below a line `{section}:` and indent it"))

@@ -47,6 +47,22 @@ impl<'f> Section<'f> {
         )
     }
 
+    /// Takes a list of sections; one that is no list is a list of one.
+    pub(crate) fn sections(&mut self, key: &'static str) -> Vec<Section<'f>> {
+        let Some(Placed { value: node, .. }) = self.take(key) else {
+            return Vec::new();
+        };
+        let items = match node.value {
+            Value::List(items) => items,
+            _ => vec![node],
+        };
+        let prefix = format!("{}{key}.", self.prefix);
+        let items = items.into_iter();
+        items
+            .map(|item| Section::at(self.file, prefix.clone(), item.line, Some(item)))
+            .collect()
+    }
+
     fn at(file: &'f str, prefix: String, line: u64, node: Option<Node>) -> Section<'f> {
         let mut section = Section {
             file,
@@ -125,6 +141,11 @@ impl<'f> Section<'f> {
     pub(crate) fn has(&self, key: &str) -> bool {
         let entry = self.entries.iter().find(|entry| entry.key == key);
         entry.is_some_and(|entry| !entry.value.is_null())
+    }
+
+    /// Whether a problem was noted in this mapping.
+    pub(crate) fn has_complained(&self) -> bool {
+        !self.problems.is_empty()
     }
 
     /// Takes a value without looking at it.

@@ -42,6 +42,12 @@ impl Responder {
         let Some(to) = answerable(from) else {
             return ignore(&request, Reason::NowhereToAnswer);
         };
+        if let Some(action) = self.unanswered(&request, now) {
+            return action;
+        }
+        if self.own_disk(&request).is_some() {
+            return ignore(&request, Reason::LeftAlone);
+        }
         if let Some(why) = self.unplanned(&request) {
             return self.refuse(request.mac, now, why);
         }

@@ -182,10 +182,14 @@ impl Responder {
             .leases(place)
             .hold(request.mac, address, Stage::Offered, now + OFFER);
         let firmware = Client::of(request).to_string();
-        let steps = vec![
+        let mut steps = vec![
             (request.mac, Step::Discover { firmware }),
             (request.mac, Step::Offer { address }),
         ];
+        if let Some(why) = self.own_disk(request) {
+            let why = why.to_owned();
+            steps.push((request.mac, Step::OwnDisk { why }));
+        }
         self.reply(request, place, Verdict::Offer(address), steps)
     }
 

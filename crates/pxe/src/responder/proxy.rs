@@ -54,6 +54,11 @@ impl Responder {
             firmware: firmware.to_string(),
         };
         let mut steps = vec![(mac, asks)];
+        if let Some(why) = self.own_disk(request) {
+            let why = why.to_owned();
+            steps.push((mac, Step::OwnDisk { why }));
+            return Action::Note { steps };
+        }
         let listens_to = self.unfollowed.offered(mac, firmware, now);
         if let Some(choice) = listens_to
             && self.refusals.worth_saying(mac, now)
@@ -114,6 +119,9 @@ impl Responder {
     }
 
     fn inform_boot(&self, request: &Request, place: Place) -> Action {
+        if self.own_disk(request).is_some() {
+            return ignore(request, Reason::LeftAlone);
+        }
         if self
             .subnets
             .get(place)

@@ -4,6 +4,7 @@ mod client;
 mod hostile;
 mod kinds;
 mod leases;
+mod machines;
 mod pcap;
 mod pool;
 mod probe;

@@ -9,13 +9,15 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, UdpSocket};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
 use pxe::wire::Role;
-use pxe::{Action, Mode, Responder, Settings};
+use pxe::{Action, Mode, Responder, Settings, Started};
 use report::{Mac, Step};
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::neighbour::Neighbours;
@@ -87,7 +89,7 @@ pub(super) fn bind(interface: &str, port: u16, share: bool) -> io::Result<UdpSoc
 }
 
 /// Serves DHCP on `sockets` until `stop`, with the leases that an earlier run left in the folder `state`. It begins
-/// in `role`; what `wire` sees later changes that.
+/// in `role`; what `wire` sees later changes that. `started` says which of the machines that boot once have.
 ///
 /// # Errors
 /// The settings don't fit together, or the socket is not bound to an interface.
@@ -96,6 +98,7 @@ pub async fn run(
     (role, mut wire): (Role, Wire),
     settings: Settings,
     state: PathBuf,
+    mut started: watch::Receiver<Arc<Started>>,
     journal: Journal,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
@@ -106,6 +109,7 @@ pub async fn run(
     responder.set_mode(mode(Some(&role)));
     let (leases, mut responder) = Keeper::open(state, responder, clock.moment()).await?;
     journal.owners(owners(&responder, clock.run()));
+    responder.set_started(Arc::clone(&started.borrow_and_update()));
     let neighbours = Neighbours::new(server, device)
         .with_context(|| format!("cannot send from {server}, the server's own address"))?;
     let ports = Ports {
@@ -123,6 +127,10 @@ pub async fn run(
     loop {
         let (action, from) = tokio::select! {
             () = stop.cancelled() => return Ok(()),
+            Ok(()) = started.changed() => {
+                responder.set_started(Arc::clone(&started.borrow_and_update()));
+                continue;
+            }
             changed = wire.changed() => {
                 match changed {
                     Ok(role) => desk.take_role(role.as_ref(), &mut responder),

@@ -29,6 +29,7 @@ use tracker::Tracker;
 
 use crate::doors::connect_back::Announced;
 use crate::journal::{Journal, Snapshot};
+use crate::once::Once;
 use crate::shelf::Shelf;
 
 pub use payload::PayloadFile;
@@ -56,6 +57,8 @@ pub struct State {
     pub announced: Announced,
     /// Where steps go.
     pub journal: Journal,
+    /// Who hears of starts, because of machines that boot once.
+    pub once: Once,
     /// Where history is read.
     pub machines: watch::Receiver<Arc<Snapshot>>,
     /// The tracker's epoch.

@@ -27,6 +27,8 @@ pub(super) struct Book {
     /// Whose address is whose, from leases, those of an earlier run included, and from what machines
     /// say of themselves. One each.
     owners: HashMap<Ipv4Addr, Mac>,
+    /// What machines are called, as the configuration names them.
+    names: HashMap<Mac, String>,
     dropped: BTreeMap<(&'static str, &'static str), u64>,
     arrivals: u64,
     steps: usize,
@@ -67,6 +69,16 @@ impl Book {
     /// Takes in whose leases an earlier run left. Machines we hear nothing of are not told of.
     pub(super) fn remember(&mut self, owners: Vec<(Ipv4Addr, Mac)>) {
         self.owners.extend(owners);
+    }
+
+    /// Takes in what machines are called.
+    pub(super) fn name(&mut self, names: Vec<(Mac, String)>) {
+        self.names.extend(names);
+    }
+
+    /// What the machine is called, where it is.
+    pub(super) fn name_of(&self, who: Who) -> Option<&str> {
+        name_of(&self.names, who)
     }
 
     /// Whether another log line of this machine may be written.
@@ -126,6 +138,7 @@ impl Book {
     /// What watchers may see of everything.
     pub(super) fn snapshot(&mut self, server: Ipv4Addr, now: Duration) -> Snapshot {
         let dropped = self.dropped();
+        let names = &self.names;
         let mut kept: Vec<(&Who, &mut Kept)> = self.machines.iter_mut().collect();
         kept.sort_by_key(|(_, kept)| kept.arrival);
         Snapshot {
@@ -133,7 +146,7 @@ impl Book {
             server,
             machines: kept
                 .into_iter()
-                .map(|(who, kept)| machine(*who, kept, now))
+                .map(|(who, kept)| machine(*who, name_of(names, *who), kept, now))
                 .collect(),
             dropped,
         }
@@ -205,7 +218,14 @@ impl Book {
     }
 }
 
-fn machine(who: Who, kept: &mut Kept, now: Duration) -> Machine {
+fn name_of(names: &HashMap<Mac, String>, who: Who) -> Option<&str> {
+    match who {
+        Who::Mac(mac) => names.get(&mac).map(String::as_str),
+        Who::Address(_) => None,
+    }
+}
+
+fn machine(who: Who, name: Option<&str>, kept: &mut Kept, now: Duration) -> Machine {
     let timeline = &kept.timeline;
     let (mac, address) = match who {
         Who::Mac(mac) => (Some(mac), kept.address()),
@@ -222,6 +242,7 @@ fn machine(who: Who, kept: &mut Kept, now: Duration) -> Machine {
     });
     Machine {
         mac,
+        name: name.map(str::to_owned),
         address,
         stage: timeline.stage(),
         state: timeline.state(),
@@ -299,6 +320,20 @@ mod tests {
         push(&mut book, 4, Who::Mac(MAC), Step::Lease { address: moved });
         assert_eq!(book.address(Who::Mac(MAC)), Some(moved));
         assert_eq!(book.resolve(Who::Address(ADDRESS)), Who::Address(ADDRESS));
+    }
+
+    #[test]
+    fn a_machine_that_the_configuration_names_is_called_so() {
+        let mut book = Book::default();
+        book.name(vec![(MAC, "pc01".to_owned())]);
+        assert_eq!(book.snapshot(SERVER, Duration::ZERO).machines.len(), 0);
+        push(&mut book, 1, Who::Address(ADDRESS), file("pxelinux.0"));
+        let unknown = book.snapshot(SERVER, Duration::ZERO).machines;
+        assert_eq!(unknown[0].name, None);
+        push(&mut book, 2, Who::Mac(MAC), awake(ADDRESS));
+        let known = book.snapshot(SERVER, Duration::ZERO).machines;
+        assert_eq!(known[0].name.as_deref(), Some("pc01"));
+        assert_eq!(book.name_of(Who::Mac(MAC)), Some("pc01"));
     }
 
     /// Beside a foreign DHCP server the loader's requests come first, the machine's name later.

@@ -57,7 +57,11 @@ impl Log {
             ),
             Who::Address(ip) => (String::new(), ip.to_string()),
         };
-        tracing::info!("{mac:17}  {address:<15}  {}", step.line_at(self.server));
+        let name = book
+            .name_of(who)
+            .map_or(String::new(), |name| format!("{name}  "));
+        let line = step.line_at(self.server);
+        tracing::info!("{mac:17}  {address:<15}  {name}{line}");
     }
 
     /// Tells, now and then and only if it moved, how much was refused or left out.

@@ -36,6 +36,9 @@ impl Default for Snapshot {
 pub struct Machine {
     /// Its hardware address; `None` for a client known by its address only.
     pub mac: Option<Mac>,
+    /// What it is called, where the configuration names it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
     /// Its IPv4 address, once it has one.
     pub address: Option<Ipv4Addr>,
     /// How far its boot is.

@@ -4,14 +4,16 @@
 //! new one as `NAME.damaged`, the last one only: a person may have mistyped what is nowhere else.
 
 use std::fmt::Write as _;
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::net::Ipv4Addr;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use pxe::{Change, Moment, Records, Responder};
+
+use crate::replace::{named, replace};
 
 /// The folder's name in the state folder.
 const FOLDER: &str = "leases";
@@ -161,7 +163,7 @@ impl LeaseFile {
             return;
         }
         let path = self.path.display();
-        match replace(&self.path, &self.records) {
+        match anew(&self.path, &self.records) {
             Ok(open) => {
                 self.open = Some(open);
                 if std::mem::take(&mut self.failing) {
@@ -210,13 +212,6 @@ fn keep(path: &Path, kept: &Path) -> io::Result<()> {
     fs::hard_link(path, kept).or_else(|_| fs::rename(path, kept))
 }
 
-/// The file beside `path` whose name goes on with `end`.
-fn named(path: &Path, end: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(end);
-    name.into()
-}
-
 /// The end of the file, in whole lines but for the last, and how many bytes before it were too many.
 fn read(path: &Path) -> io::Result<(Vec<u8>, u64)> {
     use io::ErrorKind::{NotADirectory, NotFound};
@@ -242,33 +237,12 @@ fn read(path: &Path) -> io::Result<(Vec<u8>, u64)> {
     Ok((text, unread))
 }
 
-/// Puts a file with `records` in the place of the old one, at once and whole: whenever we are
-/// killed, or the power fails, one of the two is there.
-fn replace(path: &Path, records: &Records) -> io::Result<Open> {
-    let folder = path.parent().unwrap_or(path);
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(folder)?;
-    let new = named(path, ".new");
-    // Left by a run that was killed right here.
-    let _ = fs::remove_file(&new);
-    let mut file = OpenOptions::new()
-        .append(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&new)?;
+/// Writes the file anew.
+fn anew(path: &Path, records: &Records) -> io::Result<Open> {
     let text = records.to_string();
-    let replaced = file
-        .write_all(text.as_bytes())
-        .and_then(|()| file.sync_all())
-        .and_then(|()| fs::rename(&new, path))
-        .and_then(|()| file.metadata());
-    if replaced.is_err() {
-        let _ = fs::remove_file(&new);
-    }
+    let file = replace(path, &text)?;
     Ok(Open {
-        identity: identity(&replaced?),
+        identity: identity(&file.metadata()?),
         lines: text.lines().count(),
         file,
     })

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use bt_server::doors::connect_back;
 use bt_server::doors::http::{self, PayloadFile, State};
 use bt_server::journal;
+use bt_server::once::Once;
 use bt_server::shelf::Shelf;
 use metainfo::InfoHash;
 use socket2::{Domain, Socket, Type};
@@ -25,6 +26,7 @@ pub(crate) struct Setup {
     pub(crate) payload: HashMap<String, PayloadFile>,
     pub(crate) systems: HashMap<String, InfoHash>,
     pub(crate) tracker: Option<Tracker>,
+    pub(crate) once: Once,
     /// When the tracker began.
     pub(crate) begun: Instant,
 }
@@ -38,6 +40,7 @@ impl Default for Setup {
             payload: HashMap::new(),
             systems: HashMap::from([("debian".to_owned(), HASH)]),
             tracker: Some(tracker),
+            once: Once::unused(),
             begun: Instant::now(),
         }
     }
@@ -77,6 +80,7 @@ pub(crate) fn open(setup: Setup) -> Door {
         tracker: setup.tracker.map(|tracker| Arc::new(Mutex::new(tracker))),
         announced: connect_back::channel().0,
         journal,
+        once: setup.once,
         machines: machines.clone(),
         begun: setup.begun,
     };

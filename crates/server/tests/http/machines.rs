@@ -1,5 +1,7 @@
 //! A machine's own word, and whose history it becomes.
 
+use bt_server::once::Once;
+
 use crate::door::{Setup, ask, dropped_when, machines_when, open};
 
 #[test]
@@ -26,6 +28,40 @@ fn a_report_is_in_that_machines_history() {
         413
     );
     dropped_when(&door, "report", "malformed", 4);
+}
+
+/// The machine jumps once it has its answer: by then its start must be known and written down.
+#[test]
+fn the_start_of_a_machine_that_boots_once_is_written_down_before_it_is_answered() {
+    let state = tempfile::tempdir().unwrap();
+    let rule = pxe::machines::Rule {
+        boot: pxe::Boot::Once,
+        ..Default::default()
+    };
+    let machines = pxe::Machines::new([("52:54:00:*".parse().unwrap(), rule)], pxe::Boot::Always);
+    let once = Once::open(state.path(), machines.unwrap(), &[]);
+    let started = once.watch();
+    let door = open(Setup {
+        once,
+        ..Setup::default()
+    });
+    let json = "Content-Type: application/json\r\n";
+    for mac in ["52:54:00:00:00:01", "02:00:00:00:00:01"] {
+        let body = format!(
+            r#"{{"mac":"{mac}","uptime_ms":1,"step":{{"step":"starting","system":"debian","method":"kexec"}}}}"#
+        );
+        assert_eq!(
+            ask(&door, "POST", "/api/v1/report", json, &body).status,
+            204
+        );
+    }
+    assert!(started.borrow().has("52:54:00:00:00:01".parse().unwrap()));
+    assert_eq!(started.borrow().len(), 1, "the other boots always");
+    let file = std::fs::read_to_string(state.path().join("booted-once")).unwrap();
+    assert!(
+        file.contains("\n52:54:00:00:00:01 ") && !file.contains("02:00:00"),
+        "{file}"
+    );
 }
 
 #[test]

@@ -26,7 +26,8 @@ pub(super) async fn machines(Extract(state): Extract<State>) -> Response {
     }
 }
 
-/// A step a machine tells of itself. It goes into that machine's history and nowhere else.
+/// A step a machine tells of itself. It goes into that machine's history, and a start into the memory of who
+/// boots once; nowhere else.
 pub(super) async fn report(
     Extract(state): Extract<State>,
     ConnectInfo(peer): From,
@@ -43,6 +44,8 @@ pub(super) async fn report(
         // The journal knows machines by address; whose it is must not be anybody's claim.
         facts.address = peer.ipv4();
     }
+    // The machine waits for the answer before it jumps: then its start is written down.
+    state.once.heard(mac, &step).await;
     state.journal.step(Who::Mac(mac), step);
     StatusCode::NO_CONTENT.into_response()
 }

@@ -139,6 +139,7 @@ mod tests {
         };
         Machine {
             mac: None,
+            name: None,
             address: Some(ADDRESS),
             stage,
             state: String::new(),
