@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use pxe::Loader;
 use tracing_subscriber::EnvFilter;
 
+use crate::doctor::Doctor;
 use crate::explain::Explain;
 
 /// Boots a room of computers over the network: DHCP, TFTP, HTTP and BitTorrent in one process.
@@ -35,8 +36,17 @@ pub enum Command {
     Start(Serve),
     /// Print every problem of a configuration at once and change nothing
     Check(Serve),
+    /// Look at this computer and the wire, say what is in the way, and change nothing
+    Doctor(Doctor),
     /// Say what a recording of the wire holds, and what this server would answer
     Explain(Explain),
+    /// Care for an interface; only this program calls it
+    #[command(name = crate::hold::WORD, hide = true)]
+    Hold {
+        /// The interface, and the numbers of a user and a group
+        #[arg(required = true, num_args = 1..=3)]
+        words: Vec<String>,
+    },
     /// Print the version; with --phase1 also what the embedded small Linux is made of
     Version {
         /// Print the packages, versions, licences and sources of phase 1
@@ -58,10 +68,13 @@ pub struct Serve {
     /// Configuration [default: Boottorrent.yaml beside or in oss]
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// DHCP: auto or full (serve where nobody else answers), or off [default: auto]
+    /// auto, full (give addresses), proxy (boot only; addresses are another's) or off [default: auto]
     #[arg(long, value_enum, value_name = "MODE", hide_possible_values = true)]
     pub dhcp: Option<Dhcp>,
-    /// auto, ipxe, for BIOS lpxelinux or pxelinux (all by TFTP), for UEFI shim
+    /// Address for an interface that has none [default: a private one that is free]
+    #[arg(long, value_name = "IP/BITS")]
+    pub address: Option<Address>,
+    /// auto, ipxe; for BIOS lpxelinux or pxelinux (all by TFTP); for UEFI shim (and GRUB)
     #[arg(long, value_name = "LOADER", default_value = "auto")]
     pub loader: Loader,
     /// Port of tracker, boot files and API [default: 6969]
@@ -124,10 +137,12 @@ impl Default for LogFilter {
 /// What to be on the wire.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
 pub enum Dhcp {
-    /// Listen first; be the DHCP server only where nobody else answers
+    /// Look first; be the DHCP server only where that is safe, and a proxy elsewhere
     Auto,
-    /// Be the DHCP server; the wire is looked at first all the same
+    /// Be the DHCP server, unless another one answers
     Full,
+    /// Say what to boot and give no addresses
+    Proxy,
     /// Say nothing by DHCP; another server names loader and addresses
     Off,
 }
@@ -216,6 +231,32 @@ mod tests {
         let default = Cli::parse_from(["bt-server"]).serve.log;
         let is_default = default.filter().to_string() == LogFilter::default().filter().to_string();
         assert!(is_default, "{default:?}");
+    }
+
+    #[test]
+    fn an_address_is_one_that_a_computer_can_have() {
+        let read = |text: &str| text.parse::<Address>();
+        let expected = Address {
+            address: Ipv4Addr::new(10, 5, 0, 1),
+            prefix: 16,
+        };
+        assert_eq!(read("10.5.0.1/16"), Ok(expected));
+        for text in [
+            "",
+            "10.5.0.1",
+            "10.5.0/24",
+            "10.5.0.1/x",
+            "10.5.0.1/31",
+            "10.5.0.1/0",
+            "10.5.0.0/24",
+            "10.5.0.255/24",
+            "127.0.0.1/8",
+            "224.0.0.1/4",
+            "169.254.0.1/16",
+        ] {
+            let refused = read(text).expect_err(text);
+            assert!(refused.contains("/24"), "{refused}");
+        }
     }
 
     #[test]
