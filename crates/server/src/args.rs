@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use pxe::Loader;
 use tracing_subscriber::EnvFilter;
 
+use crate::doctor::Doctor;
 use crate::explain::Explain;
 use crate::once::Again;
 
@@ -36,6 +37,10 @@ pub enum Command {
     Start(Serve),
     /// Print every problem of a configuration at once and change nothing
     Check(Serve),
+    /// Look at this computer and the wire, say what is in the way, and change nothing
+    Doctor(Doctor),
+    /// Say what a recording of the wire holds, and what this server would answer
+    Explain(Explain),
     /// Care for an interface; only this program calls it
     #[command(name = crate::hold::WORD, hide = true)]
     Hold {
@@ -43,8 +48,6 @@ pub enum Command {
         #[arg(required = true, num_args = 1..=3)]
         words: Vec<String>,
     },
-    /// Say what a recording of the wire holds, and what this server would answer
-    Explain(Explain),
     /// Print the version; with --phase1 also what the embedded small Linux is made of
     Version {
         /// Print the packages, versions, licences and sources of phase 1

@@ -50,15 +50,21 @@ pub struct Explain {
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
     /// As full server, or as proxy beside another one
-    #[arg(long, value_enum, value_name = "MODE", default_value = "full")]
+    #[arg(
+        long,
+        value_enum,
+        value_name = "MODE",
+        default_value = "full",
+        hide_possible_values = true
+    )]
     pub dhcp: As,
     /// The server's address in the recording's network
-    #[arg(long, value_name = "ADDRESS/PREFIX", default_value = "10.77.0.1/24")]
+    #[arg(long, value_name = "IP/BITS", default_value = "10.77.0.1/24")]
     pub server: Address,
     /// Port of tracker, boot files and API
     #[arg(long, value_name = "PORT", default_value_t = 6969)]
     pub http_port: u16,
-    /// For BIOS: auto, ipxe, lpxelinux, or pxelinux (all by TFTP)
+    /// What machines load first, as for `start`
     #[arg(long, value_name = "LOADER", default_value = "auto")]
     pub loader: Loader,
     /// The files of the phase 1 in this folder, not of the embedded one
@@ -231,13 +237,13 @@ impl Telling<'_> {
                 explained.or_else(|| {
                     self.files
                         .tftp(&talk)
-                        .map(|wish| self.wish(*talk.from.ip(), wish))
+                        .map(|wish| self.wish(*talk.from.ip(), &wish))
                 })
             }
             Packet::Tcp(talk) => self
                 .files
                 .http(&talk)
-                .map(|wish| self.wish(*talk.from.ip(), wish)),
+                .map(|wish| self.wish(*talk.from.ip(), &wish)),
             Packet::RouterSolicitation => {
                 let mut paragraph = Paragraph::new("somebody asks for an IPv6 router".to_owned());
                 paragraph.say(
@@ -261,7 +267,7 @@ impl Telling<'_> {
         let _ = writeln!(self.text, "{:8.3} s  {paragraph}", self.now.as_secs_f64());
     }
 
-    fn wish(&mut self, who: Ipv4Addr, wish: Wish) -> Paragraph {
+    fn wish(&mut self, who: Ipv4Addr, wish: &Wish) -> Paragraph {
         self.server.fetches(who);
         let mut paragraph = Paragraph::new(format!("{who}: {}", wish.says));
         paragraph.say("answer", &wish.answer);

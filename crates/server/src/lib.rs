@@ -4,7 +4,8 @@
 //! TFTP, HTTP with the tracker), keeps the journal of what every machine did, and composes the
 //! leaves: `catalog` says what can be booted, `pxe` what to tell firmware, `tracker` who shares
 //! what, `seeder` sends the bytes. It takes no protocol decision of its own and starts no process
-//! but, where an interface has no address, a copy of itself that takes that address away again.
+//! but, where an interface has no address, a copy of itself that takes that address away again. Only the doctor asks
+//! other programs: nft, firewall-cmd and iptables-legacy, for what they list.
 //!
 //! In reading order:
 //! 1. [`args`] the command line; [`host`] the machine it runs on, with [`interface`] and [`user`]; [`state`] the
@@ -16,13 +17,15 @@
 //! 4. [`prepare`] torrents and the initrd that carries them; [`shelf`] the files loaders ask for;
 //! 5. [`serve`] runs the [`doors`] until the first signal; [`leases`] and [`once`] outlive it; [`journal`] hears
 //!    of every step; [`screen`] prints what a person should know at the start and at the end;
-//! 6. [`explain`] says what a recording holds and what would be answered.
+//! 6. [`doctor`] looks for what is in the way of a room; [`explain`] says what a recording holds and what would be
+//!    answered.
 
 #![forbid(unsafe_code)]
 
 pub mod args;
 pub mod bind;
 pub mod check;
+pub mod doctor;
 pub mod doors;
 pub mod explain;
 pub mod hold;

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use bt_server::args::{Cli, Command, LogFilter, Serve};
 use bt_server::user::Users;
-use bt_server::{explain, hold, init, plan, screen, start};
+use bt_server::{doctor, explain, hold, init, plan, screen, start};
 use clap::Parser;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::FormatTime;
@@ -23,8 +23,9 @@ fn main() -> ExitCode {
         Some(Command::Init { dir }) => init(&dir),
         Some(Command::Start(args)) => serve(&args),
         Some(Command::Check(args)) => check(&args),
-        Some(Command::Hold { words }) => hold(&words),
+        Some(Command::Doctor(args)) => doctor::run(&args),
         Some(Command::Explain(args)) => explain::run(&args),
+        Some(Command::Hold { words }) => hold(&words),
         Some(Command::Version { phase1 }) => version(phase1),
     }
 }

@@ -143,6 +143,17 @@ pub fn check_on(args: &Serve, host: &Host) -> Checked {
     }
 }
 
+/// The ports that a run with these options opens, whatever else may be in its way.
+#[must_use]
+pub fn ports(args: &Serve) -> Ports {
+    let settings = check::settings(&Sources {
+        config: args.config.clone(),
+        oss: args.oss.clone(),
+        as_user: None,
+    });
+    agree::ports(args, &settings.settings)
+}
+
 /// The addresses that may be given away.
 fn pool(pxe: &pxe::Settings) -> Result<pxe::Pool, pxe::PoolError> {
     pxe::Pool::new(pxe.server, pxe.prefix, pxe.range, pxe.router)

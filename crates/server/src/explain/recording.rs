@@ -179,7 +179,9 @@ fn broken(file: &[u8], rest: &[u8], failed: &Failed<'_>) -> Broken {
 mod tests {
     use super::*;
 
-    fn read(file: &[u8]) -> (Vec<(Duration, i32, Vec<u8>, bool)>, Result<(), Broken>) {
+    type Recorded = (Duration, i32, Vec<u8>, bool);
+
+    fn read(file: &[u8]) -> (Vec<Recorded>, Result<(), Broken>) {
         let mut all = Vec::new();
         let end = frames(file, |frame| {
             all.push((frame.at, frame.link.0, frame.bytes.to_vec(), frame.cut));

@@ -1,0 +1,353 @@
+//! `bt-server doctor` in a room: it finds each fault that is planted, names what helps, and finds nothing where nothing
+//! is wrong.
+
+use std::fs;
+use std::net::{Ipv4Addr, TcpListener, UdpSocket};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use lab::{BtServer, Host, Room, Stop, built, until};
+use serde_json::Value;
+
+const SERVER: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 1);
+const OTHER: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 9);
+/// From a start to its effect, on a busy computer.
+const SOON: Duration = Duration::from_secs(60);
+
+/// A computer that wants to know whether it can serve a room.
+struct Patient {
+    host: Host,
+    room: Room,
+    program: PathBuf,
+    oss: PathBuf,
+}
+
+/// What the doctor said.
+#[derive(Debug)]
+struct Diagnosis {
+    code: Option<i32>,
+    findings: Vec<Found>,
+}
+
+#[derive(Clone, Debug)]
+struct Found {
+    severity: String,
+    about: String,
+    what: String,
+    remedy: String,
+}
+
+impl Patient {
+    fn new(address: Option<Ipv4Addr>) -> Result<Patient> {
+        let mut room = Room::new(&Stop::never())?;
+        let host = room.host(address.map(|address| (address, 24)))?;
+        let oss = room.scratch().join("oss");
+        fs::create_dir_all(oss.join("small"))?;
+        fs::write(oss.join("small/vmlinuz"), "a kernel")?;
+        fs::write(oss.join("small/initrd.img"), "its initrd")?;
+        let target = Path::new(env!("CARGO_TARGET_TMPDIR"))
+            .parent()
+            .context("a target folder")?;
+        let home = BtServer::alone(&room, &built::bt_server(target)?)?;
+        Ok(Patient {
+            host,
+            room,
+            program: home.join("bt-server"),
+            oss,
+        })
+    }
+
+    /// Runs the doctor as a person would, but for the form of what it says.
+    fn examine(&self, options: &[&str]) -> Result<Diagnosis> {
+        let mut command = self.host.command(&self.program);
+        command.args([
+            "doctor",
+            "--json",
+            "--iface",
+            self.host.interface(),
+            "--oss",
+        ]);
+        let output = command.arg(&self.oss).args(options).output()?;
+        let said = String::from_utf8_lossy(&output.stdout);
+        let sheet: Value = serde_json::from_str(&said)
+            .with_context(|| format!("{said}{}", String::from_utf8_lossy(&output.stderr)))?;
+        let text =
+            |finding: &Value, key: &str| finding[key].as_str().unwrap_or_default().to_owned();
+        let findings = sheet["findings"].as_array().context("no findings")?.iter();
+        let findings = findings.map(|finding| Found {
+            severity: text(finding, "severity"),
+            about: text(finding, "about"),
+            what: text(finding, "what"),
+            remedy: text(finding, "remedy"),
+        });
+        Ok(Diagnosis {
+            code: output.status.code(),
+            findings: findings.collect(),
+        })
+    }
+
+    /// Runs a remedy on the patient.
+    fn take(&self, remedy: &str) -> Result<()> {
+        let output = self.host.command("sh").args(["-c", remedy]).output()?;
+        ensure!(
+            output.status.success(),
+            "{remedy}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        Ok(())
+    }
+}
+
+impl Diagnosis {
+    /// Those that are not as they should be.
+    fn faults(&self) -> Vec<&Found> {
+        let all = self.findings.iter();
+        all.filter(|one| ["warning", "error"].contains(&&*one.severity))
+            .collect()
+    }
+
+    /// The only fault there is.
+    fn fault(&self) -> Result<&Found> {
+        let faults = self.faults();
+        ensure!(faults.len() == 1, "{self:#?}");
+        Ok(faults[0])
+    }
+}
+
+/// Somebody else's DHCP and TFTP server. Dropping it ends it.
+struct Dnsmasq(Child);
+
+impl Dnsmasq {
+    /// Starts it, and waits until it has its ports.
+    fn start(host: &Host, scratch: &Path) -> Result<Dnsmasq> {
+        let mut command = host.command("dnsmasq");
+        command.args([
+            "--no-daemon",
+            "--conf-file=/dev/null",
+            "--port=0",
+            "--user=root",
+            "--pid-file=",
+        ]);
+        command.args([
+            "--interface=eth0",
+            "--dhcp-range=10.77.0.50,10.77.0.99",
+            "--dhcp-authoritative",
+        ]);
+        command.arg(format!(
+            "--dhcp-leasefile={}",
+            scratch.join("leases").display()
+        ));
+        command
+            .arg("--enable-tftp")
+            .arg(format!("--tftp-root={}", scratch.display()));
+        let server = Dnsmasq(
+            command
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .spawn()?,
+        );
+        until("dnsmasq", SOON, &Stop::never(), || {
+            let taken = |port| {
+                host.namespace()
+                    .enter(|| Ok(UdpSocket::bind((Ipv4Addr::UNSPECIFIED, port)).is_err()))
+            };
+            Ok((taken(67)? && taken(69)?).then_some(()))
+        })?;
+        Ok(server)
+    }
+}
+
+impl Drop for Dnsmasq {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+#[ignore = "needs root and target/dist/bt-server; cargo xtask test runs it"]
+fn where_nothing_is_wrong_it_finds_nothing() -> Result<()> {
+    let patient = Patient::new(Some(SERVER))?;
+    let diagnosis = patient.examine(&[])?;
+    assert!(
+        diagnosis.faults().is_empty() && diagnosis.code == Some(0),
+        "{diagnosis:#?}"
+    );
+    for about in [
+        "interface",
+        "link",
+        "address",
+        "route",
+        "ports",
+        "firewall",
+        "DHCP",
+        "files",
+    ] {
+        let fine = |one: &Found| one.about == about && one.severity == "ok";
+        assert!(
+            diagnosis.findings.iter().any(fine),
+            "{about} was not looked at: {diagnosis:#?}"
+        );
+    }
+    Ok(())
+}
+
+#[test]
+#[ignore = "needs root and target/dist/bt-server; cargo xtask test runs it"]
+fn a_cable_that_is_not_plugged_in() -> Result<()> {
+    let patient = Patient::new(Some(SERVER))?;
+    patient.room.switch().ip("link set p1 down")?;
+    let diagnosis = patient.examine(&[])?;
+    let fault = diagnosis.fault()?;
+    assert_eq!(
+        (fault.about.as_str(), diagnosis.code),
+        ("link", Some(1)),
+        "{diagnosis:#?}"
+    );
+    assert!(fault.what.contains("no link"), "{fault:?}");
+    // As on a card that is switched off.
+    patient.host.namespace().ip("link set eth0 down")?;
+    let diagnosis = patient.examine(&["--dhcp", "off"])?;
+    let fault = diagnosis.fault()?;
+    assert_eq!(fault.remedy, "ip link set eth0 up");
+    patient.room.switch().ip("link set p1 up")?;
+    patient.take(&fault.remedy)?;
+    assert_eq!(patient.examine(&["--dhcp", "off"])?.code, Some(0));
+    Ok(())
+}
+
+#[test]
+#[ignore = "needs root and target/dist/bt-server; cargo xtask test runs it"]
+fn an_interface_without_an_address() -> Result<()> {
+    let patient = Patient::new(None)?;
+    let diagnosis = patient.examine(&[])?;
+    let fault = diagnosis.fault()?;
+    assert_eq!(
+        (fault.about.as_str(), diagnosis.code),
+        ("address", Some(0)),
+        "{diagnosis:#?}"
+    );
+    let command = fault.remedy.rsplit(": ").next().context("a command")?;
+    patient.take(command)?;
+    assert!(patient.examine(&["--dhcp", "off"])?.faults().is_empty());
+    Ok(())
+}
+
+#[test]
+#[ignore = "needs root and target/dist/bt-server; cargo xtask test runs it"]
+fn another_dhcp_server_on_the_wire() -> Result<()> {
+    let mut patient = Patient::new(Some(SERVER))?;
+    let other = patient.room.host(Some((OTHER, 24)))?;
+    let _dnsmasq = Dnsmasq::start(&other, patient.room.scratch())?;
+    let diagnosis = patient.examine(&[])?;
+    let fault = diagnosis.fault()?;
+    assert_eq!(
+        (fault.about.as_str(), diagnosis.code),
+        ("DHCP", Some(0)),
+        "{diagnosis:#?}"
+    );
+    assert!(fault.what.contains(&OTHER.to_string()), "{fault:?}");
+    Ok(())
+}
+
+#[test]
+#[ignore = "needs root and target/dist/bt-server; cargo xtask test runs it"]
+fn ports_that_others_have() -> Result<()> {
+    let patient = Patient::new(Some(SERVER))?;
+    let dnsmasq = Dnsmasq::start(&patient.host, patient.room.scratch())?;
+    let _web = patient
+        .host
+        .namespace()
+        .enter(|| Ok(TcpListener::bind((SERVER, 6969))?))?;
+    let diagnosis = patient.examine(&[])?;
+    assert_eq!(diagnosis.code, Some(1), "{diagnosis:#?}");
+    let held_by = |port: &str, pid: u32| {
+        let who = format!("process {pid})");
+        let named = |one: &&Found| {
+            one.about == "ports" && one.what.contains(port) && one.what.contains(&who)
+        };
+        diagnosis
+            .findings
+            .iter()
+            .find(named)
+            .cloned()
+            .with_context(|| format!("{port}: {diagnosis:#?}"))
+    };
+    for port in ["DHCP 67/udp", "TFTP 69/udp"] {
+        let fault = held_by(port, dnsmasq.0.id())?;
+        assert!(
+            fault.severity == "error" && fault.what.contains("dnsmasq"),
+            "{fault:?}"
+        );
+        assert!(
+            fault
+                .remedy
+                .starts_with(&format!("kill {}", dnsmasq.0.id())),
+            "{fault:?}"
+        );
+    }
+    let fault = held_by("HTTP 6969/tcp", std::process::id())?;
+    assert!(
+        fault.severity == "error" && fault.remedy.contains("--http-port"),
+        "{fault:?}"
+    );
+    let elsewhere = patient.examine(&["--dhcp", "off", "--http-port", "8080"])?;
+    assert!(
+        !elsewhere
+            .findings
+            .iter()
+            .any(|one| one.what.contains("HTTP")),
+        "{elsewhere:#?}"
+    );
+    Ok(())
+}
+
+#[test]
+#[ignore = "needs root, nft and target/dist/bt-server; cargo xtask test runs it"]
+fn a_firewall_that_keeps_machines_out_until_its_remedy_is_taken() -> Result<()> {
+    let patient = Patient::new(Some(SERVER))?;
+    patient.take(
+        "nft 'table inet room { chain input { type filter hook input priority 0; policy drop; \
+         ct state established,related accept; iifname \"lo\" accept; udp dport 69 accept; }\n}'",
+    )?;
+    let diagnosis = patient.examine(&[])?;
+    let fault = diagnosis.fault()?;
+    assert_eq!(
+        (fault.about.as_str(), diagnosis.code),
+        ("firewall", Some(1)),
+        "{diagnosis:#?}"
+    );
+    assert!(
+        fault
+            .what
+            .ends_with("keeps machines out of 67/udp 4011/udp 6969/tcp 6881/tcp"),
+        "{fault:?}"
+    );
+    patient.take(&fault.remedy)?;
+    let diagnosis = patient.examine(&[])?;
+    assert!(diagnosis.faults().is_empty(), "{diagnosis:#?}");
+    Ok(())
+}
+
+#[test]
+#[ignore = "needs root and target/dist/bt-server; cargo xtask test runs it"]
+fn a_default_route_through_the_room() -> Result<()> {
+    let patient = Patient::new(Some(SERVER))?;
+    patient
+        .host
+        .namespace()
+        .ip("route add default via 10.77.0.254")?;
+    let diagnosis = patient.examine(&["--dhcp", "off"])?;
+    let fault = diagnosis.fault()?;
+    assert_eq!(
+        (fault.about.as_str(), diagnosis.code),
+        ("route", Some(0)),
+        "{diagnosis:#?}"
+    );
+    let command = fault.remedy.rsplit(": ").next().context("a command")?;
+    patient.take(command)?;
+    assert!(patient.examine(&["--dhcp", "off"])?.faults().is_empty());
+    Ok(())
+}
