@@ -56,7 +56,7 @@ pub struct Serve {
     /// DHCP: auto or full (serve where nobody else answers), or off [default: auto]
     #[arg(long, value_enum, value_name = "MODE", hide_possible_values = true)]
     pub dhcp: Option<Dhcp>,
-    /// auto, ipxe, for BIOS lpxelinux or pxelinux (all by TFTP), for UEFI shim
+    /// auto, ipxe; for BIOS lpxelinux or pxelinux (all by TFTP); for UEFI shim (and GRUB)
     #[arg(long, value_name = "LOADER", default_value = "auto")]
     pub loader: Loader,
     /// Port of tracker, boot files and API [default: 6969]
