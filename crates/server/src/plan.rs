@@ -164,6 +164,7 @@ fn decide(
     let http = SocketAddrV4::new(interface.address, ports.http);
     shelf.put(script::IPXE_SCRIPT, script::boot_ipxe(http));
     shelf.put(script::PXELINUX_CONFIG, script::pxelinux_config());
+    shelf.put(script::GRUB_CONFIG, script::grub_config());
     // What the original told a foreign DHCP server to send as option 209.
     shelf.put("pxelinux.cfg", script::pxelinux_config());
     let pxe = firmware_settings(args, settings, &interface, ports);
