@@ -13,7 +13,8 @@
 //! 4. [`responder`] puts the three together and writes the reply; [`settings`] is what it must know,
 //!    [`action`] what it says;
 //! 5. [`script`] is what the loaders read next;
-//! 6. [`probe`] is the other direction: asking whether somebody else answers on the wire.
+//! 6. [`probe`] is the other direction: asking whether somebody else answers on the wire; [`wire`]
+//!    says what follows from that.
 
 #![forbid(unsafe_code)]
 
@@ -33,6 +34,7 @@ pub mod script;
 pub mod settings;
 mod subnet;
 mod unfollowed;
+pub mod wire;
 
 pub use action::{Action, Question, Reason};
 pub use firmware::{Client, Firmware};

@@ -1,5 +1,6 @@
 //! The command line, as people type it. Holds no defaults that need to look at the machine.
 
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -32,6 +33,13 @@ pub enum Command {
     Start(Serve),
     /// Print every problem of a configuration at once and change nothing
     Check(Serve),
+    /// Care for an interface; only this program calls it
+    #[command(name = crate::hold::WORD, hide = true)]
+    Hold {
+        /// The interface, and the numbers of a user and a group
+        #[arg(required = true, num_args = 1..=3)]
+        words: Vec<String>,
+    },
     /// Print the version; with --phase1 also what the embedded small Linux is made of
     Version {
         /// Print the packages, versions, licences and sources of phase 1
@@ -53,9 +61,12 @@ pub struct Serve {
     /// Configuration [default: Boottorrent.yaml beside or in oss]
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// DHCP: auto or full (serve where nobody else answers), or off [default: auto]
+    /// auto, full (give addresses), proxy (boot only; addresses are another's) or off [default: auto]
     #[arg(long, value_enum, value_name = "MODE", hide_possible_values = true)]
     pub dhcp: Option<Dhcp>,
+    /// Address for an interface that has none, for this run [default: a private one that is free]
+    #[arg(long, value_name = "IP/BITS")]
+    pub address: Option<Address>,
     /// auto, ipxe; for BIOS lpxelinux or pxelinux (all by TFTP); for UEFI shim (and GRUB)
     #[arg(long, value_name = "LOADER", default_value = "auto")]
     pub loader: Loader,
@@ -119,12 +130,48 @@ impl Default for LogFilter {
 /// What to be on the wire.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
 pub enum Dhcp {
-    /// Listen first; be the DHCP server only where nobody else answers
+    /// Look first; be the DHCP server only where that is safe, and a proxy elsewhere
     Auto,
-    /// Be the DHCP server; the wire is looked at first all the same
+    /// Be the DHCP server, unless another one answers
     Full,
+    /// Say what to boot and give no addresses
+    Proxy,
     /// Say nothing by DHCP; another server names loader and addresses
     Off,
+}
+
+/// An address with the length of its network part, `10.77.0.1/24`: one that a computer can have.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Address {
+    /// The address.
+    pub address: Ipv4Addr,
+    /// Bits of the network part, 1–30.
+    pub prefix: u8,
+}
+
+impl FromStr for Address {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Address, String> {
+        let shape = || format!("{text:?} is no address with its network; write it as 10.77.0.1/24");
+        let (address, prefix) = text.split_once('/').ok_or_else(shape)?;
+        let address: Ipv4Addr = address.parse().map_err(|_| shape())?;
+        let prefix: u8 = prefix.parse().map_err(|_| shape())?;
+        if !(1..=30).contains(&prefix) {
+            return Err(format!(
+                "/{prefix} has no room for machines; use /24, for example"
+            ));
+        }
+        let hosts = u32::MAX >> prefix;
+        let host = u32::from(address) & hosts;
+        let special = address.is_loopback() || address.is_multicast() || address.is_link_local();
+        if host == 0 || host == hosts || special {
+            return Err(format!(
+                "{text} is no address of a computer; use 10.77.0.1/24, for example"
+            ));
+        }
+        Ok(Address { address, prefix })
+    }
 }
 
 #[cfg(test)]
@@ -177,6 +224,32 @@ mod tests {
         let default = Cli::parse_from(["bt-server"]).serve.log;
         let is_default = default.filter().to_string() == LogFilter::default().filter().to_string();
         assert!(is_default, "{default:?}");
+    }
+
+    #[test]
+    fn an_address_is_one_that_a_computer_can_have() {
+        let read = |text: &str| text.parse::<Address>();
+        let expected = Address {
+            address: Ipv4Addr::new(10, 5, 0, 1),
+            prefix: 16,
+        };
+        assert_eq!(read("10.5.0.1/16"), Ok(expected));
+        for text in [
+            "",
+            "10.5.0.1",
+            "10.5.0/24",
+            "10.5.0.1/x",
+            "10.5.0.1/31",
+            "10.5.0.1/0",
+            "10.5.0.0/24",
+            "10.5.0.255/24",
+            "127.0.0.1/8",
+            "224.0.0.1/4",
+            "169.254.0.1/16",
+        ] {
+            let refused = read(text).expect_err(text);
+            assert!(refused.contains("/24"), "{refused}");
+        }
     }
 
     #[test]

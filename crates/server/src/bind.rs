@@ -9,7 +9,8 @@ use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener, UdpSocket};
 use catalog::Problem;
 use socket2::{Domain, Protocol, Socket, Type};
 
-use crate::doors::dhcp;
+use crate::doors::{dhcp, pxe4011, wire};
+use crate::holder::{self, Holder};
 use crate::interface::Interface;
 
 /// Connections that may wait to be accepted: a whole room knocks in the same second.
@@ -17,6 +18,7 @@ const BACKLOG: i32 = 1024;
 
 const DHCP: &str = "DHCP (udp)";
 const DHCP_CLIENT: &str = "DHCP client (udp)";
+const BOOT: &str = "PXE boot service (udp)";
 const TFTP: &str = "TFTP (udp)";
 const HTTP: &str = "HTTP (tcp)";
 const PEER: &str = "peer (tcp)";
@@ -37,26 +39,47 @@ pub struct Ports {
 /// The open ports.
 #[derive(Debug)]
 pub struct Bound {
-    /// DHCP, server side (67) and the side the wire is asked from (68).
-    pub dhcp: Option<(UdpSocket, UdpSocket)>,
+    /// DHCP, and what its wire is looked at with.
+    pub dhcp: Option<Dhcp>,
     /// TFTP.
     pub tftp: Option<UdpSocket>,
     /// HTTP and tracker.
     pub http: TcpListener,
 }
 
-/// Opens all ports, or says of every one that could not be opened what is in the way.
+/// What is open of DHCP. It needs no address.
+#[derive(Debug)]
+pub struct Dhcp {
+    /// Where machines ask.
+    pub sockets: dhcp::Sockets,
+    /// What the wire is looked at with.
+    pub wire: wire::Sockets,
+}
+
+/// Opens what DHCP needs, or says of every port that could not be opened what is in the way.
 ///
 /// # Errors
 /// One problem per port.
-pub fn bind(interface: &Interface, ports: Ports) -> Result<Bound, Vec<Problem>> {
+pub fn dhcp(interface: &str) -> Result<Dhcp, Vec<Problem>> {
     let mut failed = Vec::new();
-    let name = &interface.name;
-    let dhcp = ports.dhcp.then(|| {
-        let server = note(&mut failed, DHCP, 67, dhcp::bind_server(name));
-        let client = note(&mut failed, DHCP_CLIENT, 68, dhcp::bind_client(name));
-        server.zip(client)
-    });
+    let opened = open_dhcp(interface, &mut failed);
+    opened.ok_or_else(|| explain(&failed, interface))
+}
+
+/// Opens all ports, or says of every one that could not be opened what is in the way. DHCP's may be open already.
+///
+/// # Errors
+/// One problem per port.
+pub fn bind(
+    interface: &Interface,
+    ports: Ports,
+    dhcp: Option<Dhcp>,
+) -> Result<Bound, Vec<Problem>> {
+    let mut failed = Vec::new();
+    let dhcp = match dhcp {
+        None if ports.dhcp => open_dhcp(&interface.name, &mut failed),
+        opened => opened,
+    };
     let tftp = ports
         .tftp
         .then(|| note(&mut failed, TFTP, 69, udp(interface.address, 69)));
@@ -76,12 +99,25 @@ pub fn bind(interface: &Interface, ports: Ports) -> Result<Bound, Vec<Problem>> 
     );
     match http {
         Some(http) if failed.is_empty() => Ok(Bound {
-            dhcp: dhcp.flatten(),
+            dhcp,
             tftp: tftp.flatten(),
             http,
         }),
-        _ => Err(explain(&failed)),
+        _ => Err(explain(&failed, &interface.name)),
     }
+}
+
+fn open_dhcp(interface: &str, failed: &mut Vec<Failed>) -> Option<Dhcp> {
+    let server = note(failed, DHCP, 67, dhcp::bind_server(interface));
+    let boot = note(failed, BOOT, pxe4011::PORT, pxe4011::bind(interface));
+    let wire = note(failed, DHCP_CLIENT, 68, wire::open(interface));
+    Some(Dhcp {
+        sockets: dhcp::Sockets {
+            server: server?,
+            boot: boot?,
+        },
+        wire: wire?,
+    })
 }
 
 /// A port that could not be opened.
@@ -119,14 +155,14 @@ fn tcp(address: Ipv4Addr, port: u16) -> io::Result<TcpListener> {
 }
 
 /// What is in the way: one message for all ports that need root, one for each other.
-fn explain(failed: &[Failed]) -> Vec<Problem> {
+fn explain(failed: &[Failed], interface: &str) -> Vec<Problem> {
     let (denied, others): (Vec<&Failed>, Vec<&Failed>) = failed
         .iter()
         .partition(|one| one.error.kind() == ErrorKind::PermissionDenied);
     let named = |one: &Failed| format!("{} {}", one.what, one.port);
     let mut problems: Vec<Problem> = others
         .iter()
-        .map(|one| obstacle(one).found(named(one)))
+        .map(|one| obstacle(one, interface).found(named(one)))
         .collect();
     if !denied.is_empty() {
         let ports: Vec<String> = denied.iter().map(|one| named(one)).collect();
@@ -138,7 +174,7 @@ fn explain(failed: &[Failed]) -> Vec<Problem> {
     problems
 }
 
-fn obstacle(one: &Failed) -> Problem {
+fn obstacle(one: &Failed, interface: &str) -> Problem {
     if one.error.kind() != ErrorKind::AddrInUse {
         let what = format!("cannot be opened: {}", one.error);
         return Problem::error(
@@ -147,17 +183,50 @@ fn obstacle(one: &Failed) -> Problem {
             "see that the interface still has its address",
         );
     }
+    let protocol = match one.what {
+        HTTP | PEER => holder::Protocol::Tcp,
+        _ => holder::Protocol::Udp,
+    };
+    let holders = holder::of(protocol, one.port);
+    in_the_way(one, interface, &holders)
+}
+
+/// A port that others hold: who they are, and how to get past them.
+fn in_the_way(one: &Failed, interface: &str, holders: &[Holder]) -> Problem {
+    let names: Vec<String> = holders.iter().map(Holder::to_string).collect();
+    let (by, end) = match holders {
+        [] => (
+            "another program".to_owned(),
+            format!(
+                "end that program (ss -lnp 'sport = :{}' names it)",
+                one.port
+            ),
+        ),
+        [only] => (names.join(", "), format!("end it (kill {})", only.pid)),
+        _ => (names.join(", "), "end them".to_owned()),
+    };
+    // Without these two lines dnsmasq has port 67 of every interface, whatever it serves.
+    let dnsmasq = holders.iter().any(|holder| holder.program == "dnsmasq");
+    let aside = match one.what {
+        DHCP if dnsmasq => format!(
+            ", or let dnsmasq leave this interface alone (lines bind-dynamic and except-interface={interface} in its \
+             configuration)"
+        ),
+        _ => String::new(),
+    };
     let flag = match one.what {
         HTTP => ", or choose another with --http-port",
         PEER => ", or choose another with --peer-port",
-        DHCP | DHCP_CLIENT => ", or start with --dhcp off",
+        DHCP | BOOT => {
+            ", or start with --dhcp off and let that one name this server and the loader"
+        }
         _ => "",
     };
-    let remedy = format!(
-        "end that program (ss -lnp 'sport = :{}' names it){flag}",
-        one.port
-    );
-    Problem::error("ports", "is in use by another program", remedy)
+    Problem::error(
+        "ports",
+        format!("is in use by {by}"),
+        format!("{end}{aside}{flag}"),
+    )
 }
 
 #[cfg(test)]
@@ -170,14 +239,47 @@ mod tests {
         let port = taken.local_addr().expect("bound").port();
         let mut failed = Vec::new();
         assert!(note(&mut failed, HTTP, port, tcp(Ipv4Addr::LOCALHOST, port)).is_none());
-        let [problem] = &explain(&failed)[..] else {
+        let [problem] = &explain(&failed, "eth0")[..] else {
             panic!("one problem")
         };
         let text = problem.to_string();
+        let this = format!("(process {})", std::process::id());
         assert!(
-            text.contains(&port.to_string()) && text.contains("--http-port"),
+            text.contains(&port.to_string())
+                && text.contains("--http-port")
+                && text.contains(&this),
             "{text}"
         );
+    }
+
+    #[test]
+    fn a_dhcp_server_of_this_computer_is_named_with_what_makes_it_leave() {
+        let taken = Failed {
+            what: DHCP,
+            port: 67,
+            error: ErrorKind::AddrInUse.into(),
+        };
+        let holder = |program: &str| Holder {
+            program: program.to_owned(),
+            pid: 812,
+        };
+        let table: [(&[Holder], &[&str]); 3] = [
+            (&[], &["another program", "ss -lnp", "--dhcp off"]),
+            (
+                &[holder("dnsmasq")],
+                &["dnsmasq (process 812)", "except-interface=eth0", "kill 812"],
+            ),
+            (
+                &[holder("dhcpd"), holder("kea-dhcp4")],
+                &["dhcpd (process 812), kea-dhcp4", "end them"],
+            ),
+        ];
+        for (holders, expected) in table {
+            let text = in_the_way(&taken, "eth0", holders).to_string();
+            for words in expected {
+                assert!(text.contains(words), "{words}: {text}");
+            }
+        }
     }
 
     #[test]
@@ -191,7 +293,7 @@ mod tests {
                 Err(ErrorKind::PermissionDenied.into()),
             );
         }
-        let [problem] = &explain(&failed)[..] else {
+        let [problem] = &explain(&failed, "eth0")[..] else {
             panic!("one problem")
         };
         let text = problem.to_string();

@@ -1,15 +1,22 @@
 //! The network interface of the room: its name, hardware address and IPv4 address. Reads the
-//! kernel's view once at the start; changes nothing.
+//! kernel's view; changes nothing, except for the one process of [`crate::hold`].
 
 use std::io;
 use std::net::Ipv4Addr;
 use std::path::Path;
 
 use nix::ifaddrs::getifaddrs;
-use nix::net::if_::InterfaceFlags;
+use nix::net::if_::{InterfaceFlags, if_nametoindex};
 use report::Mac;
 
+use self::kernel::Kernel;
+use self::manager::Manager;
+
 mod choose;
+pub(crate) mod kernel;
+pub mod manager;
+pub mod private;
+pub mod routes;
 
 pub use choose::{Asked, choose, not_served};
 
@@ -24,6 +31,12 @@ pub struct Interface {
     pub address: Ipv4Addr,
     /// Bits of the network part, 0–32.
     pub prefix: u8,
+    /// It has that address already. Otherwise the server gives it to it for the run.
+    pub has_address: bool,
+    /// It is switched on already. Otherwise the server does that for the run.
+    pub up: bool,
+    /// Who else cares for it.
+    pub manager: Option<Manager>,
 }
 
 /// One interface as the kernel lists it, before we know whether it will do.
@@ -35,8 +48,12 @@ pub struct Seen {
     pub mac: Option<[u8; 6]>,
     /// Its IPv4 addresses, each with its prefix length.
     pub addresses: Vec<(Ipv4Addr, u8)>,
+    /// Those of them that it has for a time only, from a DHCP server.
+    pub leased: Vec<Ipv4Addr>,
     /// Whether it was switched on.
     pub up: bool,
+    /// Who cares for it, if somebody does.
+    pub manager: Option<Manager>,
     /// What it is made of.
     pub kind: Kind,
 }
@@ -57,19 +74,43 @@ pub enum Kind {
     Unknown,
 }
 
-/// Is there a cable with something at its other end? An interface can be up without.
+/// An interface as it is at this moment.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Now {
+    /// It is switched on.
+    pub up: bool,
+    /// There is a cable with something at its other end. An interface can be up without.
+    pub link: bool,
+    /// Its IPv4 addresses.
+    pub own: Vec<Ipv4Addr>,
+    /// The IPv4 addresses of this whole computer.
+    pub all: Vec<Ipv4Addr>,
+}
+
+/// How `name` is now.
 ///
 /// Asked of the socket layer and not of /sys, which shows the network namespace it was mounted in.
 ///
 /// # Errors
 /// There is no such interface any more.
-pub fn has_link(name: &str) -> io::Result<bool> {
-    let mut entries = getifaddrs()?.filter(|entry| device(&entry.interface_name) == name);
-    let entry = entries.next().ok_or_else(|| {
+pub fn now(name: &str) -> io::Result<Now> {
+    let (mut now, mut exists) = (Now::default(), false);
+    for entry in getifaddrs()? {
+        let address = entry
+            .address
+            .and_then(|address| Some(address.as_sockaddr_in()?.ip()));
+        now.all.extend(address);
+        if device(&entry.interface_name) == name {
+            exists = true;
+            now.up |= entry.flags.contains(InterfaceFlags::IFF_UP);
+            now.link |= entry.flags.contains(InterfaceFlags::IFF_RUNNING);
+            now.own.extend(address);
+        }
+    }
+    exists.then_some(now).ok_or_else(|| {
         let gone = format!("there is no interface {name} any more");
         io::Error::new(io::ErrorKind::NotFound, gone)
-    })?;
-    Ok(entry.flags.contains(InterfaceFlags::IFF_RUNNING))
+    })
 }
 
 /// All interfaces of this machine.
@@ -86,6 +127,7 @@ pub fn list() -> io::Result<Vec<Seen>> {
                 seen.push(Seen {
                     name: name.to_owned(),
                     kind: kind(name, entry.flags),
+                    manager: managed_by(name),
                     ..Seen::default()
                 });
                 seen.len() - 1
@@ -107,6 +149,17 @@ pub fn list() -> io::Result<Vec<Seen>> {
             interface.addresses.push((v4.ip(), prefix));
         }
     }
+    // Where the kernel does not tell this, nothing counts as leased; the wire tells the rest.
+    let listed = Kernel::open().and_then(|kernel| kernel.addresses());
+    let leased = listed
+        .unwrap_or_default()
+        .into_iter()
+        .filter(|one| !one.permanent);
+    let leased: Vec<Ipv4Addr> = leased.map(|one| one.address).collect();
+    for interface in &mut seen {
+        let own = interface.addresses.iter().map(|(address, _)| *address);
+        interface.leased = own.filter(|own| leased.contains(own)).collect();
+    }
     Ok(seen)
 }
 
@@ -114,6 +167,11 @@ pub fn list() -> io::Result<Vec<Seen>> {
 /// own, `eth0:0`, which libc gives in place of the interface's name (netdevice(7), aliases).
 fn device(label: &str) -> &str {
     label.split_once(':').map_or(label, |(device, _)| device)
+}
+
+fn managed_by(name: &str) -> Option<Manager> {
+    let index = if_nametoindex(name).ok()?;
+    manager::manager(Path::new(manager::RUN), index)
 }
 
 /// /sys may show another namespace's interfaces; it is asked only for what an interface is made of, and whoever

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use bt_server::args::{Cli, Command, LogFilter, Serve};
 use bt_server::user::Users;
-use bt_server::{init, plan, screen, start};
+use bt_server::{hold, init, plan, screen, start};
 use clap::Parser;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::FormatTime;
@@ -23,6 +23,7 @@ fn main() -> ExitCode {
         Some(Command::Init { dir }) => init(&dir),
         Some(Command::Start(args)) => serve(&args),
         Some(Command::Check(args)) => check(&args),
+        Some(Command::Hold { words }) => hold(&words),
         Some(Command::Version { phase1 }) => version(phase1),
     }
 }
@@ -59,6 +60,16 @@ fn check(args: &Serve) -> ExitCode {
     }
     screen::print("the configuration is sound\n");
     ExitCode::SUCCESS
+}
+
+fn hold(words: &[String]) -> ExitCode {
+    match hold::serve(words) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
 }
 
 fn init(dir: &Path) -> ExitCode {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use catalog::manifest::{self, Manifest, SeedUntil};
 use catalog::{Problem, Settings};
 use pxe::script;
+use pxe::wire::{Place, Wish};
 
 use crate::args::Serve;
 use crate::bind::Ports;
@@ -32,6 +33,10 @@ pub struct Plan {
     pub interface: Interface,
     /// Which ports are opened.
     pub ports: Ports,
+    /// What is wanted of DHCP; `None` where it is off.
+    pub dhcp: Option<Wish>,
+    /// What the interface says of the network.
+    pub place: Place,
     /// Who the server becomes; `None` when it is not root and stays who it is.
     pub user: Option<User>,
     /// What can be booted.
@@ -100,7 +105,9 @@ pub fn check_on(args: &Serve, host: &Host) -> Checked {
         };
     };
     let systems = std::mem::take(&mut loaded.systems);
-    let plan = decide(args, &settings, ports, systems, interface, shelf, user);
+    let place = agree::place(host, &interface);
+    let mut plan = decide(args, &settings, ports, systems, interface, shelf, user);
+    plan.place = place;
     // A range that the checks above found wrong already is not told twice. The plan stays, so that
     // what else is in the way is found too; with an error nobody follows it.
     let pool = pool(&plan.pxe);
@@ -174,6 +181,8 @@ fn decide(
         manifest: manifest(settings, &systems, http, ports.peer),
         interface,
         ports,
+        dhcp: agree::dhcp(args, settings),
+        place: Place::default(),
         user,
         systems,
         shelf,

@@ -4,13 +4,14 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 
 use comfy_table::{ContentArrangement, Table, presets};
+use pxe::wire::Role;
 use report::Step;
 
 use crate::journal::{Dropped, Machine, Snapshot};
 use crate::plan::Plan;
 
 /// The one screen that says what runs now.
-pub fn ready(plan: &Plan) {
+pub fn ready(plan: &Plan, role: Option<&Role>) {
     let interface = &plan.interface;
     let address = interface.address;
     let mut text = String::new();
@@ -21,14 +22,14 @@ pub fn ready(plan: &Plan) {
         interface.name,
         interface.prefix
     );
-    let dhcp = if plan.ports.dhcp {
-        let (first, last) = plan.range;
-        format!("full server, gives {first} to {last} but its own; nobody else answered")
-    } else {
-        format!(
-            "off; the other server must name next-server {address} and file pxelinux.0 or lpxelinux.0"
-        )
-    };
+    if !interface.has_address {
+        let name = &interface.name;
+        let _ = writeln!(
+            text,
+            "  lent   {name} had no address: it has this one until the end of the run"
+        );
+    }
+    let dhcp = dhcp(plan, role);
     let _ = writeln!(text, "  DHCP   {dhcp}");
     let _ = writeln!(
         text,
@@ -65,6 +66,26 @@ pub fn ready(plan: &Plan) {
     text += &systems(plan);
     text += "ready: switch the machines on. Ctrl-C ends and prints what each machine did.\n";
     print(&text);
+}
+
+/// Which role it took, and why.
+fn dhcp(plan: &Plan, role: Option<&Role>) -> String {
+    let address = plan.interface.address;
+    match role {
+        Some(Role::Full) => {
+            let (first, last) = plan.range;
+            format!("full server, gives {first} to {last} but its own; nobody else answered")
+        }
+        Some(Role::Proxy { why }) => format!("proxy, gives no addresses: {why}"),
+        Some(Role::Second { first }) => {
+            format!(
+                "silent: the bt-server at {first} boots this room, and this one is a second seed"
+            )
+        }
+        None => format!(
+            "off; the other server must name next-server {address} and file pxelinux.0 or lpxelinux.0"
+        ),
+    }
 }
 
 /// Writes to standard output. A reader that went away (`bt-server | head`) must not end the server.

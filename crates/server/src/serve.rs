@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
+use pxe::wire::{Role, Watch, Wish};
 use seeder::{Cache, Seeder};
 use swarm::net::Lsd;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -15,8 +16,9 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracker::Tracker;
 
-use crate::bind::Bound;
-use crate::doors::{connect_back, dhcp, http, lsd, probe, tftp};
+use crate::bind::{self, Bound};
+use crate::doors::wire::{self, Wire};
+use crate::doors::{connect_back, dhcp, follow, http, lsd, second, tftp};
 use crate::journal::{self, Journal, Snapshot};
 use crate::plan::Plan;
 use crate::prepare::{Prepared, prepare};
@@ -27,11 +29,20 @@ const LAST_WORDS: Duration = Duration::from_millis(800);
 /// How long the seeder and the journal may take after them.
 const LAST_BYTES: Duration = Duration::from_millis(400);
 
+/// What the wire was found to be, before the runtime was started.
+#[derive(Debug)]
+pub struct Looked {
+    /// The role that is safe.
+    pub role: Role,
+    /// What it is safe for.
+    pub seen: wire::Seen,
+}
+
 /// Serves the room until a signal or the first failure, then prints what every machine did.
 ///
 /// # Errors
 /// Another DHCP server answers; a system cannot be hashed; a door fails.
-pub async fn serve(bound: Bound, plan: Plan) -> anyhow::Result<()> {
+pub async fn serve(bound: Bound, plan: Plan, looked: Option<Looked>) -> anyhow::Result<()> {
     let mut signals = Signals::new()?;
     let stop = CancellationToken::new();
     let journal_stop = CancellationToken::new();
@@ -43,7 +54,7 @@ pub async fn serve(bound: Bound, plan: Plan) -> anyhow::Result<()> {
     ));
 
     let opened = tokio::select! {
-        opened = open(bound, plan, journal, machines.clone(), stop.clone()) => Some(opened?),
+        opened = open((bound, looked), plan, journal, machines.clone(), stop.clone()) => Some(opened?),
         () = signals.any() => None,
     };
     let mut outcome = Ok(());
@@ -74,26 +85,26 @@ type Doors = JoinSet<anyhow::Result<()>>;
 
 /// Looks at the wire while it hashes, then opens every door.
 async fn open(
-    bound: Bound,
+    (bound, looked): (Bound, Option<Looked>),
     plan: Plan,
     journal: Journal,
     machines: tokio::sync::watch::Receiver<Arc<Snapshot>>,
     stop: CancellationToken,
 ) -> anyhow::Result<(Doors, Seeder)> {
     let Bound {
-        dhcp: sockets,
+        dhcp: opened,
         tftp: tftp_socket,
         http: listener,
     } = bound;
     let plan = Arc::new(plan);
     let hashing = hash(Arc::clone(&plan));
     let looking = async {
-        match sockets {
-            Some((server, client)) => look_at_the_wire(server, client, &plan).await.map(Some),
+        match opened {
+            Some(opened) => take_a_role(opened, looked, &plan).await.map(Some),
             None => Ok(None),
         }
     };
-    let (prepared, sockets) = tokio::try_join!(hashing, looking)?;
+    let (prepared, answering) = tokio::try_join!(hashing, looking)?;
     let (seeder, tracker) = seed(&plan, &prepared).await?;
     let torrents = prepared.systems.iter().map(|hashed| &hashed.torrent);
     let systems = torrents
@@ -130,11 +141,38 @@ async fn open(
     if let Some(socket) = tftp_socket {
         doors.spawn(tftp::run(socket, shelf, journal.clone(), stop.clone()));
     }
-    if let Some(socket) = sockets {
-        let (settings, state) = (plan.pxe.clone(), plan.state.clone());
-        doors.spawn(dhcp::run(socket, settings, state, journal, stop));
+    let interface = plan.interface.clone();
+    doors.spawn(follow::run(interface, stop.clone()));
+    let role = answering.as_ref().map(|answering| answering.role.clone());
+    match answering {
+        None => {}
+        // The first one answers; who answered beside it would only be in its way.
+        Some(Answering {
+            role: Role::Second { first },
+            ..
+        }) => {
+            let torrents = prepared.systems.iter();
+            let torrents = torrents.map(|one| one.torrent.info_hash()).collect();
+            let port = plan.ports.peer;
+            doors.spawn(second::run(first, torrents, port, stop));
+        }
+        Some(Answering {
+            sockets,
+            role,
+            wire,
+        }) => {
+            let (settings, state) = (plan.pxe.clone(), plan.state.clone());
+            doors.spawn(dhcp::run(
+                sockets,
+                (role, wire),
+                settings,
+                state,
+                journal,
+                stop,
+            ));
+        }
     }
-    screen::ready(&plan);
+    screen::ready(&plan, role.as_ref());
     Ok((doors, seeder))
 }
 
@@ -154,35 +192,62 @@ async fn hash(plan: Arc<Plan>) -> anyhow::Result<Prepared> {
         .context("hashing ended early")?
 }
 
-/// Asks the wire for an address of its own, and refuses to go on where anybody offers one: two
-/// DHCP servers in one room break both.
-async fn look_at_the_wire(
-    server: std::net::UdpSocket,
-    client: std::net::UdpSocket,
+/// How DHCP is begun.
+struct Answering {
+    sockets: dhcp::Sockets,
+    role: Role,
+    wire: Wire,
+}
+
+/// Looks at the wire, unless that was done, and takes the role that is safe on it. Who explicitly wants to give
+/// addresses is refused where another server does: two DHCP servers in one room break both.
+async fn take_a_role(
+    opened: bind::Dhcp,
+    looked: Option<Looked>,
     plan: &Plan,
-) -> anyhow::Result<std::net::UdpSocket> {
-    tracing::info!(
-        "listening {} s on {} for other DHCP servers",
-        probe::WINDOW.as_secs(),
-        plan.interface.name
-    );
-    let (foreign, server) = probe::listen_and_ask(
-        &plan.interface.name,
-        server,
-        client,
-        plan.interface.mac,
-        probe::WINDOW,
-    )
-    .await?;
-    if let Some(foreign) = foreign {
+) -> anyhow::Result<Answering> {
+    let (opened, Looked { role, seen }) = match looked {
+        Some(looked) => (opened, looked),
+        None => look(opened, plan).await?,
+    };
+    if let (Role::Proxy { why }, Some(Wish::Full)) = (&role, plan.dhcp) {
         bail!(
-            "another DHCP server answers on {}: {foreign}\n    remedy: turn that server off for this network, \
-             or start with --dhcp off and let it name the loader (next-server {}, file pxelinux.0)",
-            plan.interface.name,
-            plan.interface.address
+            "no full DHCP server on {}: {why}\n    remedy: turn that server off for this network, or start without \
+             --dhcp full: machines then get their addresses there and boot from here",
+            plan.interface.name
         );
     }
-    Ok(server)
+    Ok(Answering {
+        sockets: opened.sockets,
+        role,
+        wire: Wire::new(opened.wire, seen)?,
+    })
+}
+
+/// Looks at the wire until a role is known.
+///
+/// # Errors
+/// The interface is gone, or cannot send.
+pub async fn look(opened: bind::Dhcp, plan: &Plan) -> anyhow::Result<(bind::Dhcp, Looked)> {
+    let name = &plan.interface.name;
+    tracing::info!(
+        "listening {} s on {name} for other DHCP servers",
+        pxe::wire::SILENCE.as_secs()
+    );
+    let watch = Watch::new(
+        plan.dhcp.unwrap_or(Wish::Proxy),
+        plan.place,
+        plan.interface.address,
+    );
+    let bind::Dhcp { sockets, wire } = opened;
+    let mut wire = Wire::new(wire, wire::Seen::nothing(name, plan.interface.mac, watch))?;
+    let server = tokio::net::UdpSocket::from_std(sockets.server)?;
+    let role = wire.first_role(&server).await;
+    let role = role.with_context(|| format!("cannot look at the wire of {name}"))?;
+    let server = server.into_std()?;
+    let (wire, seen) = wire.into_std()?;
+    let sockets = dhcp::Sockets { server, ..sockets };
+    Ok((bind::Dhcp { sockets, wire }, Looked { role, seen }))
 }
 
 /// Starts the seed, and lets the tracker know the torrents and the seed's address.

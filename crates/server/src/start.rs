@@ -1,5 +1,5 @@
-//! Everything before serving, in the order that keeps it safe: check, bind as root, drop root, and
-//! only then start the runtime's threads. Whatever is wrong is told all at once, and then nothing
+//! Everything before serving, in the order that keeps it safe: check, give the interface an address if it has
+//! none, bind as root, drop root, and only then start the runtime's threads. Whatever is wrong is told all at once, and then nothing
 //! is started.
 
 use std::fmt;
@@ -10,8 +10,10 @@ use catalog::Problem;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 use crate::args::Serve;
+use crate::lend::Lent;
 use crate::plan::{self, Plan};
-use crate::{bind, serve, state, user};
+use crate::serve::Looked;
+use crate::{bind, lend, serve, state, user};
 
 /// Threads left over after a stop get this long; what still hashes or sends then is cut off.
 const THREADS_END: Duration = Duration::from_millis(100);
@@ -58,17 +60,13 @@ impl fmt::Display for Refused {
 /// # Errors
 /// Every problem found, or what failed while serving.
 pub fn start(args: &Serve) -> Result<(), Refused> {
-    let plan::Checked { plan, mut problems } = plan::check(args);
-    let bound = match &plan {
-        Some(plan) => bind(args, plan).map_err(|more| problems.extend(more)).ok(),
-        None => None,
-    };
-    let (Some(mut plan), Some(bound), false) =
-        (plan, bound, problems.iter().any(Problem::is_error))
-    else {
-        return Err(Refused::Problems(problems));
-    };
-    for warning in &problems {
+    let Ready {
+        mut plan,
+        bound,
+        lent,
+        warnings,
+    } = ready(args)?;
+    for warning in &warnings {
         eprintln!("{warning}");
     }
     raise_open_files();
@@ -79,18 +77,74 @@ pub fn start(args: &Serve) -> Result<(), Refused> {
     user::give_up_capabilities()?;
     let state = places.take()?;
     plan.state = state.folder().to_owned();
-    let outcome = run(bound, plan);
+    let (hold, looked) = lent.map_or((None, None), |lent| (Some(lent.hold), Some(lent.looked)));
+    let outcome = run(bound, plan, looked);
+    drop(hold);
     state.give_back();
     outcome.map_err(Refused::from)
 }
 
-/// Opens the ports; after a restart as soon as the server that is just ending has closed them.
-fn bind(args: &Serve, plan: &Plan) -> Result<bind::Bound, Vec<Problem>> {
-    let bind = || bind::bind(&plan.interface, plan.ports);
-    bind().or_else(|_| {
-        state::wait_for_the_last(args.state.as_deref(), plan.user.as_ref());
-        bind()
-    })
+/// What there is once nothing speaks against serving.
+struct Ready {
+    plan: Plan,
+    bound: bind::Bound,
+    lent: Option<Lent>,
+    warnings: Vec<Problem>,
+}
+
+/// Checks, and opens the ports; after a restart as soon as the server that is just ending has closed them. What it
+/// had for its run, the interface may have no more then, so all is checked anew.
+fn ready(args: &Serve) -> Result<Ready, Refused> {
+    let first = check(args)?;
+    match open(first) {
+        Err((plan, Refused::Problems(_))) => {
+            state::wait_for_the_last(args.state.as_deref(), plan.user.as_ref());
+            open(check(args)?).map_err(|(_, refused)| refused)
+        }
+        opened => opened.map_err(|(_, refused)| refused),
+    }
+}
+
+/// A plan without an error. Where there is one, what else is in the way is told too.
+fn check(args: &Serve) -> Result<(Plan, Vec<Problem>), Refused> {
+    let plan::Checked { plan, mut problems } = plan::check(args);
+    match plan {
+        Some(plan) if !problems.iter().any(Problem::is_error) => Ok((plan, problems)),
+        plan => {
+            if let Some(plan) = plan.filter(|plan| plan.interface.has_address) {
+                problems.extend(
+                    bind::bind(&plan.interface, plan.ports, None)
+                        .err()
+                        .unwrap_or_default(),
+                );
+            }
+            Err(Refused::Problems(problems))
+        }
+    }
+}
+
+fn open((plan, warnings): (Plan, Vec<Problem>)) -> Result<Ready, (Box<Plan>, Refused)> {
+    let lent = match plan.interface.has_address {
+        true => Ok((None, None)),
+        false => lend::lend(&plan).map(|(lent, dhcp)| (Some(lent), Some(dhcp))),
+    };
+    let opened = lent.and_then(|(lent, dhcp)| {
+        let bound = bind::bind(&plan.interface, plan.ports, dhcp).map_err(Refused::Problems)?;
+        Ok((lent, bound))
+    });
+    match opened {
+        Ok((lent, bound)) => Ok(Ready {
+            plan,
+            bound,
+            lent,
+            warnings,
+        }),
+        Err(Refused::Problems(mut problems)) => {
+            problems.splice(0..0, warnings);
+            Err((Box::new(plan), Refused::Problems(problems)))
+        }
+        Err(failed) => Err((Box::new(plan), failed)),
+    }
 }
 
 /// Every connection of a machine is a descriptor, and the usual limit of 1024 is less than a room
@@ -105,13 +159,13 @@ fn raise_open_files() {
     }
 }
 
-fn run(bound: bind::Bound, plan: Plan) -> anyhow::Result<()> {
+fn run(bound: bind::Bound, plan: Plan, looked: Option<Looked>) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .thread_name("bt-server")
         .build()
         .context("cannot start the runtime")?;
-    let outcome = runtime.block_on(serve::serve(bound, plan));
+    let outcome = runtime.block_on(serve::serve(bound, plan, looked));
     runtime.shutdown_timeout(THREADS_END);
     outcome
 }

@@ -2,18 +2,22 @@
 
 use std::fs;
 use std::io::ErrorKind;
-use std::net::Ipv4Addr;
-use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command};
+use std::net::{Ipv4Addr, SocketAddrV4};
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use bt_server::doors::{dhcp, probe};
+use bt_server::doors::wire::{self, Seen, Wire};
+use bt_server::doors::{dhcp, pxe4011};
 use bt_server::{interface, journal};
 use lab::{Host, Room, Stop, until};
+use pxe::wire::{Place, Role, Watch, Wish};
 use report::Mac;
 use tokio_util::sync::CancellationToken;
+
+use crate::common::udhcpc::Udhcpc;
+
+mod common;
 
 const SERVER: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 1);
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -164,14 +168,14 @@ fn a_pulled_cable_is_no_silent_wire() -> Result<()> {
     host.ip("link set cable up")?;
     let link = |expected: bool| {
         until("the link", PATIENCE, &Stop::never(), || {
-            let is = host.enter(|| Ok(interface::has_link("cable")?))?;
+            let is = host.enter(|| Ok(interface::now("cable")?.link))?;
             Ok((is == expected).then_some(()))
         })
     };
     link(false)?;
     host.ip("link set far up")?;
     link(true)?;
-    let gone = host.enter(|| Ok(interface::has_link("gone").is_err()))?;
+    let gone = host.enter(|| Ok(interface::now("gone").is_err()))?;
     assert!(gone);
     Ok(())
 }
@@ -182,13 +186,11 @@ fn another_server_is_noticed_and_a_silent_wire_is_not_mistaken_for_one() -> Resu
     let mut room = Room::new(&Stop::never())?;
     let ours = room.host(Some((SERVER, 24)))?;
     let stranger = room.host(Some((Ipv4Addr::new(10, 77, 0, 2), 24)))?;
-    assert_eq!(look(&ours, Duration::from_secs(1))?, None);
+    assert_eq!(look(&ours)?, Role::Full);
     let other = settings(Ipv4Addr::new(10, 77, 0, 2));
     with_server(&stranger, room.scratch(), other, || {
-        let foreign = look(&ours, PATIENCE)?.context("nobody was heard")?;
-        assert_eq!(foreign.known_as(), Ipv4Addr::new(10, 77, 0, 2));
-        assert_eq!(foreign.address, foreign.known_as());
-        assert!(foreign.offered.is_some());
+        let first = SocketAddrV4::new(Ipv4Addr::new(10, 77, 0, 2), 6969);
+        assert_eq!(look(&ours)?, Role::Second { first });
         Ok(())
     })
 }
@@ -203,6 +205,9 @@ fn a_port_in_use_is_an_error_only_on_the_same_interface() -> Result<()> {
         let second = dhcp::bind_server(host.interface()).expect_err("the port is taken");
         assert_eq!(second.kind(), ErrorKind::AddrInUse);
         let _other = dhcp::bind_server("lo")?;
+        let _boot = pxe4011::bind(host.interface())?;
+        // Questions can be asked although somebody keeps port 68 for himself.
+        let _kept = std::net::UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 68))?;
         let _client = dhcp::bind_client(host.interface())?;
         Ok(())
     })
@@ -261,9 +266,15 @@ fn with_server(
     let door = || {
         host.namespace().enter(|| {
             let (journal, _recorder, _snapshots) = journal::journal();
-            let socket = dhcp::bind_server(host.interface())?;
-            let state = state.to_owned();
-            on_this_thread(dhcp::run(socket, settings, state, journal, stop.clone()))?
+            let sockets = dhcp::Sockets {
+                server: dhcp::bind_server(host.interface())?,
+                boot: pxe4011::bind(host.interface())?,
+            };
+            let (state, stop) = (state.to_owned(), stop.clone());
+            on_this_thread(async {
+                let full = (Role::Full, wire(host)?);
+                dhcp::run(sockets, full, settings, state, journal, stop).await
+            })?
         })
     };
     std::thread::scope(|scope| {
@@ -276,20 +287,24 @@ fn with_server(
     })
 }
 
-fn look(host: &Host, window: Duration) -> Result<Option<pxe::Foreign>> {
+/// The role that is safe on the wire of `host`.
+fn look(host: &Host) -> Result<Role> {
     host.namespace().enter(|| {
         let server = dhcp::bind_server(host.interface())?;
-        let client = dhcp::bind_client(host.interface())?;
-        let mac = Mac([0x52, 0x54, 0, 0, 0, 1]);
-        Ok(on_this_thread(probe::listen_and_ask(
-            host.interface(),
-            server,
-            client,
-            mac,
-            window,
-        ))??
-        .0)
+        on_this_thread(async {
+            let server = tokio::net::UdpSocket::from_std(server)?;
+            Ok(wire(host)?.first_role(&server).await?)
+        })?
     })
+}
+
+/// The wire of `host`, of which nothing was seen yet.
+fn wire(host: &Host) -> Result<Wire> {
+    let interface = host.interface();
+    let watch = Watch::new(Wish::Auto, Place::default(), SERVER);
+    let [.., number] = host.address().context("no address")?.octets();
+    let seen = Seen::nothing(interface, Mac([0x52, 0x54, 0, 0, 0, number]), watch);
+    Ok(Wire::new(wire::open(interface)?, seen)?)
 }
 
 /// The namespace is the thread's: no other thread may poll the future.
@@ -298,85 +313,4 @@ fn on_this_thread<F: Future>(future: F) -> Result<F::Output> {
         .enable_all()
         .build()?;
     Ok(runtime.block_on(future))
-}
-
-/// busybox's DHCP client; every event of its script is one line of a file.
-struct Udhcpc {
-    child: Child,
-    events: PathBuf,
-}
-
-impl Udhcpc {
-    fn start(room: &Room, machine: &Host, name: &str, arguments: &[&str]) -> Result<Self> {
-        let script = room.scratch().join(format!("{name}.sh"));
-        let events = room.scratch().join(format!("{name}.events"));
-        // A renewal is sent from the address itself, so the script must really take it.
-        let text = format!(
-            "#!/bin/sh\n\
-             ip addr flush dev $interface\n\
-             [ -n \"$ip\" ] && ip addr add $ip/$mask brd + dev $interface\n\
-             echo \"$1 $ip $serverid $subnet $lease\" >> {}\n",
-            events.display()
-        );
-        fs::write(&script, text)?;
-        fs::set_permissions(&script, fs::Permissions::from_mode(0o755))?;
-        let child = machine
-            .command(busybox()?)
-            .args([
-                "udhcpc",
-                "-f",
-                "-t",
-                "10",
-                "-T",
-                "1",
-                "-i",
-                machine.interface(),
-                "-s",
-            ])
-            .arg(&script)
-            .args(arguments)
-            .spawn()
-            .context("cannot start udhcpc")?;
-        Ok(Self { child, events })
-    }
-
-    /// Waits for an event; gives its address, server, mask and lease time.
-    fn wait_for(&self, event: &str) -> Result<Vec<String>> {
-        until(event, PATIENCE, &Stop::never(), || {
-            let events = fs::read_to_string(&self.events).unwrap_or_default();
-            let last = events
-                .lines()
-                .last()
-                .and_then(|line| line.strip_prefix(event));
-            Ok(last.map(|rest| rest.split_whitespace().map(str::to_owned).collect()))
-        })
-    }
-
-    fn signal(&self, name: &str) -> Result<()> {
-        let pid = self.child.id().to_string();
-        Command::new("kill")
-            .args(["-s", name, &pid])
-            .status()
-            .context("cannot run kill")?;
-        Ok(())
-    }
-}
-
-impl Drop for Udhcpc {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// The busybox that phase 1 is made of, or an installed one.
-fn busybox() -> Result<PathBuf> {
-    let unpacked = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/phase1/unpacked");
-    let packages = fs::read_dir(unpacked).into_iter().flatten().flatten();
-    let ours = packages
-        .map(|package| package.path().join("bin/busybox"))
-        .find(|path| path.exists());
-    let installed = || Some(PathBuf::from("/bin/busybox")).filter(|path| path.exists());
-    ours.or_else(installed)
-        .context("no busybox: run cargo xtask phase1 first")
 }

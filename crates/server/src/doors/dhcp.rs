@@ -1,22 +1,26 @@
-//! The DHCP door: one task, one socket, and the leases it decides with.
+//! The DHCP door: one task, its sockets, and the leases it decides with.
 //!
-//! What is answered is [`pxe::Responder`]'s decision. This task receives, sends, finds out through
-//! [`super::neighbour`] whether an address is free, and tells the journal; it goes on serving
-//! everybody else meanwhile. A lease is written down before its machine is told.
+//! What is answered is [`pxe::Responder`]'s decision, and whether addresses are given at all that of what
+//! [`super::wire`] sees, for as long as the door is open. This task receives, sends, finds out through
+//! [`super::neighbour`] whether an address is free, and tells the journal; it goes on serving everybody else
+//! meanwhile. A lease is written down before its machine is told.
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, UdpSocket};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context;
-use pxe::{Action, Responder, Settings};
+use pxe::wire::Role;
+use pxe::{Action, Mode, Responder, Settings};
 use report::{Mac, Step};
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio_util::sync::CancellationToken;
 
 use super::neighbour::Neighbours;
+use super::sparingly::Sparingly;
+use super::wire::Wire;
 use crate::journal::{Journal, Who};
 use crate::leases::{Clock, Keeper};
 
@@ -29,8 +33,15 @@ const DATAGRAM: usize = 2048;
 const RECEIVE_BUFFER: usize = 1 << 20;
 /// A pulled cable makes receiving fail; the door waits this long before it tries again.
 const AFTER_FAILURE: Duration = Duration::from_secs(1);
-/// What a stranger can make us log is logged no more often than this; the rest is counted.
-const LOG_EVERY: Duration = Duration::from_secs(30);
+
+/// Where machines ask.
+#[derive(Debug)]
+pub struct Sockets {
+    /// Port 67, from [`bind_server`].
+    pub server: UdpSocket,
+    /// Port 4011, from [`super::pxe4011::bind`].
+    pub boot: UdpSocket,
+}
 
 /// Opens port 67 on `interface`, for datagrams of that interface only. Needs root (or
 /// CAP_NET_BIND_SERVICE and CAP_NET_RAW).
@@ -43,16 +54,27 @@ pub fn bind_server(interface: &str) -> io::Result<UdpSocket> {
     bind(interface, SERVER_PORT, false)
 }
 
-/// Opens port 68 on `interface`, to ask the wire for other servers. A DHCP client of this computer
-/// may hold the port too, if it shares it.
+/// Opens port 68 on `interface`, to ask the wire for other servers from; what is answered is heard by
+/// [`super::ear`]. A DHCP client of this computer may hold the port: where it does not share it, another port will
+/// do, since servers answer to port 68 in any case (RFC 2131 section 4.1).
 ///
 /// # Errors
-/// `AddrInUse` when a client holds the port for itself.
+/// There is no such interface, or this process may not.
 pub fn bind_client(interface: &str) -> io::Result<UdpSocket> {
-    bind(interface, CLIENT_PORT, true)
+    let socket = match bind(interface, CLIENT_PORT, true) {
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse => bind(interface, 0, true)?,
+        bound => bound?,
+    };
+    // Nobody reads it: nothing is to wait there.
+    let nothing = socket2::SockFilter::new(RETURN, 0, 0, 0);
+    SockRef::from(&socket).attach_filter(&[nothing])?;
+    Ok(socket)
 }
 
-fn bind(interface: &str, port: u16, share: bool) -> io::Result<UdpSocket> {
+/// The instruction of the kernel's packet filter that ends it: so many bytes are kept (linux/bpf_common.h).
+const RETURN: u16 = 0x06;
+
+pub(super) fn bind(interface: &str, port: u16, share: bool) -> io::Result<UdpSocket> {
     let socket = Socket::new(Domain::IPV4, Type::DGRAM, Some(Protocol::UDP))?;
     socket.set_reuse_address(share)?;
     socket.set_broadcast(true)?;
@@ -64,52 +86,80 @@ fn bind(interface: &str, port: u16, share: bool) -> io::Result<UdpSocket> {
     Ok(socket.into())
 }
 
-/// Serves DHCP on `socket`, from [`bind_server`], until `stop`, with the leases that an earlier run
-/// left in the folder `state`.
+/// Serves DHCP on `sockets` until `stop`, with the leases that an earlier run left in the folder `state`. It begins
+/// in `role`; what `wire` sees later changes that.
 ///
 /// # Errors
 /// The settings don't fit together, or the socket is not bound to an interface.
 pub async fn run(
-    socket: UdpSocket,
+    sockets: Sockets,
+    (role, mut wire): (Role, Wire),
     settings: Settings,
     state: PathBuf,
     journal: Journal,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
-    let device = device(&socket)?;
+    let device = device(&sockets.server)?;
     let server = settings.server;
     let clock = Clock::begin();
-    let responder = Responder::new(settings)?;
+    let mut responder = Responder::new(settings)?;
+    responder.set_mode(mode(Some(&role)));
     let (leases, mut responder) = Keeper::open(state, responder, clock.moment()).await?;
     journal.owners(owners(&responder, clock.run()));
-    let mut neighbours = Neighbours::new(server, device)
+    let neighbours = Neighbours::new(server, device)
         .with_context(|| format!("cannot send from {server}, the server's own address"))?;
-    let socket = tokio::net::UdpSocket::from_std(socket)?;
-    let mut buffer = [0; DATAGRAM];
-    let (mut in_use_log, mut failure_log) = (Sparingly::default(), Sparingly::default());
+    let ports = Ports {
+        server: tokio::net::UdpSocket::from_std(sockets.server)?,
+        boot: tokio::net::UdpSocket::from_std(sockets.boot)?,
+    };
+    let mut desk = Desk {
+        neighbours,
+        journal,
+        in_use_log: Sparingly::default(),
+        failure_log: Sparingly::default(),
+    };
+    let (mut dhcp, mut second) = ([0; DATAGRAM], [0; DATAGRAM]);
     loop {
-        let action = tokio::select! {
+        let (action, from) = tokio::select! {
             () = stop.cancelled() => return Ok(()),
-            (question, in_use) = neighbours.settled() => {
-                if in_use && in_use_log.may_log(clock.run()) {
-                    let address = question.address;
-                    tracing::info!("{address} is used by somebody we did not give it to: left alone");
-                } else if in_use {
-                    journal.dropped(DOOR, "an address is used by somebody we did not give it to");
+            changed = wire.changed() => {
+                match changed {
+                    Ok(role) => desk.take_role(role.as_ref(), &mut responder),
+                    Err(error) => desk.failed("look at the wire", &error, clock.run()).await,
                 }
-                guarded(&journal, || responder.probed(question, in_use, clock.run()))
+                continue;
             }
-            received = socket.recv_from(&mut buffer) => match received {
+            (question, in_use) = desk.neighbours.settled() => {
+                if in_use {
+                    desk.is_in_use(question.address, clock.run());
+                }
+                let decide = || responder.probed(question, in_use, clock.run());
+                (guarded(&desk.journal, decide), &ports.server)
+            }
+            received = ports.server.recv_from(&mut dhcp) => match received {
                 Ok((length, _)) => {
-                    guarded(&journal, || responder.handle(&buffer[..length], clock.run()))
+                    let bytes = &dhcp[..length];
+                    if wire.is_own(bytes) {
+                        continue;
+                    }
+                    wire.overheard(bytes);
+                    let decide = || responder.handle(bytes, clock.run());
+                    (guarded(&desk.journal, decide), &ports.server)
                 }
                 Err(error) => {
-                    if failure_log.may_log(clock.run()) {
-                        tracing::warn!("cannot receive DHCP requests: {error}");
-                    } else {
-                        journal.dropped(DOOR, "receiving failed");
-                    }
-                    tokio::time::sleep(AFTER_FAILURE).await;
+                    desk.failed("receive DHCP requests", &error, clock.run()).await;
+                    continue;
+                }
+            },
+            received = ports.boot.recv_from(&mut second) => match received {
+                Ok((length, SocketAddr::V4(from))) => {
+                    let bytes = &second[..length];
+                    let decide = || responder.handle_4011(bytes, from, clock.run());
+                    (guarded(&desk.journal, decide), &ports.boot)
+                }
+                Ok(_) => continue,
+                Err(error) => {
+                    desk.failed("receive requests for boot", &error, clock.run()).await;
                     continue;
                 }
             },
@@ -118,8 +168,22 @@ pub async fn run(
             leases.write(responder.changes(), clock.moment()).await;
         }
         if let Some(action) = action {
-            act(action, &socket, &mut neighbours, &journal).await;
+            desk.act(action, from).await;
         }
+    }
+}
+
+/// The sockets, as the runtime has them.
+struct Ports {
+    server: tokio::net::UdpSocket,
+    boot: tokio::net::UdpSocket,
+}
+
+/// How the responder is to answer in a role: no address while the role is not known.
+fn mode(role: Option<&Role>) -> Mode {
+    match role {
+        Some(Role::Full) => Mode::Full,
+        Some(Role::Proxy { .. } | Role::Second { .. }) | None => Mode::Proxy,
     }
 }
 
@@ -139,50 +203,88 @@ fn guarded(journal: &Journal, decide: impl FnOnce() -> Action) -> Option<Action>
     decided.ok()
 }
 
-/// When a line was logged last.
-#[derive(Debug, Default)]
-struct Sparingly {
-    last: Option<Duration>,
+/// What the task has beside its sockets and its leases.
+struct Desk {
+    neighbours: Neighbours,
+    journal: Journal,
+    in_use_log: Sparingly,
+    failure_log: Sparingly,
 }
 
-impl Sparingly {
-    fn may_log(&mut self, now: Duration) -> bool {
-        let due = self.last.is_none_or(|last| now >= last + LOG_EVERY);
-        if due {
-            self.last = Some(now);
+impl Desk {
+    /// What the wire showed: told in one line, since it happens with a cable or a person, not with a packet.
+    fn take_role(&self, role: Option<&Role>, responder: &mut Responder) {
+        let before = responder.mode();
+        responder.set_mode(mode(role));
+        match (role, before) {
+            (None, Mode::Full) => {
+                tracing::info!("looking at the wire anew; new machines get no address meanwhile");
+            }
+            (None, Mode::Proxy) => {}
+            (Some(Role::Full), _) => {
+                tracing::info!("nobody else gives addresses: full DHCP server");
+            }
+            (Some(Role::Proxy { why }), _) => {
+                tracing::warn!(
+                    "proxy: {why}; new machines get no address from here, and leases go on being renewed"
+                );
+                self.journal
+                    .dropped(DOOR, "the full role: another server was heard");
+            }
+            (Some(Role::Second { first }), _) => {
+                tracing::warn!(
+                    "another bt-server boots this room too: {first}; end one of the two"
+                );
+            }
         }
-        due
     }
-}
 
-async fn act(
-    action: Action,
-    socket: &tokio::net::UdpSocket,
-    neighbours: &mut Neighbours,
-    journal: &Journal,
-) {
-    match action {
-        Action::Reply { bytes, to, steps } => {
-            if let Err(error) = socket.send_to(&bytes, to).await {
-                tracing::debug!("cannot send a DHCP reply to {to}: {error}");
-                return journal.dropped(DOOR, "the reply could not be sent");
-            }
-            for (mac, step) in steps {
-                journal.step(Who::Mac(mac), step);
-            }
+    fn is_in_use(&mut self, address: Ipv4Addr, now: Duration) {
+        if self.in_use_log.may_log(now) {
+            tracing::info!("{address} is used by somebody we did not give it to: left alone");
+        } else {
+            self.journal
+                .dropped(DOOR, "an address is used by somebody we did not give it to");
         }
-        Action::Note { steps } => {
-            for (mac, step) in steps {
-                journal.step(Who::Mac(mac), step);
-            }
+    }
+
+    /// Tells now and then that the interface does not work, and waits: it may come back.
+    async fn failed(&mut self, what: &str, error: &io::Error, now: Duration) {
+        if self.failure_log.may_log(now) {
+            tracing::warn!("cannot {what}: {error}");
+        } else {
+            self.journal.dropped(DOOR, "the interface failed");
         }
-        Action::ProbeAddress(question) => {
-            if !neighbours.ask(question) {
-                journal.dropped(DOOR, "too many addresses are being probed");
+        tokio::time::sleep(AFTER_FAILURE).await;
+    }
+
+    async fn act(&mut self, action: Action, from: &tokio::net::UdpSocket) {
+        match action {
+            Action::Reply { bytes, to, steps } => {
+                if let Err(error) = from.send_to(&bytes, to).await {
+                    tracing::debug!("cannot send a DHCP reply to {to}: {error}");
+                    return self.journal.dropped(DOOR, "the reply could not be sent");
+                }
+                for (mac, step) in steps {
+                    self.journal.step(Who::Mac(mac), step);
+                }
             }
+            Action::Note { steps } => {
+                for (mac, step) in steps {
+                    self.journal.step(Who::Mac(mac), step);
+                }
+            }
+            Action::ProbeAddress(question) => {
+                if !self.neighbours.ask(question) {
+                    self.journal
+                        .dropped(DOOR, "too many addresses are being probed");
+                }
+            }
+            Action::Refuse { mac, why } => {
+                self.journal.step(Who::Mac(mac), Step::Refused { why });
+            }
+            Action::Ignore { reason, .. } => self.journal.dropped(DOOR, reason.as_str()),
         }
-        Action::Refuse { mac, why } => journal.step(Who::Mac(mac), Step::Refused { why }),
-        Action::Ignore { reason, .. } => journal.dropped(DOOR, reason.as_str()),
     }
 }
 
@@ -212,9 +314,12 @@ mod tests {
     }
 
     #[test]
-    fn a_line_is_logged_once_in_30_seconds() {
-        let mut log = Sparingly::default();
-        let said = [0, 1, 29, 30, 31, 59, 60].map(|s| log.may_log(Duration::from_secs(s)));
-        assert_eq!(said, [true, false, false, true, false, false, true]);
+    fn only_a_known_full_role_gives_addresses() {
+        let proxy = Role::Proxy { why: String::new() };
+        let first = SocketAddrV4::new(Ipv4Addr::new(10, 77, 0, 1), 6969);
+        assert_eq!(mode(Some(&Role::Full)), Mode::Full);
+        for role in [None, Some(proxy), Some(Role::Second { first })] {
+            assert_eq!(mode(role.as_ref()), Mode::Proxy, "{role:?}");
+        }
     }
 }

@@ -6,9 +6,14 @@
 
 pub mod connect_back;
 pub mod dhcp;
+pub mod ear;
+pub mod follow;
 pub mod http;
 pub mod lsd;
 pub mod neighbour;
-pub mod probe;
+pub mod pxe4011;
 mod quota;
+pub mod second;
+mod sparingly;
 pub mod tftp;
+pub mod wire;

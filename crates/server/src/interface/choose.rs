@@ -16,6 +16,8 @@ pub struct Asked<'a> {
     pub named: &'a [Placed<String>],
     /// `boottorrent.host_ip`: picks one of several addresses, and one of several interfaces.
     pub host_ip: Option<Placed<Ipv4Addr>>,
+    /// What an interface without an address is given for the run; without this it must have one.
+    pub spare: Option<(Ipv4Addr, u8)>,
     /// The name under which problems of the settings are shown.
     pub file: &'a str,
 }
@@ -32,7 +34,8 @@ enum By<'a> {
 /// Finds the interface to serve on.
 ///
 /// Where nobody named one, the only wired interface that is up and has an address is taken: the wire is looked
-/// at before anybody is answered, and the start screen names it. Of several none is taken.
+/// at before anybody is answered, and the start screen names it. Where none has an address and there is a spare
+/// one, it is the only wired card. Of several none is taken.
 ///
 /// # Errors
 /// A problem that says what is missing and lists what there is.
@@ -53,7 +56,8 @@ pub fn choose(seen: &[Seen], asked: &Asked<'_>) -> Result<Interface, Problem> {
         let remedy = format!("name the interface of the room: {}", candidates(seen));
         return Err(asked.problem(by, what, &remedy));
     }
-    if !found.up {
+    let bare = asked.spare.is_some() && is_bare(found);
+    if !found.up && !bare {
         let remedy = format!("bring it up: ip link set {name} up");
         return Err(asked.problem(by, "is down", &remedy));
     }
@@ -61,7 +65,10 @@ pub fn choose(seen: &[Seen], asked: &Asked<'_>) -> Result<Interface, Problem> {
         let remedy = "name a wired Ethernet interface";
         return Err(asked.problem(by, "has no Ethernet address", remedy));
     };
-    let (address, prefix) = address(found, by, asked)?;
+    let (address, prefix) = match asked.spare {
+        Some(spare) if bare => spare,
+        _ => address(found, by, asked)?,
+    };
     if prefix > 30 {
         let what = format!("has {address}/{prefix}: that network has no room for other machines");
         let remedy = "give it an address in a network of /30 or wider, such as 10.77.0.1/24";
@@ -72,7 +79,17 @@ pub fn choose(seen: &[Seen], asked: &Asked<'_>) -> Result<Interface, Problem> {
         mac: Mac(mac),
         address,
         prefix,
+        has_address: !bare,
+        up: found.up,
+        manager: found.manager,
     })
+}
+
+/// Whether an interface has no address that others could know of: those of 169.254/16 it gave to itself, because
+/// nobody else did (RFC 3927).
+fn is_bare(interface: &Seen) -> bool {
+    let mut addresses = interface.addresses.iter();
+    addresses.all(|(address, _)| address.is_link_local())
 }
 
 /// What the file names beside the interface that serves.
@@ -114,8 +131,16 @@ fn the_only_one<'s>(seen: &'s [Seen], asked: &Asked<'_>) -> Result<&'s Seen, Pro
             && !interface.addresses.is_empty()
     };
     let mut possible = seen.iter().filter(could_be);
+    let bare_card = |interface: &&Seen| {
+        interface.kind == Kind::Wired && interface.mac.is_some() && is_bare(interface)
+    };
+    let mut cards = seen
+        .iter()
+        .filter(|_| asked.spare.is_some())
+        .filter(bare_card);
     let what = match (possible.next(), possible.next()) {
         (Some(one), None) => return Ok(one),
+        (None, _) if let (Some(card), None) = (cards.next(), cards.next()) => return Ok(card),
         (None, _) => "none is named, and no wired interface is up and has an IPv4 address",
         (Some(_), Some(_)) => "none is named, and several could be the room's",
     };

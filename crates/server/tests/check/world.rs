@@ -198,6 +198,7 @@ fn host() -> Host {
             .collect(),
         up: true,
         kind: Made::Wired,
+        ..Seen::default()
     };
     let interfaces = vec![
         wired("eth0", &[[10, 77, 0, 1]]),
@@ -210,6 +211,7 @@ fn host() -> Host {
     ];
     Host {
         interfaces: Ok(interfaces),
+        routes: Vec::new(),
         users: Users {
             root: false,
             passwd: Ok("root:x:0:0::/root:/bin/sh\nnobody:x:65534:65534::/:/bin/false\n".into()),

@@ -1,6 +1,9 @@
 //! The real program on one host of a room, and what several tests do with it.
 #![allow(dead_code, reason = "shared by several tests, none of which uses all")]
 
+pub(crate) mod dnsmasq;
+pub(crate) mod udhcpc;
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -60,11 +63,7 @@ impl Lab {
 
     /// Starts a server; what it prints goes to the file `log` of the room.
     pub(crate) fn start(&self, command: &mut Command, log: &str) -> Result<Server> {
-        let log = self.room.scratch().join(log);
-        let output = fs::File::create(&log)?;
-        let command = command.stdout(output.try_clone()?).stderr(output);
-        let process = command.spawn().context("cannot start bt-server")?;
-        Ok(Server { process, log })
+        Server::start(command, &self.room.scratch().join(log))
     }
 }
 
@@ -81,6 +80,28 @@ pub(crate) struct Server {
 }
 
 impl Server {
+    /// Starts one; what it prints goes to the file `log`.
+    pub(crate) fn start(command: &mut Command, log: &Path) -> Result<Server> {
+        let output = fs::File::create(log)?;
+        let command = command
+            .stdin(Stdio::null())
+            .stdout(output.try_clone()?)
+            .stderr(output);
+        let process = command.spawn().context("cannot start bt-server")?;
+        Ok(Server {
+            process,
+            log: log.to_owned(),
+        })
+    }
+
+    /// Waits until it has printed this.
+    pub(crate) fn wait_until_it_says(&self, words: &str, deadline: Duration) -> Result<()> {
+        let said = until(words, deadline, &Stop::never(), || {
+            Ok(self.told().contains(words).then_some(()))
+        });
+        said.with_context(|| self.told())
+    }
+
     /// What it printed so far.
     pub(crate) fn told(&self) -> String {
         fs::read_to_string(&self.log).unwrap_or_default()

@@ -10,6 +10,7 @@ fn room() -> Seen {
         ],
         up: true,
         kind: Kind::Wired,
+        ..Seen::default()
     }
 }
 
@@ -35,6 +36,7 @@ fn asked<'a>(flag: Option<&'a str>, named: &'a [Placed<String>]) -> Asked<'a> {
         flag,
         named,
         host_ip: None,
+        spare: None,
         file: "Boottorrent.yaml",
     }
 }
@@ -212,4 +214,64 @@ fn of_several_named_host_ip_picks_one() {
         )
         .is_none()
     );
+}
+
+#[test]
+fn an_interface_without_an_address_gets_the_spare_one() {
+    let spare = (Ipv4Addr::new(10, 77, 0, 1), 24);
+    let with_spare = |flag| Asked {
+        spare: Some(spare),
+        ..asked(flag, &[])
+    };
+    let own = (Ipv4Addr::new(192, 168, 1, 5), 24);
+    let itself = (Ipv4Addr::new(169, 254, 3, 4), 16);
+    // Its addresses, whether it is up, the address it serves on and whether it has it, or what is wrong.
+    type Expected = Result<((Ipv4Addr, u8), bool), &'static str>;
+    type Case<'a> = (&'a [(Ipv4Addr, u8)], bool, Expected);
+    let table: [Case<'_>; 6] = [
+        (&[], true, Ok((spare, false))),
+        (&[], false, Ok((spare, false))),
+        (&[itself], true, Ok((spare, false))),
+        (&[own], true, Ok((own, true))),
+        (&[own, itself], true, Ok((own, true))),
+        (&[own], false, Err("is down")),
+    ];
+    for (addresses, up, expected) in table {
+        let card = Seen {
+            addresses: addresses.to_vec(),
+            up,
+            ..room()
+        };
+        let named = choose(std::slice::from_ref(&card), &with_spare(Some("eth0")));
+        match (named, expected) {
+            (Ok(found), Ok((address, has_address))) => {
+                assert_eq!((found.address, found.prefix), address);
+                assert_eq!((found.has_address, found.up), (has_address, up));
+            }
+            (Err(problem), Err(what)) => assert!(problem.to_string().contains(what), "{problem}"),
+            other => panic!("{addresses:?} {up}: {other:?}"),
+        }
+    }
+}
+
+#[test]
+fn unnamed_a_card_without_an_address_is_taken_only_where_none_has_one() {
+    let bare = |name: &str| Seen {
+        addresses: vec![],
+        up: false,
+        ..other(name, Kind::Wired)
+    };
+    let unnamed = Asked {
+        spare: Some((Ipv4Addr::new(10, 77, 0, 1), 24)),
+        ..asked(None, &[])
+    };
+    let radio = other("wlan0", Kind::Wireless);
+    let found = choose(&[radio.clone(), bare("eth1")], &unnamed).expect("the only card");
+    assert_eq!((found.name.as_str(), found.has_address), ("eth1", false));
+    let found = choose(&[room(), bare("eth1")], &unnamed).expect("the one with an address");
+    assert_eq!((found.name.as_str(), found.has_address), ("eth0", true));
+    for seen in [vec![bare("eth1"), bare("eth2")], vec![radio]] {
+        let text = choose(&seen, &unnamed).expect_err("which?").to_string();
+        assert!(text.contains("no wired interface is up"), "{text}");
+    }
 }

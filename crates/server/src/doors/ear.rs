@@ -1,0 +1,143 @@
+//! An ear for other DHCP servers: what is said to port 68 on one interface, by whomever, to whomever.
+//!
+//! An ordinary socket would miss it. Where the interface has no address, or one of another network than the server
+//! that speaks, the kernel takes the speaker for an impostor and drops its datagrams (rp_filter, which Debian's
+//! systemd switches on). So this listens before the kernel judges, with a packet socket (packet(7)), and a filter in
+//! the kernel keeps everything else from it, which on a busy server is nearly all. It says nothing, ever.
+
+use std::io;
+use std::net::{Ipv4Addr, UdpSocket};
+use std::os::fd::OwnedFd;
+
+use nix::net::if_::if_nametoindex;
+use socket2::{Domain, Protocol, SockFilter, Socket, Type};
+
+const CLIENT_PORT: u16 = 68;
+/// IPv4, as the link layer numbers it (ETH_P_IP), in the byte order of the wire.
+const IPV4: i32 = 0x0800_u16.to_be() as i32;
+const UDP: u8 = 17;
+/// The shortest header of UDP over IPv4.
+const HEADERS: usize = 20 + 8;
+const UDP_HEADER: usize = 8;
+
+/// The instructions of the kernel's packet filter that are used here (linux/bpf_common.h).
+mod code {
+    pub(super) const LOAD_WORD: u16 = 0x20;
+    pub(super) const LOAD_HALF: u16 = 0x28;
+    pub(super) const LOAD_BYTE: u16 = 0x30;
+    /// X becomes the length of the IP header at a position.
+    pub(super) const LOAD_HEADER_LENGTH: u16 = 0xb1;
+    pub(super) const LOAD_HALF_AFTER_X: u16 = 0x48;
+    pub(super) const JUMP_IF_EQUAL: u16 = 0x15;
+    pub(super) const JUMP_IF_ANY_BIT: u16 = 0x45;
+    pub(super) const RETURN: u16 = 0x06;
+    /// Where the number of the interface can be loaded from (linux/filter.h: SKF_AD_OFF, SKF_AD_IFINDEX).
+    pub(super) const INTERFACE: u32 = 0xffff_f000 + 8;
+}
+
+/// Opens it on `interface`. Needs root, or CAP_NET_RAW. It is a datagram socket of another kind, and received from
+/// like one.
+///
+/// # Errors
+/// There is no such interface, or this process may not.
+pub fn open(interface: &str) -> io::Result<UdpSocket> {
+    let index = if_nametoindex(interface)?;
+    let socket = Socket::new(Domain::PACKET, Type::DGRAM, Some(Protocol::from(IPV4)))?;
+    socket.attach_filter(&filter(index))?;
+    socket.set_nonblocking(true)?;
+    let socket = UdpSocket::from(OwnedFd::from(socket));
+    // What came before the filter was there.
+    while socket.recv(&mut [0; 1]).is_ok() {}
+    Ok(socket)
+}
+
+/// Keeps whole datagrams to port 68 that came in by interface number `index`.
+fn filter(index: u32) -> [SockFilter; 11] {
+    use code::{
+        INTERFACE, JUMP_IF_ANY_BIT, JUMP_IF_EQUAL, LOAD_BYTE, LOAD_HALF, LOAD_HALF_AFTER_X,
+        LOAD_HEADER_LENGTH, LOAD_WORD, RETURN,
+    };
+    let all = u32::MAX;
+    // Jumps count the instructions that are left out, if it is so and if not.
+    [
+        SockFilter::new(LOAD_WORD, 0, 0, INTERFACE),
+        SockFilter::new(JUMP_IF_EQUAL, 0, 8, index),
+        SockFilter::new(LOAD_BYTE, 0, 0, 9),
+        SockFilter::new(JUMP_IF_EQUAL, 0, 6, UDP.into()),
+        SockFilter::new(LOAD_HALF, 0, 0, 6),
+        // A later fragment has no UDP header.
+        SockFilter::new(JUMP_IF_ANY_BIT, 4, 0, 0x1fff),
+        SockFilter::new(LOAD_HEADER_LENGTH, 0, 0, 0),
+        SockFilter::new(LOAD_HALF_AFTER_X, 0, 0, 2),
+        SockFilter::new(JUMP_IF_EQUAL, 0, 1, CLIENT_PORT.into()),
+        SockFilter::new(RETURN, 0, 0, all),
+        SockFilter::new(RETURN, 0, 0, 0),
+    ]
+}
+
+/// Who sent a packet, and what: the payload of a UDP datagram to port 68. `None` for anything else.
+#[must_use]
+pub fn datagram(packet: &[u8]) -> Option<(Ipv4Addr, &[u8])> {
+    let first = *packet.first()?;
+    let header = usize::from(first & 0x0f) * 4;
+    let plausible = first >> 4 == 4 && header >= HEADERS - UDP_HEADER && *packet.get(9)? == UDP;
+    if !plausible {
+        return None;
+    }
+    let source: [u8; 4] = packet.get(12..16)?.try_into().ok()?;
+    let udp = packet.get(header..)?;
+    let half = |at: usize| Some(u16::from_be_bytes([*udp.get(at)?, *udp.get(at + 1)?]));
+    if half(2)? != CLIENT_PORT {
+        return None;
+    }
+    // The link layer may have padded it.
+    let length = usize::from(half(4)?).min(udp.len());
+    Some((source.into(), udp.get(UDP_HEADER..length)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn packet(options: usize, to: u16, payload: &[u8]) -> Vec<u8> {
+        let mut packet = vec![0; 20 + options];
+        packet[0] = 0x40 | (packet.len() / 4) as u8;
+        packet[9] = UDP;
+        packet[12..16].copy_from_slice(&[10, 77, 0, 2]);
+        packet.extend(67_u16.to_be_bytes());
+        packet.extend(to.to_be_bytes());
+        packet.extend((8 + payload.len() as u16).to_be_bytes());
+        packet.extend([0, 0]);
+        packet.extend(payload);
+        packet
+    }
+
+    #[test]
+    fn a_datagram_is_found_behind_its_headers() {
+        let who = Ipv4Addr::new(10, 77, 0, 2);
+        for options in [0, 4, 40] {
+            let mut padded = packet(options, 68, b"offer");
+            padded.extend([0; 18]);
+            assert_eq!(datagram(&padded), Some((who, &b"offer"[..])), "{options}");
+        }
+        assert_eq!(datagram(&packet(0, 67, b"discover")), None);
+    }
+
+    #[test]
+    fn any_bytes_are_survived() {
+        let whole = packet(8, 68, b"offer");
+        for length in 0..whole.len() - 5 {
+            assert_eq!(
+                datagram(&whole[..length]).map(|(_, bytes)| bytes.len()),
+                None
+            );
+        }
+        for at in 0..whole.len() {
+            for value in [0, 1, 0x0f, 0x45, 0xff] {
+                let mut odd = whole.clone();
+                odd[at] = value;
+                let _ = datagram(&odd);
+            }
+        }
+    }
+}

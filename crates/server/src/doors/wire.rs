@@ -1,0 +1,192 @@
+//! Looking at the wire, before anybody is answered and for as long as the server serves: does another DHCP server
+//! live here?
+//!
+//! What it means is [`pxe::wire::Watch`]'s decision. This asks for an address as a client would, and listens to what
+//! others are told. It never takes an address and answers nobody.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};
+use std::time::Duration;
+
+use pxe::probe;
+use pxe::wire::{Role, Watch};
+use report::Mac;
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
+
+use super::{dhcp, ear};
+use crate::interface::{self, Now};
+
+const SERVERS: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::BROADCAST, 67);
+const DATAGRAM: usize = 2048;
+/// Where a request has the hardware address of its machine (RFC 2131 section 2, chaddr).
+const HARDWARE_ADDRESS: std::ops::Range<usize> = 28..34;
+/// How often the link is looked at, and whether a question is due.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+
+/// What the wire is looked at with, from [`open`].
+#[derive(Debug)]
+pub struct Sockets {
+    /// Port 68, to ask from. Nothing is received there.
+    pub asks: UdpSocket,
+    /// Everything that is said to port 68.
+    pub hears: UdpSocket,
+}
+
+/// Opens them on `interface`. Needs root.
+///
+/// # Errors
+/// There is no such interface, or this process may not.
+pub fn open(interface: &str) -> io::Result<Sockets> {
+    Ok(Sockets {
+        asks: dhcp::bind_client(interface)?,
+        hears: ear::open(interface)?,
+    })
+}
+
+/// One interface's wire.
+#[derive(Debug)]
+pub struct Wire {
+    asks: tokio::net::UdpSocket,
+    hears: tokio::net::UdpSocket,
+    tick: Interval,
+    seen: Seen,
+}
+
+/// What was seen of a wire: it outlives the runtime that it was looked at in.
+#[derive(Debug)]
+pub struct Seen {
+    interface: String,
+    mac: Mac,
+    watch: Watch,
+    /// When the times that the watch goes by began.
+    begun: Instant,
+    /// This computer's own addresses: a machine that renews what an earlier run of ours gave it is no sign of a
+    /// stranger.
+    ours: Vec<Ipv4Addr>,
+    told: Option<Role>,
+    had_link: Option<bool>,
+}
+
+impl Seen {
+    /// Nothing yet.
+    #[must_use]
+    pub fn nothing(interface: &str, mac: Mac, watch: Watch) -> Seen {
+        Seen {
+            interface: interface.to_owned(),
+            mac,
+            watch,
+            begun: Instant::now(),
+            ours: Vec::new(),
+            told: None,
+            had_link: None,
+        }
+    }
+}
+
+impl Wire {
+    /// Goes on from what was seen. The link is waited for: without a cable our questions would vanish, and a wire that
+    /// nobody has looked at would pass as silent.
+    ///
+    /// # Errors
+    /// There is no runtime to take the sockets.
+    pub fn new(sockets: Sockets, seen: Seen) -> io::Result<Wire> {
+        let mut tick = interval(LOOK_EVERY);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        Ok(Wire {
+            asks: tokio::net::UdpSocket::from_std(sockets.asks)?,
+            hears: tokio::net::UdpSocket::from_std(sockets.hears)?,
+            tick,
+            seen,
+        })
+    }
+
+    /// Ends looking, for now.
+    ///
+    /// # Errors
+    /// The runtime does not give the sockets back.
+    pub fn into_std(self) -> io::Result<(Sockets, Seen)> {
+        let sockets = Sockets {
+            asks: self.asks.into_std()?,
+            hears: self.hears.into_std()?,
+        };
+        Ok((sockets, self.seen))
+    }
+
+    /// Waits until the first role is known. Meanwhile `server`, port 67, is listened to as well, where machines tell
+    /// everybody whose offer they take.
+    ///
+    /// # Errors
+    /// As [`Wire::changed`].
+    pub async fn first_role(&mut self, server: &tokio::net::UdpSocket) -> io::Result<Role> {
+        let mut request = [0; DATAGRAM];
+        loop {
+            tokio::select! {
+                changed = self.changed() => if let Some(role) = changed? {
+                    return Ok(role);
+                },
+                received = server.recv(&mut request) => self.overheard(&request[..received?]),
+            }
+        }
+    }
+
+    /// Waits until there is something new to tell: the role that is safe from now on, or `None` while that is not
+    /// known any more. Nothing is lost when the future is dropped.
+    ///
+    /// # Errors
+    /// The interface is gone, or cannot send although it has a link. It can be waited on again.
+    pub async fn changed(&mut self) -> io::Result<Option<Role>> {
+        let mut packet = [0; DATAGRAM];
+        loop {
+            let now = self.seen.begun.elapsed();
+            let role = self.seen.watch.role(now);
+            if role != self.seen.told {
+                if role.is_some() {
+                    self.seen.watch.settle();
+                }
+                self.seen.told.clone_from(&role);
+                return Ok(role);
+            }
+            tokio::select! {
+                _ = self.tick.tick() => self.look().await?,
+                received = self.hears.recv(&mut packet) => {
+                    let heard = ear::datagram(&packet[..received?]);
+                    let foreign = heard.and_then(|(from, bytes)| probe::foreign_reply(bytes, from, &self.seen.ours));
+                    if let Some(foreign) = foreign {
+                        self.seen.watch.heard(foreign, self.seen.begun.elapsed());
+                    }
+                }
+            }
+        }
+    }
+
+    /// What came to port 67, where machines tell everybody whose offer they take.
+    pub fn overheard(&mut self, bytes: &[u8]) {
+        if let Some(foreign) = probe::foreign_choice(bytes, &self.seen.ours) {
+            self.seen.watch.heard(foreign, self.seen.begun.elapsed());
+        }
+    }
+
+    /// Whether a datagram to port 67 is a question of our own, which the kernel brings back to us like any broadcast.
+    #[must_use]
+    pub fn is_own(&self, bytes: &[u8]) -> bool {
+        bytes.get(HARDWARE_ADDRESS) == Some(&self.seen.mac.0[..])
+    }
+
+    /// Looks at the link, and asks when it is time.
+    async fn look(&mut self) -> io::Result<()> {
+        let Now { link, all, .. } = interface::now(&self.seen.interface)?;
+        self.seen.ours = all;
+        let before = self.seen.had_link.replace(link);
+        if !link && before.is_none() {
+            tracing::info!("no cable on {}: waiting for a link", self.seen.interface);
+        }
+        let now = self.seen.begun.elapsed();
+        self.seen.watch.link(link, now);
+        if self.seen.watch.is_question_due(now) {
+            let question = probe::discover(rand::random(), self.seen.mac);
+            self.asks.send_to(&question, SERVERS).await?;
+            self.seen.watch.asked(now);
+        }
+        Ok(())
+    }
+}

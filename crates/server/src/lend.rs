@@ -1,0 +1,65 @@
+//! An address for one run: a laptop, a switch, and nobody who gives addresses.
+//!
+//! The interface is switched on and its wire looked at first. Only where nobody answers does it get the address that
+//! the plan has for it; where somebody does, that one gives addresses, to this computer too. [`crate::hold`] takes
+//! everything back at the end. Runs as root, before the runtime.
+
+use anyhow::Context;
+use catalog::Problem;
+use pxe::wire::Role;
+
+use crate::bind;
+use crate::hold::Hold;
+use crate::interface::manager;
+use crate::plan::Plan;
+use crate::serve::{self, Looked};
+use crate::start::Refused;
+
+/// An interface that is ready for the run.
+#[derive(Debug)]
+pub struct Lent {
+    /// Takes everything back when it is dropped.
+    pub hold: Hold,
+    /// What the wire was found to be.
+    pub looked: Looked,
+}
+
+/// Makes the plan's interface ready, if its wire is silent. Hands back DHCP's ports, which are open from then on.
+///
+/// # Errors
+/// This process may not, or somebody else gives addresses on that wire.
+pub fn lend(plan: &Plan) -> Result<(Lent, bind::Dhcp), Refused> {
+    let interface = &plan.interface;
+    let opened = bind::dhcp(&interface.name).map_err(Refused::Problems)?;
+    let mut hold = Hold::start(&interface.name, plan.user.as_ref())?;
+    if !interface.up {
+        hold.up()?;
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")?;
+    let (opened, looked) = runtime.block_on(serve::look(opened, plan))?;
+    match &looked.role {
+        Role::Full => {}
+        Role::Proxy { why } => return Err(Refused::Problems(vec![taken(plan, why)])),
+        Role::Second { first } => {
+            let why = format!("another bt-server answers there, {first}");
+            return Err(Refused::Problems(vec![taken(plan, &why)]));
+        }
+    }
+    hold.address(interface.address, interface.prefix)?;
+    Ok((Lent { hold, looked }, opened))
+}
+
+/// Somebody else gives addresses.
+fn taken(plan: &Plan, why: &str) -> Problem {
+    let interface = &plan.interface;
+    let name = &interface.name;
+    let command = manager::ask_for_an_address(interface.manager, name);
+    Problem::error(
+        "interface",
+        format!("{name} has no address, and {why}"),
+        format!("let it get its address from there, then start again: {command}"),
+    )
+}
