@@ -140,8 +140,9 @@ const PLANS: &[Row] = &[
     Row { asks: Ipxe,     machine: UefiX64,   modes: BOTH,  settings: ANY,         gets: Script },
     // No request tells whether Secure Boot is on. shim boots with it and without, and does not wait.
     Row { asks: Pxe,      machine: UefiX64,   modes: FULL,  settings: UEFI_AUTO,   gets: Tftp(SHIM_X64) },
-    // GRUB before 2.12 looks for its configuration at the next-server of the lease, and knows nothing
-    // of proxies: it would ask the other DHCP server. shim and iPXE follow the proxy.
+    // Debian's GRUB (2.06) knows nothing of proxies: it asks the server that gave the address for its
+    // configuration, for minutes. shim and iPXE follow the proxy. So with Secure Boot on only a full
+    // server boots, or a DHCP server whose next-server we are (then with --loader shim).
     Row { asks: Pxe,      machine: UefiX64,   modes: PROXY, settings: UEFI_AUTO,   gets: Tftp(SNPONLY) },
     Row { asks: Pxe,      machine: UefiX64,   modes: BOTH,  settings: IPXE,        gets: Tftp(SNPONLY) },
     Row { asks: Pxe,      machine: UefiX64,   modes: BOTH,  settings: SHIM,        gets: Tftp(SHIM_X64) },

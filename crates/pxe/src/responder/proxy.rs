@@ -34,7 +34,7 @@ impl Responder {
                 self.unfollowed.moved_on(request.mac);
                 ignore(request, Reason::WantsAnAddress)
             }
-            (Kind::Request, client) => self.keeps_or_chose(request, client, lease_place, now),
+            (Kind::Request, client) => self.keeps_or_chose(request, client, place, now),
             (Kind::Decline, _) => self.decline(request, lease_place, now),
             (Kind::Release, _) => self.release(request, lease_place, now),
             (Kind::Inform, Client::Firmware(_)) => self.inform_boot(request, lease_place),
@@ -75,17 +75,18 @@ impl Responder {
         &mut self,
         request: &Request,
         client: Client,
-        place: Place,
+        place: Option<Place>,
         now: Duration,
     ) -> Action {
+        let has = place.and_then(|place| self.subnets.leases(place).current(request.mac, now));
+        let place = place.unwrap_or(Place::OWN);
         if self.chose_another_server(request) {
             return self.overhear_choice(request, client, place, now);
         }
         let Some(address) = asked_for(request) else {
             return ignore(request, Reason::NoAddress);
         };
-        let current = self.subnets.leases(place).current(request.mac, now);
-        if current == Some((address, Stage::Leased)) {
+        if has == Some((address, Stage::Leased)) {
             return self.acknowledge(request, place, address, now);
         }
         if request.server_id.is_some() {

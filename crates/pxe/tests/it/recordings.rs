@@ -3,10 +3,10 @@
 
 use std::fmt::Write as _;
 use std::net::{Ipv4Addr, SocketAddrV4};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::{env, fs};
 
-use pxe::{Change, Lease, Mode, Request, Settings};
+use pxe::{Change, Lease, Request, Settings};
 
 use crate::client::{World, settings};
 use crate::pcap::Datagram;
@@ -14,17 +14,9 @@ use crate::{pcap, show};
 
 #[test]
 fn recorded_firmware_is_answered_as_the_texts_say() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/dhcp");
     let update = env::var_os("UPDATE_FIXTURES").is_some();
     let mut played = 0;
-    for entry in fs::read_dir(folder).unwrap() {
-        let recording = entry.unwrap().path();
-        if recording
-            .extension()
-            .is_none_or(|extension| extension != "pcap")
-        {
-            continue;
-        }
+    for recording in recordings() {
         let text = play(&fs::read(&recording).unwrap());
         let expected = recording.with_extension("txt");
         if update {
@@ -42,16 +34,21 @@ fn recorded_firmware_is_answered_as_the_texts_say() {
     assert!(played >= 19, "only {played} recordings were found");
 }
 
+/// All recordings there are.
+pub(crate) fn recordings() -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/dhcp");
+    let files = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    let is_recording = |file: &PathBuf| file.extension().is_some_and(|it| it == "pcap");
+    files.filter(is_recording).collect()
+}
+
 fn play(recording: &[u8]) -> String {
     let datagrams = pcap::read(recording);
     let mut world = world(&datagrams);
+    remember(&mut world, recording);
     let server = world.responder.settings().server;
-    for datagram in &datagrams {
-        if datagram.source == (server, 67) && world.responder.mode() == Mode::Full {
-            // The client goes on with the address that it was offered then: remember it as its own.
-            remember(&mut world, &datagram.payload);
-        }
-    }
     let mut text = String::new();
     for datagram in &datagrams {
         let asks_4011 = datagram.destination == (server, 4011);
@@ -82,7 +79,7 @@ fn play(recording: &[u8]) -> String {
 
 /// We play the part of the server that told firmware what to boot: beside another one, where its
 /// offers had no address.
-fn world(datagrams: &[Datagram]) -> World {
+pub(crate) fn world(datagrams: &[Datagram]) -> World {
     let replies = || datagrams.iter().filter(|datagram| datagram.source.1 == 67);
     let proxy = replies().find(|datagram| datagram.payload[16..20] == [0; 4]);
     let played = proxy.or_else(|| replies().next()).expect("a server");
@@ -97,12 +94,19 @@ fn world(datagrams: &[Datagram]) -> World {
     }
 }
 
-fn remember(world: &mut World, reply: &[u8]) {
-    let address = Ipv4Addr::from(<[u8; 4]>::try_from(&reply[16..20]).unwrap());
-    let mac = report::Mac(reply[28..34].try_into().unwrap());
-    world.responder.restore(Change::Lease(Lease {
-        mac,
-        address,
-        until: world.now,
-    }));
+/// The client goes on with the address that it was offered then: remembers it as its own.
+pub(crate) fn remember(world: &mut World, recording: &[u8]) {
+    let server = world.responder.settings().server;
+    let replies = pcap::read(recording);
+    for datagram in replies.iter().filter(|reply| reply.source == (server, 67)) {
+        let reply = &datagram.payload;
+        let address = Ipv4Addr::from(<[u8; 4]>::try_from(&reply[16..20]).unwrap());
+        let mac = report::Mac(reply[28..34].try_into().unwrap());
+        // No address of the pool is 0.0.0.0, which a proxy offers.
+        world.responder.restore(Change::Lease(Lease {
+            mac,
+            address,
+            until: world.now,
+        }));
+    }
 }

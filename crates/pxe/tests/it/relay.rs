@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddrV4};
 
-use pxe::{PoolError, Reason, RelayedSubnet, Settings};
+use pxe::{Mode, PoolError, Reason, RelayedSubnet, Settings};
 
 use crate::client::{
     ACK, Client, DISCOVER, INFORM, NAK, OFFER, RELEASE, REQUEST, SERVER, World, mac, settings,
@@ -156,6 +156,20 @@ fn a_subnet_without_a_pool_is_refused_with_the_remedy_or_told_what_to_boot() {
     assert!(offer.broadcast, "it names no address to send it to");
     let system = Client::udhcpc(mac(2)).behind(STRANGER);
     assert_eq!(world.ignored(&system, DISCOVER), Reason::WantsAnAddress);
+}
+
+#[test]
+fn a_lease_is_no_lease_in_another_subnet() {
+    let mut world = World::new(site(None));
+    let client = Client::udhcpc(mac(1));
+    let address = world.lease(&client).yiaddr;
+    world.responder.set_mode(Mode::Proxy);
+    let reboots = client.with(50, &address.octets());
+    for relay in [RELAY, STRANGER] {
+        let moved = reboots.clone().behind(relay);
+        assert_eq!(world.ignored(&moved, REQUEST), Reason::NotOurLease);
+    }
+    assert_eq!(world.reply(&reboots, REQUEST).kind, ACK);
 }
 
 #[test]
