@@ -304,7 +304,8 @@ fn look(host: &Host) -> Result<Role> {
 fn wire(host: &Host) -> Result<Wire> {
     let interface = host.interface();
     let watch = Watch::new(Wish::Auto, Place::default(), SERVER);
-    let seen = Seen::nothing(interface, Mac([0x52, 0x54, 0, 0, 0, 1]), watch);
+    let [.., number] = host.address().context("no address")?.octets();
+    let seen = Seen::nothing(interface, Mac([0x52, 0x54, 0, 0, 0, number]), watch);
     Ok(Wire::new(wire::open(interface)?, seen)?)
 }
 

@@ -24,12 +24,12 @@ fn noise(oss: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Starts the server on `host` with that one system.
-fn start(room: &Room, host: &Host) -> BtServer {
+/// Starts the server on `host` with that one system and further `options`.
+fn start(room: &Room, host: &Host, options: &[&str]) -> BtServer {
     let oss = room.scratch().join("oss");
     noise(&oss).unwrap();
     let log = room.scratch().join("server.log");
-    BtServer::start(room, host, &bt_server(), &oss, &[], &log).unwrap()
+    BtServer::start(room, host, &bt_server(), &oss, options, &log).unwrap()
 }
 
 /// Waits until the server has refused to serve; hands back what it said.
@@ -42,7 +42,7 @@ fn refusal(server: &mut BtServer) -> String {
 
 #[test]
 #[ignore = "needs root, dnsmasq and target/dist/bt-server; cargo xtask test runs it"]
-fn server_refuses_beside_a_foreign_dhcp_server() {
+fn server_refuses_to_be_a_second_full_dhcp_server() {
     let mut room = Room::new(&Stop::never()).unwrap();
     let host = room.host(Some((SERVER, 24))).unwrap();
     let other = room.host(Some((FOREIGN, 24))).unwrap();
@@ -51,7 +51,7 @@ fn server_refuses_beside_a_foreign_dhcp_server() {
     let firmware = client_without_address(&client).unwrap();
 
     // A machine keeps asking while the server looks at the wire.
-    let mut server = start(&room, &host);
+    let mut server = start(&room, &host, &["--dhcp", "full"]);
     let mut answered_by = Vec::new();
     let status = until("a refusal", SOON, &Stop::never(), || {
         firmware.send_to(&discover(), (Ipv4Addr::BROADCAST, 67))?;
@@ -84,16 +84,16 @@ fn server_names_the_port_that_is_in_use() {
         .namespace()
         .enter(|| Ok(std::net::TcpListener::bind((SERVER, 6969))?))
         .unwrap();
-    let said = refusal(&mut start(&room, &host));
+    let said = refusal(&mut start(&room, &host, &[]));
     assert!(said.contains("6969") && said.contains("in use"), "{said}");
 }
 
 #[test]
 #[ignore = "needs root and target/dist/bt-server; cargo xtask test runs it"]
-fn server_says_that_its_interface_has_no_address() {
+fn server_without_dhcp_says_that_its_interface_has_no_address() {
     let mut room = Room::new(&Stop::never()).unwrap();
     let host = room.host(None).unwrap();
-    let said = refusal(&mut start(&room, &host));
+    let said = refusal(&mut start(&room, &host, &["--dhcp", "off"]));
     assert!(
         said.contains(host.interface()) && said.contains("address"),
         "{said}"
@@ -106,7 +106,7 @@ fn server_stops_in_the_middle_of_a_transfer() {
     let mut room = Room::new(&Stop::never()).unwrap();
     let host = room.host(Some((SERVER, 24))).unwrap();
     let client = room.host(Some((FOREIGN, 24))).unwrap();
-    let mut server = start(&room, &host);
+    let mut server = start(&room, &host, &[]);
     server.wait_until_it_serves(&host, SOON).unwrap();
     // The client takes the beginning of a file and then nothing more: the rest stays in flight.
     let mut transfer = client

@@ -80,7 +80,8 @@ mod tests {
     #[test]
     fn who_manages_is_found_by_its_files() -> std::io::Result<()> {
         use Manager::{NetworkManager, Networkd};
-        let table: [(&[(&str, &str)], Option<Manager>); 7] = [
+        type Files<'a> = &'a [(&'a str, &'a str)];
+        let table: [(Files<'_>, Option<Manager>); 7] = [
             (&[], None),
             (
                 &[("NetworkManager/devices/3", "[device]\nmanaged=true\n")],

@@ -168,16 +168,25 @@ fn spare(args: &Serve, settings: &Settings, host: &Host) -> Option<(Ipv4Addr, u8
         let prefix = in_range.map_or(24, |(_, prefix)| prefix);
         (ip.value, prefix)
     });
-    let named = args.address.map(|named| (named.address, named.prefix));
-    named.or(host_ip).or(in_range).or_else(|| {
-        let own = host.interfaces.iter().flatten();
-        let own = own.flat_map(|interface| interface.addresses.iter().copied());
-        let routes = host
-            .routes
+    let own = || {
+        host.interfaces
             .iter()
-            .map(|route| (route.network, route.prefix));
-        private::free(&own.chain(routes).collect::<Vec<_>>())
-    })
+            .flatten()
+            .flat_map(|one| one.addresses.iter().copied())
+    };
+    let named = args.address.map(|named| (named.address, named.prefix));
+    match named.or(host_ip).or(in_range) {
+        // Another interface's: this one cannot have it too.
+        Some((asked, _)) if own().any(|(address, _)| address == asked) => None,
+        Some(asked) => Some(asked),
+        None => {
+            let routes = host
+                .routes
+                .iter()
+                .map(|route| (route.network, route.prefix));
+            private::free(&own().chain(routes).collect::<Vec<_>>())
+        }
+    }
 }
 
 /// An address on the command line that is not the one to be served on.

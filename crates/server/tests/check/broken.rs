@@ -43,7 +43,6 @@ const DNSMASQ: &[&str] = &[
     "bind_interfaces: maybe",
     "interface: eth7",
     "interface: lo",
-    "interface: eth1",
     "interface: [eth1, eth7]",
     "interface: a/b",
     "interface: ''",

@@ -225,9 +225,10 @@ fn an_interface_without_an_address_gets_the_spare_one() {
     };
     let own = (Ipv4Addr::new(192, 168, 1, 5), 24);
     let itself = (Ipv4Addr::new(169, 254, 3, 4), 16);
-    // (its addresses, whether it is up, the address it serves on and whether it has it, or what is wrong)
+    // Its addresses, whether it is up, the address it serves on and whether it has it, or what is wrong.
     type Expected = Result<((Ipv4Addr, u8), bool), &'static str>;
-    let table: [(&[(Ipv4Addr, u8)], bool, Expected); 6] = [
+    type Case<'a> = (&'a [(Ipv4Addr, u8)], bool, Expected);
+    let table: [Case<'_>; 6] = [
         (&[], true, Ok((spare, false))),
         (&[], false, Ok((spare, false))),
         (&[itself], true, Ok((spare, false))),

@@ -1,0 +1,8 @@
+//! The real program on wires of every kind: silent, with another DHCP server on it, with one that comes later; and on
+//! interfaces of every kind: without an address, beside others, coming and going.
+
+#[path = "../common/mod.rs"]
+mod common;
+mod interfaces;
+mod wires;
+mod world;
