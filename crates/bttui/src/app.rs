@@ -92,12 +92,6 @@ impl App {
             .map_or(&[], |manifest| &manifest.systems)
     }
 
-    /// What this machine is called, where the server says so.
-    pub fn name(&self) -> Option<&str> {
-        let (manifest, lease) = (self.manifest.as_ref()?, self.lease.as_ref()?);
-        manifest.entry_of(lease.mac)?.name.as_deref()
-    }
-
     /// Where the server's own seed listens, as far as it told.
     pub fn seed(&self) -> Option<SocketAddrV4> {
         self.manifest.as_ref()?.seed

@@ -4,7 +4,7 @@
 //! nothing depends on an order. A machine that is ignored hears nothing from us, not even of an address,
 //! whichever program on it asks: to its network this server is not there. One that is left to its own disk gets its
 //! address as always, and its firmware is named no loader: that goes on with the next device of its boot
-//! order, whatever firmware it is. (iPXE at once, a BIOS within seconds; UEFI asks for up to a minute first.)
+//! order, whatever firmware it is. (Measured in QEMU: iPXE in a BIOS at once, EDK2 after asking for 61 s.)
 //!
 //! Which machines have started is [`Started`]'s; nothing in here knows why a rule is as it is.
 

@@ -132,31 +132,28 @@ pub fn systems(plan: &Plan) -> String {
     text + &who(plan)
 }
 
-/// What is different for some machines; nothing where nothing is.
+/// For whom something is different; nothing where nothing is.
 fn who(plan: &Plan) -> String {
-    let count = |boot: Boot| {
-        let rules = plan.who.rules.iter();
-        rules.filter(|rule| rule.boot == boot).count()
+    let rules = &plan.who.rules;
+    let kinds = [
+        (Boot::Once, "once"),
+        (Boot::Local, "own disk"),
+        (Boot::Ignore, "ignore"),
+    ];
+    let counted = kinds.into_iter().filter_map(|(boot, name)| {
+        let count = rules.iter().filter(|rule| rule.boot == boot).count();
+        (count > 0).then(|| format!(", {name} {count}"))
+    });
+    let others = match plan.who.others {
+        Boot::Ignore => "; all others are ignored",
+        _ => "",
     };
-    let mut told: Vec<String> = [
-        (Boot::Once, "boot once"),
-        (Boot::Local, "go on with their own disk"),
-        (Boot::Ignore, "are ignored"),
-    ]
-    .into_iter()
-    .filter(|(boot, _)| count(*boot) > 0)
-    .map(|(boot, what)| format!("{} {what}", count(boot)))
-    .collect();
-    if plan.who.others == Boot::Ignore {
-        told.push("all others are ignored".to_owned());
-    }
-    match (plan.who.rules.len(), told.is_empty()) {
-        (0, true) => String::new(),
-        (rules, true) => format!("  who    {rules} entries for machines\n"),
-        (rules, false) => format!(
-            "  who    {rules} entries for machines: {}\n",
-            told.join(", ")
-        ),
+    match (rules.len(), others) {
+        (0, "") => String::new(),
+        (entries, _) => {
+            let kinds: String = counted.collect();
+            format!("  who    entries for machines {entries}{kinds}{others}\n")
+        }
     }
 }
 

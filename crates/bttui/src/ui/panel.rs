@@ -37,7 +37,11 @@ pub(super) fn title(screen: &mut Buffer, area: Rect, app: &App) {
     write(screen, area, 1, 0, "bt-server", BAR);
     if let Some(lease) = &app.lease {
         let mut machine = format!("{}  {} ", lease.address, lease.mac);
-        if let Some(name) = app.name() {
+        let entry = app
+            .manifest
+            .as_ref()
+            .and_then(|told| told.entry_of(lease.mac));
+        if let Some(name) = entry.and_then(|entry| entry.name.as_ref()) {
             let named = format!("{name}  {machine}");
             // A long name makes room for what is unique.
             if named.len() + TITLE < usize::from(area.width) {

@@ -1,0 +1,167 @@
+//! Who is who, and what is forgotten.
+
+use super::*;
+
+const MAC: Mac = Mac([2, 0, 0, 0, 0, 1]);
+const SERVER: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 1);
+const ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 101);
+
+fn file(name: &str) -> Step {
+    Step::File {
+        door: report::Door::Tftp,
+        name: name.into(),
+        bytes: 1,
+        total: 1,
+        millis: 1,
+    }
+}
+
+fn push(book: &mut Book, at: u64, who: Who, step: Step) {
+    let who = book.resolve(who);
+    book.push(Duration::from_secs(at), who, step);
+}
+
+#[test]
+fn a_file_is_noted_with_the_machine_that_leased_the_address() {
+    let mut book = Book::default();
+    let firmware = "BIOS PXE".to_owned();
+    push(&mut book, 1, Who::Mac(MAC), Step::Discover { firmware });
+    push(
+        &mut book,
+        1,
+        Who::Mac(MAC),
+        Step::Lease { address: ADDRESS },
+    );
+    push(&mut book, 2, Who::Address(ADDRESS), file("lpxelinux.0"));
+    let all = book.snapshot(SERVER, Duration::from_secs(3)).machines;
+    assert_eq!(all.len(), 1);
+    assert_eq!(
+        (all[0].mac, all[0].address, all[0].steps.len()),
+        (Some(MAC), Some(ADDRESS), 3)
+    );
+}
+
+/// A machine that outlived a server is known to the next one, but only once it is heard of.
+#[test]
+fn leases_of_an_earlier_run_name_machines() {
+    let mut book = Book::default();
+    let other = Mac([2, 0, 0, 0, 0, 2]);
+    let next = Ipv4Addr::new(10, 77, 0, 102);
+    book.remember(vec![(ADDRESS, MAC), (next, other)]);
+    assert_eq!(book.snapshot(SERVER, Duration::ZERO).machines.len(), 0);
+    push(&mut book, 1, Who::Mac(MAC), Step::Shell);
+    push(&mut book, 2, Who::Address(next), file("initrd"));
+    let all = book.snapshot(SERVER, Duration::from_secs(3)).machines;
+    let known: Vec<_> = all
+        .iter()
+        .map(|machine| (machine.mac, machine.address))
+        .collect();
+    assert_eq!(
+        known,
+        [(Some(MAC), Some(ADDRESS)), (Some(other), Some(next))]
+    );
+    let moved = Ipv4Addr::new(10, 77, 0, 103);
+    push(&mut book, 4, Who::Mac(MAC), Step::Lease { address: moved });
+    assert_eq!(book.address(Who::Mac(MAC)), Some(moved));
+    assert_eq!(book.resolve(Who::Address(ADDRESS)), Who::Address(ADDRESS));
+}
+
+#[test]
+fn a_machine_that_the_configuration_names_is_called_so() {
+    let mut book = Book::default();
+    book.name(vec![(MAC, "pc01".to_owned())]);
+    assert_eq!(book.snapshot(SERVER, Duration::ZERO).machines.len(), 0);
+    push(&mut book, 1, Who::Address(ADDRESS), file("pxelinux.0"));
+    let unknown = book.snapshot(SERVER, Duration::ZERO).machines;
+    assert_eq!(unknown[0].name, None);
+    push(&mut book, 2, Who::Mac(MAC), awake(ADDRESS));
+    let known = book.snapshot(SERVER, Duration::ZERO).machines;
+    assert_eq!(known[0].name.as_deref(), Some("pc01"));
+    assert_eq!(book.name_of(Who::Mac(MAC)), Some("pc01"));
+}
+
+/// Beside a foreign DHCP server the loader's requests come first, the machine's name later.
+#[test]
+fn what_came_before_the_name_is_kept() {
+    let mut book = Book::default();
+    push(&mut book, 1, Who::Address(ADDRESS), file("pxelinux.0"));
+    push(&mut book, 2, Who::Mac(MAC), awake(ADDRESS));
+    let all = book.snapshot(SERVER, Duration::from_secs(3)).machines;
+    assert_eq!(all.len(), 1, "one machine, not two");
+    assert_eq!(all[0].steps[0].step, file("pxelinux.0"));
+}
+
+#[test]
+fn invented_machines_push_out_the_silent_ones_only() {
+    let mut book = Book::default();
+    push(&mut book, 1_000_000, Who::Mac(MAC), Step::Shell);
+    for n in 0..2 * MACHINES as u32 {
+        let [a, b, c, d] = n.to_be_bytes();
+        push(
+            &mut book,
+            u64::from(n),
+            Who::Mac(Mac([6, 0, a, b, c, d])),
+            Step::Shell,
+        );
+    }
+    let all = book.snapshot(SERVER, Duration::ZERO).machines;
+    assert_eq!(all.len(), MACHINES);
+    assert!(
+        all.iter().any(|machine| machine.mac == Some(MAC)),
+        "the one heard last stays"
+    );
+}
+
+fn awake(address: Ipv4Addr) -> Step {
+    let facts = report::Facts {
+        memory_bytes: 1,
+        cpus: 1,
+        cpu: String::new(),
+        nic: String::new(),
+        address,
+        kernel: String::new(),
+    };
+    Step::Awake { facts }
+}
+
+/// A machine that claims address after address has one, and gives up the others.
+#[test]
+fn an_address_has_one_owner_and_a_machine_one_address() {
+    let mut book = Book::default();
+    for n in 0..50_000u32 {
+        push(
+            &mut book,
+            1,
+            Who::Mac(MAC),
+            awake(Ipv4Addr::from(0x0a4d_0000 + n)),
+        );
+    }
+    assert_eq!(book.owners.len(), 1);
+}
+
+#[test]
+fn steps_are_bounded_in_all() {
+    let mut book = Book::default();
+    for n in 0..400u32 {
+        let [a, b, c, d] = n.to_be_bytes();
+        for k in 0..256 {
+            push(
+                &mut book,
+                u64::from(n),
+                Who::Mac(Mac([6, 0, a, b, c, d])),
+                file(&k.to_string()),
+            );
+        }
+    }
+    let all = book.snapshot(SERVER, Duration::ZERO).machines;
+    let steps: usize = all.iter().map(|machine| machine.steps.len()).sum();
+    assert!(
+        steps <= STEPS && steps == book.steps,
+        "{steps}, counted {}",
+        book.steps
+    );
+    assert_eq!(
+        all.last().map(|machine| machine.mac),
+        Some(Some(Mac([6, 0, 0, 0, 1, 143])))
+    );
+}
