@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use report::{Mac, Step};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{broadcast, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 pub use snapshot::{Dropped, Machine, Snapshot, Told};
@@ -23,6 +23,9 @@ pub use snapshot::{Dropped, Machine, Snapshot, Told};
 /// Events that may wait for the journal. A door that finds it full drops the event and counts it:
 /// a missing line is better than a slow boot.
 const QUEUE: usize = 4096;
+
+/// Fetches that a listener may be behind with; it misses the oldest beyond that.
+const FETCHES: usize = 256;
 
 /// How often a changed history is published to those who watch.
 const PUBLISH_EVERY: Duration = Duration::from_millis(250);
@@ -46,6 +49,7 @@ enum Event {
 #[derive(Clone, Debug)]
 pub struct Journal {
     events: mpsc::Sender<Event>,
+    fetches: broadcast::Sender<Ipv4Addr>,
     epoch: Instant,
     /// Events that found the queue full.
     lost: Arc<AtomicU64>,
@@ -72,6 +76,7 @@ pub fn journal() -> (Journal, Recorder, watch::Receiver<Arc<Snapshot>>) {
     };
     let journal = Journal {
         events,
+        fetches: broadcast::Sender::new(FETCHES),
         epoch: recorder.epoch,
         lost: Arc::clone(&recorder.lost),
     };
@@ -81,7 +86,17 @@ pub fn journal() -> (Journal, Recorder, watch::Receiver<Arc<Snapshot>>) {
 impl Journal {
     /// Notes that `who` did `step`, now.
     pub fn step(&self, who: Who, step: Step) {
+        if let (Who::Address(address), Step::File { .. }) = (who, &step) {
+            // Nobody need listen.
+            let _ = self.fetches.send(address);
+        }
         self.tell(Event::Step(Instant::now(), who, step));
+    }
+
+    /// Who fetches a file from now on, by whichever door: for a door that has to know whether firmware went on.
+    #[must_use]
+    pub fn fetches(&self) -> broadcast::Receiver<Ipv4Addr> {
+        self.fetches.subscribe()
     }
 
     /// Counts something a door refused to look at: a malformed packet, a request over a limit.

@@ -57,7 +57,12 @@ fn check(args: &Serve) -> ExitCode {
     }
     if let Some(plan) = plan {
         let room = &plan.interface;
-        let room = format!("  room   {}, {}/{}\n", room.name, room.address, room.prefix);
+        let lent = match room.has_address {
+            true => "",
+            false => ", which it gets for the run if nobody else gives addresses",
+        };
+        let (name, address) = (&room.name, room.address);
+        let room = format!("  room   {name}, {address}/{}{lent}\n", room.prefix);
         screen::print(&(room + &screen::systems(&plan)));
     }
     screen::print("the configuration is sound\n");

@@ -118,6 +118,7 @@ pub async fn run(
         in_use_log: Sparingly::default(),
         failure_log: Sparingly::default(),
     };
+    let mut fetches = desk.journal.fetches();
     let (mut dhcp, mut second) = ([0; DATAGRAM], [0; DATAGRAM]);
     loop {
         let (action, from) = tokio::select! {
@@ -125,7 +126,15 @@ pub async fn run(
             changed = wire.changed() => {
                 match changed {
                     Ok(role) => desk.take_role(role.as_ref(), &mut responder),
-                    Err(error) => desk.failed("look at the wire", &error, clock.run()).await,
+                    // Everybody else is served meanwhile; it looks again at its next beat.
+                    Err(error) => desk.tell_failure("look at the wire", &error, clock.run()),
+                }
+                continue;
+            }
+            fetched = fetches.recv() => {
+                // What was missed in a rush of a whole room is no harm: those machines fetch more.
+                if let Ok(address) = fetched {
+                    responder.fetches(address);
                 }
                 continue;
             }
@@ -228,8 +237,7 @@ impl Desk {
                 tracing::warn!(
                     "proxy: {why}; new machines get no address from here, and leases go on being renewed"
                 );
-                self.journal
-                    .dropped(DOOR, "the full role: another server was heard");
+                self.journal.dropped(DOOR, "another server was heard");
             }
             (Some(Role::Second { first }), _) => {
                 tracing::warn!(
@@ -250,12 +258,16 @@ impl Desk {
 
     /// Tells now and then that the interface does not work, and waits: it may come back.
     async fn failed(&mut self, what: &str, error: &io::Error, now: Duration) {
+        self.tell_failure(what, error, now);
+        tokio::time::sleep(AFTER_FAILURE).await;
+    }
+
+    fn tell_failure(&mut self, what: &str, error: &io::Error, now: Duration) {
         if self.failure_log.may_log(now) {
             tracing::warn!("cannot {what}: {error}");
         } else {
             self.journal.dropped(DOOR, "the interface failed");
         }
-        tokio::time::sleep(AFTER_FAILURE).await;
     }
 
     async fn act(&mut self, action: Action, from: &tokio::net::UdpSocket) {

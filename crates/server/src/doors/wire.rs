@@ -6,10 +6,11 @@
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-use pxe::probe;
 use pxe::wire::{Role, Watch};
+use pxe::{Foreign, probe};
 use report::Mac;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
 
@@ -149,11 +150,13 @@ impl Wire {
             tokio::select! {
                 _ = self.tick.tick() => self.look().await?,
                 received = self.hears.recv(&mut packet) => {
-                    let heard = ear::datagram(&packet[..received?]);
-                    let foreign = heard.and_then(|(from, bytes)| probe::foreign_reply(bytes, from, &self.seen.ours));
-                    if let Some(foreign) = foreign {
-                        self.seen.watch.heard(foreign, self.seen.begun.elapsed());
-                    }
+                    let packet = &packet[..received?];
+                    let ours = &self.seen.ours;
+                    let foreign = guarded(|| {
+                        let (from, bytes) = ear::datagram(packet)?;
+                        probe::foreign_reply(bytes, from, ours)
+                    });
+                    self.heard(foreign);
                 }
             }
         }
@@ -161,7 +164,13 @@ impl Wire {
 
     /// What came to port 67, where machines tell everybody whose offer they take.
     pub fn overheard(&mut self, bytes: &[u8]) {
-        if let Some(foreign) = probe::foreign_choice(bytes, &self.seen.ours) {
+        let ours = &self.seen.ours;
+        let foreign = guarded(|| probe::foreign_choice(bytes, ours));
+        self.heard(foreign);
+    }
+
+    fn heard(&mut self, foreign: Option<Foreign>) {
+        if let Some(foreign) = foreign {
             self.seen.watch.heard(foreign, self.seen.begun.elapsed());
         }
     }
@@ -189,4 +198,9 @@ impl Wire {
         }
         Ok(())
     }
+}
+
+/// What a stranger's packet shows; nothing where it panicked the codec.
+fn guarded(look: impl FnOnce() -> Option<Foreign>) -> Option<Foreign> {
+    catch_unwind(AssertUnwindSafe(look)).ok().flatten()
 }

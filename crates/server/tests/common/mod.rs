@@ -120,6 +120,11 @@ impl Server {
         ended.with_context(told)
     }
 
+    /// Its process id.
+    pub(crate) fn pid(&self) -> u32 {
+        self.process.id()
+    }
+
     pub(crate) fn signal(&self, signal: Signal) -> Result<()> {
         Ok(kill(Pid::from_raw(self.process.id().try_into()?), signal)?)
     }

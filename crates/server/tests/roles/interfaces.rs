@@ -177,3 +177,30 @@ fn another_interface_never_hears_a_word() -> Result<()> {
     ensure!(heard.0 >= 3 && heard.1 == 0, "received, sent: {heard:?}");
     Ok(())
 }
+
+/// What stays privileged beside the server can do one thing and is nobody's root.
+#[test]
+#[ignore = "needs root, network namespaces and target/phase1; cargo xtask test runs it"]
+fn who_takes_the_address_back_has_one_capability() -> Result<()> {
+    let world = World::new(None)?;
+    let mut server = world.start(&[])?;
+    ensure!(server.ready_or_ended()?.is_none(), "{}", server.told());
+    let pid = server.pid();
+    let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"))?;
+    let status = |pid: &str| fs::read_to_string(format!("/proc/{pid}/status"));
+    let has = |status: &str, line: &str| status.lines().any(|one| one == line);
+    let child = status(children.trim()).context("one child, and no other")?;
+    // CAP_NET_ADMIN is number 12 (linux/capability.h); nobody is 65534.
+    for line in [
+        "Uid:\t65534\t65534\t65534\t65534",
+        "Gid:\t65534\t65534\t65534\t65534",
+        "CapPrm:\t0000000000001000",
+        "CapEff:\t0000000000001000",
+        "NoNewPrivs:\t1",
+    ] {
+        ensure!(has(&child, line), "{line}:\n{child}");
+    }
+    let server = status(&pid.to_string())?;
+    ensure!(has(&server, "CapPrm:\t0000000000000000"), "{server}");
+    Ok(())
+}
