@@ -254,6 +254,23 @@ fn another_dhcp_server_on_the_wire() -> Result<()> {
 
 #[test]
 #[ignore = "needs root and target/dist/bt-server; cargo xtask test runs it"]
+fn another_bt_server_on_the_wire_is_no_fault() -> Result<()> {
+    let mut patient = Patient::new(Some(SERVER))?;
+    let other = patient.room.host(Some((OTHER, 24)))?;
+    let log = patient.room.scratch().join("other.log");
+    let (room, oss) = (&patient.room, &patient.oss);
+    let mut first = BtServer::start(room, &other, &patient.program, oss, &[], &log)?;
+    first.wait_until_it_serves(&other, SOON)?;
+    let diagnosis = patient.examine(&[])?;
+    assert!(diagnosis.faults().is_empty(), "{diagnosis:#?}");
+    let named = format!("another bt-server boots this room, {OTHER}:6969");
+    let told = |one: &Found| one.severity == "note" && one.what.starts_with(&named);
+    assert!(diagnosis.findings.iter().any(told), "{diagnosis:#?}");
+    Ok(())
+}
+
+#[test]
+#[ignore = "needs root and target/dist/bt-server; cargo xtask test runs it"]
 fn ports_that_others_have() -> Result<()> {
     let patient = Patient::new(Some(SERVER))?;
     let dnsmasq = Dnsmasq::start(&patient.host, patient.room.scratch())?;

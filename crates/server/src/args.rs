@@ -72,7 +72,7 @@ pub struct Serve {
     /// auto, full (give addresses), proxy (boot only; addresses are another's) or off [default: auto]
     #[arg(long, value_enum, value_name = "MODE", hide_possible_values = true)]
     pub dhcp: Option<Dhcp>,
-    /// Address for an interface that has none, for this run [default: a private one that is free]
+    /// Address for an interface without one [default: a free private one]
     #[arg(long, value_name = "IP/BITS")]
     pub address: Option<Address>,
     /// auto, ipxe; for BIOS lpxelinux or pxelinux (all by TFTP); for UEFI shim (and GRUB)

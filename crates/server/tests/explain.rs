@@ -112,3 +112,41 @@ fn damaged_recordings_are_explained_as_far_as_they_go() {
         }
     }
 }
+
+/// The program itself: its exit codes, and what people read where a file is no recording.
+#[test]
+fn the_program_says_how_it_went() {
+    let folder = tempfile::tempdir().unwrap();
+    let whole = recordings().remove(0);
+    let bytes = fs::read(&whole).unwrap();
+    let (cut, none) = (
+        folder.path().join("cut.pcap"),
+        folder.path().join("none.pcap"),
+    );
+    fs::write(&cut, &bytes[..bytes.len() - 1]).unwrap();
+    fs::write(&none, "not a recording").unwrap();
+    for (file, code, says) in [
+        (&whole, 0, ""),
+        (&cut, 1, "cut.pcap: byte "),
+        (
+            &none,
+            1,
+            "none.pcap: byte 0: neither pcap nor pcapng begins so",
+        ),
+        (&folder.path().join("absent"), 1, "remedy: "),
+    ] {
+        let mut program = std::process::Command::new(env!("CARGO_BIN_EXE_bt-server"));
+        let output = program.arg("explain").arg(file).output().unwrap();
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{error}");
+        assert!(error.contains(says), "{error}");
+        assert_eq!(error.is_empty(), code == 0, "{error}");
+        let explained = String::from_utf8_lossy(&output.stdout).contains("DISCOVER: ");
+        assert_eq!(
+            explained,
+            file == &whole || file == &cut,
+            "{}",
+            file.display()
+        );
+    }
+}
