@@ -2,6 +2,7 @@
 //!
 //! The virtual machines take most of the time of all tests: each boot proves as much as it can.
 
+mod firmware;
 mod installer;
 mod original;
 mod room;
