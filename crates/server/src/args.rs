@@ -69,13 +69,13 @@ pub struct Serve {
     /// Configuration [default: Boottorrent.yaml beside or in oss]
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// auto, full (give addresses), proxy (boot only; addresses are another's) or off [default: auto]
+    /// auto, full, proxy (another server gives addresses) or off [default: auto]
     #[arg(long, value_enum, value_name = "MODE", hide_possible_values = true)]
     pub dhcp: Option<Dhcp>,
     /// Address for an interface without one [default: a free private one]
     #[arg(long, value_name = "IP/BITS")]
     pub address: Option<Address>,
-    /// auto, ipxe; for BIOS lpxelinux or pxelinux (all by TFTP); for UEFI shim (and GRUB)
+    /// auto, ipxe; BIOS: lpxelinux, pxelinux (all by TFTP); UEFI: shim
     #[arg(long, value_name = "LOADER", default_value = "auto")]
     pub loader: Loader,
     /// Port of tracker, boot files and API [default: 6969]
