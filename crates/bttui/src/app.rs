@@ -31,6 +31,8 @@ pub struct App {
     pub lease: Option<Lease>,
     /// What this machine is.
     pub facts: Option<Facts>,
+    /// Whether Secure Boot lets the kernel start signed kernels alone.
+    pub only_signed: bool,
     /// What can be booted, once it was read.
     pub manifest: Option<Manifest>,
     chosen: Option<Choice>,
@@ -54,6 +56,7 @@ impl App {
             },
             lease: None,
             facts: None,
+            only_signed: false,
             manifest: None,
             chosen: None,
             failures: 0,

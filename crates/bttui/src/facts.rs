@@ -30,9 +30,21 @@ pub fn memory_available() -> u64 {
     memory(&read("/proc/meminfo"), "MemAvailable")
 }
 
+/// Whether this kernel starts signed kernels alone, as it does under Secure Boot.
+pub fn only_signed_kernels() -> bool {
+    is_locked(&read("/sys/kernel/security/lockdown"))
+}
+
 /// Time since the kernel started, in milliseconds, for the server's timeline.
 pub fn uptime_ms() -> u64 {
     uptime(&read("/proc/uptime"))
+}
+
+/// `none [integrity] confidentiality`: the level in brackets holds (kernel_lockdown(7)). Without the
+/// file there is nothing that could lock.
+fn is_locked(lockdown: &str) -> bool {
+    let levels = ["[integrity]", "[confidentiality]"];
+    levels.iter().any(|level| lockdown.contains(level))
 }
 
 fn read(path: &str) -> String {
@@ -114,6 +126,9 @@ mod tests {
         assert_eq!(processors(CPUINFO), 2);
         assert_eq!(processor_name(CPUINFO), "Intel Core i5-4590 CPU @ 3.30GHz");
         assert_eq!(uptime("12.34 45.67\n"), 12_340);
+        assert!(is_locked("none [integrity] confidentiality\n"));
+        assert!(is_locked("none integrity [confidentiality]\n"));
+        assert!(!is_locked("[none] integrity confidentiality\n"));
     }
 
     #[test]
@@ -122,6 +137,7 @@ mod tests {
         assert_eq!(memory("MemTotal: lots\n", "MemTotal"), 0);
         assert_eq!((processors(""), processor_name("").as_str()), (0, ""));
         assert_eq!(uptime("-"), 0);
+        assert!(!is_locked(""));
         assert_eq!(card(Path::new("/nonexistent"), "eth0"), "eth0");
     }
 

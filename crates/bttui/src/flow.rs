@@ -45,6 +45,7 @@ pub async fn run(allowed: Phase1) -> anyhow::Result<()> {
     tokio::spawn(watch_for_lease(voice.clone()));
     let epoch = Instant::now();
     let mut app = App::new(Duration::ZERO);
+    app.only_signed = facts::only_signed_kernels();
     let mut machine = Machine {
         allowed,
         consoles,

@@ -61,6 +61,15 @@ pub fn unsupported(method: &Method) -> Option<String> {
     ))
 }
 
+/// What a person must know before choosing on a machine whose kernel starts signed kernels alone. Whether
+/// a kernel is signed shows when it was fetched.
+pub fn warning(only_signed: bool, manifest: &Manifest) -> Option<&'static str> {
+    let is_kexec = |method: &Method| matches!(method, Method::Kexec { .. });
+    let concerns = manifest.systems.iter().any(|entry| is_kexec(&entry.method));
+    (only_signed && concerns)
+        .then_some("Secure Boot is on: kexec needs a signed kernel that this machine trusts.")
+}
+
 /// Moves the selection; says whether the key was one of those that do.
 pub(crate) fn moved(selected: &mut usize, key: Key, count: usize) -> bool {
     let last = count.saturating_sub(1);

@@ -51,7 +51,8 @@ pub enum Start {
 pub struct Classroom {
     // In this order they are dropped: the server ends in order before its room does.
     server: BtServer,
-    _beside: Option<Foreign>,
+    // With its host: the way into a namespace closes with the value.
+    _beside: Option<(Foreign, Host)>,
     host: Host,
     room: Room,
 }
@@ -83,7 +84,8 @@ impl Classroom {
         }
         let beside = plan.beside.map(|options| {
             let other = room.host(Some((Self::FOREIGN, 24)))?;
-            Foreign::dhcp(&other, room.scratch(), options)
+            let server = Foreign::dhcp(&other, room.scratch(), options)?;
+            anyhow::Ok((server, other))
         });
         let beside = beside.transpose()?;
         let log = plan.logs.join("server.log");

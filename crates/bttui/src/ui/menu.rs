@@ -26,7 +26,13 @@ pub(super) fn draw(
     look: Look,
 ) -> (String, Vec<(&'static str, &'static str)>) {
     let systems = app.systems();
-    let rows = usize::from(area.height.saturating_sub(4)).max(1);
+    let warning = app
+        .manifest
+        .as_ref()
+        .and_then(|manifest| menu::warning(app.only_signed, manifest));
+    // Borders, an empty line above and below the list, and the warning with another one.
+    let beside = if warning.is_some() { 6 } else { 4 };
+    let rows = usize::from(area.height.saturating_sub(beside)).max(1);
     let title = if systems.len() > rows {
         format!(
             "Choose an operating system ({} of {})",
@@ -45,6 +51,10 @@ pub(super) fn draw(
             "The server offers no system. Put one into its oss directory and restart this machine.",
             PLAIN,
         );
+    }
+    if let Some(warning) = warning {
+        let last = inner.height.saturating_sub(2);
+        panel::prose(screen, inner, last, warning, panel::STRONG);
     }
     // The selected line stays in sight, with as little movement as possible.
     let first = (selected + 1).saturating_sub(rows);

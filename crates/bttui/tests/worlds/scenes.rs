@@ -38,6 +38,7 @@ pub(crate) fn all() -> Vec<Scene> {
             after(menu(many()), [Key::End, Key::Up], 21),
             22,
         ),
+        scene("menu-secure-boot", secure(menu(three())), 21),
         scene("menu-empty", menu(manifest(30, None, vec![])), 21),
         scene("fetching", fetching(None), 33),
         scene(
@@ -91,6 +92,12 @@ pub(crate) fn awake() -> App {
 pub(crate) fn menu(manifest: Manifest) -> App {
     let mut app = awake();
     app.handle(Event::Offers(Box::new(manifest)), seconds(5));
+    app
+}
+
+/// A machine whose kernel is locked down.
+fn secure(mut app: App) -> App {
+    app.only_signed = true;
     app
 }
 
