@@ -1,5 +1,6 @@
 //! `cargo xtask bench swarm`: how long it takes until the last machine of a room has every byte, beside other programs
-//! in the same room, and beside what no program can beat.
+//! in the same room, and beside what no program can beat. `bench dhcp` and `bench tftp`: the first mile, beside the servers
+//! that people have.
 //!
 //! Each run has a room of its own: a switch, a server, machines, every cable limited in both directions. All of it is
 //! namespaces of this computer; no packet leaves them, and nothing listens outside. Leaves its results in
@@ -9,6 +10,7 @@ mod args;
 mod bound;
 mod compare;
 mod cpu;
+mod dhcp;
 mod engine;
 mod leaving;
 mod matrix;
@@ -19,8 +21,10 @@ mod process;
 mod report;
 mod result;
 mod run;
+mod serving;
 mod size;
 mod table;
+mod tftp;
 mod tools;
 
 use std::fs;
@@ -49,6 +53,11 @@ pub(crate) fn run(args: &Args) -> Result<()> {
             args.check()?;
             Box::new(|tools, stop| leaving::run(args, tools, stop))
         }
+        What::Dhcp(args) => {
+            args.check()?;
+            Box::new(|tools, stop| dhcp::run(args, tools, stop))
+        }
+        What::Tftp(args) => Box::new(|tools, stop| tftp::run(args, tools, stop)),
     };
     if !args.what.built() && args.what.has_ours() {
         dist::build()?;

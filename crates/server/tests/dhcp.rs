@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use bt_server::doors::wire::{self, Seen, Wire};
-use bt_server::doors::{dhcp, pxe4011};
+use bt_server::doors::{arp, dhcp, pxe4011};
 use bt_server::once::Once;
 use bt_server::{interface, journal};
 use lab::{Host, Room, Stop, until};
@@ -270,6 +270,7 @@ fn with_server(
             let sockets = dhcp::Sockets {
                 server: dhcp::bind_server(host.interface())?,
                 boot: pxe4011::bind(host.interface())?,
+                arp: arp::open(host.interface())?,
             };
             let (state, stop) = (state.to_owned(), stop.clone());
             on_this_thread(async {

@@ -7,7 +7,7 @@ use super::bound::Speeds;
 use super::engine::Engine;
 use super::plan::Plan;
 use super::size::{MOST, parse_size};
-use super::{leaving, matrix, report};
+use super::{dhcp, leaving, matrix, report, tftp};
 
 /// What the person may say on the command line.
 #[derive(Clone, Debug, clap::Args)]
@@ -29,6 +29,10 @@ bt-server), sha1 (curl | sha1sum).")]
     Matrix(matrix::Args),
     /// Measure when each machine's system starts, by the rule it leaves the swarm by
     Leaving(leaving::Args),
+    /// Measure how many machines a second get an address, beside other DHCP servers
+    Dhcp(dhcp::Args),
+    /// Measure how fast a room fetches by TFTP, beside other TFTP servers
+    Tftp(tftp::Args),
 }
 
 impl What {
@@ -38,6 +42,8 @@ impl What {
             What::Swarm(args) => args.built,
             What::Matrix(args) => args.built,
             What::Leaving(args) => args.built,
+            What::Dhcp(args) => args.built,
+            What::Tftp(args) => args.built,
         }
     }
 
@@ -46,6 +52,8 @@ impl What {
         match self {
             What::Swarm(args) => args.engines().iter().any(|engine| engine.has_ours()),
             What::Matrix(_) | What::Leaving(_) => true,
+            What::Dhcp(args) => args.has_ours(),
+            What::Tftp(args) => args.has_ours(),
         }
     }
 }
@@ -208,7 +216,7 @@ mod tests {
     #[test]
     fn help_fits_a_screen() {
         let mut command = Cli::command();
-        for name in ["swarm", "matrix", "leaving"] {
+        for name in ["swarm", "matrix", "leaving", "dhcp", "tftp"] {
             let bench = command.find_subcommand_mut(name).unwrap();
             let help = bench.render_help().to_string();
             assert!(help.lines().count() <= 25, "{help}");

@@ -35,6 +35,11 @@ impl Process {
         })
     }
 
+    /// Its process id.
+    pub(super) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// How it ended, once it has.
     pub(super) fn ended(&mut self) -> Result<Option<ExitStatus>> {
         if self.ended.is_none() {

@@ -12,18 +12,21 @@ use crate::phase1::packages::{self, Wanted};
 use crate::{places, setup};
 
 /// A package that is only unpacked, and why it is needed. Their libraries are on every Debian with curl.
-const UNPACKED: [(&str, &str); 3] = [
+const UNPACKED: [(&str, &str); 6] = [
     (
         "opentracker",
         "the tracker of the other BitTorrent programs",
     ),
     ("libowfat0", "a library of opentracker"),
     ("nginx", "a web server to compare with"),
+    ("kea-dhcp4-server", "a DHCP server to compare with"),
+    ("atftpd", "a TFTP server to compare with"),
+    ("libwrap0", "a library of atftpd"),
 ];
 
 /// Where the unpacked programs lie.
 pub(super) struct Tools {
-    trees: [PathBuf; 3],
+    trees: [PathBuf; 6],
 }
 
 impl Tools {
@@ -56,7 +59,7 @@ impl Tools {
 
     /// A command that will run opentracker on `host`.
     pub(super) fn opentracker(&self, host: &Host) -> std::process::Command {
-        let [opentracker, libowfat, _] = &self.trees;
+        let [opentracker, libowfat, ..] = &self.trees;
         let mut command = host.command(opentracker.join("usr/bin/opentracker"));
         command.env("LD_LIBRARY_PATH", libowfat.join("usr/lib"));
         command
@@ -64,8 +67,22 @@ impl Tools {
 
     /// nginx.
     pub(super) fn nginx(&self) -> PathBuf {
-        let [_, _, nginx] = &self.trees;
+        let [_, _, nginx, ..] = &self.trees;
         nginx.join("usr/sbin/nginx")
+    }
+
+    /// Kea's server for IPv4.
+    pub(super) fn kea(&self) -> PathBuf {
+        let [_, _, _, kea, ..] = &self.trees;
+        kea.join("usr/sbin/kea-dhcp4")
+    }
+
+    /// A command that will run atftpd on `host`.
+    pub(super) fn atftpd(&self, host: &Host) -> std::process::Command {
+        let [.., atftpd, libwrap] = &self.trees;
+        let mut command = host.command(atftpd.join("usr/sbin/atftpd"));
+        command.env("LD_LIBRARY_PATH", libwrap.join("usr/lib/x86_64-linux-gnu"));
+        command
     }
 }
 

@@ -31,6 +31,8 @@ pub(crate) enum Event {
     Rebooted,
     /// Its lease begins anew.
     Renewed,
+    /// The same, after the server it had the lease from did not answer.
+    Rebound,
     /// It has none any more.
     Gone,
 }
@@ -100,7 +102,12 @@ impl<'a> Client<'a> {
 
     /// Waits until its script is called for `event`; hands back what it was told.
     pub(crate) fn wait_for(&mut self, event: Event) -> Result<Lease> {
-        let words = self.wait_for_line(event)?;
+        self.wait_long_for(event, SOON)
+    }
+
+    /// The same for what takes longer: waits until `deadline` has passed.
+    pub(crate) fn wait_long_for(&mut self, event: Event, deadline: Duration) -> Result<Lease> {
+        let words = self.wait_for_line(event, deadline)?;
         let lease = || {
             Some(Lease {
                 address: words.get(1)?.parse().ok()?,
@@ -114,7 +121,7 @@ impl<'a> Client<'a> {
 
     /// Waits until it has no lease any more.
     pub(crate) fn wait_for_the_end(&mut self) -> Result<()> {
-        self.wait_for_line(Event::Gone).map(drop)
+        self.wait_for_line(Event::Gone, SOON).map(drop)
     }
 
     /// Tells it to renew its lease. dhclient cannot be told; it does so every few seconds.
@@ -135,10 +142,10 @@ impl<'a> Client<'a> {
         }
     }
 
-    fn wait_for_line(&mut self, event: Event) -> Result<Vec<String>> {
+    fn wait_for_line(&mut self, event: Event, deadline: Duration) -> Result<Vec<String>> {
         let name = format!("{event:?}");
         let (path, seen) = (self.home.join("events"), self.seen);
-        let came = until(&name, SOON, &Stop::never(), || {
+        let came = until(&name, deadline, &Stop::never(), || {
             let told = fs::read_to_string(&path)?;
             let lines = told.split_inclusive('\n').enumerate().skip(seen);
             let mut whole = lines.filter(|(_, line)| line.ends_with('\n'));

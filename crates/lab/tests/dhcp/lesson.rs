@@ -63,14 +63,7 @@ impl Lesson {
 
     /// Plugs in machine number `number`, which has no address.
     pub(crate) fn pupil(&mut self, number: u8) -> Result<Pupil> {
-        let host = self.room.host(None)?;
-        let mac = Mac([0x52, 0x54, 0, 0, 0, number]);
-        let interface = host.interface();
-        host.namespace()
-            .ip(&format!("link set {interface} address {mac}"))?;
-        let folder = self.room.scratch().join(format!("machine-{number}"));
-        fs::create_dir(&folder)?;
-        Ok(Pupil { host, mac, folder })
+        Pupil::plug_into(&mut self.room, number)
     }
 
     /// What `pupil` has said to everybody on the wire since this was last asked.
@@ -89,10 +82,52 @@ impl Lesson {
         Ok(())
     }
 
+    /// Makes the server deaf to what `pupil` says to its address; what it says to everybody arrives.
+    pub(crate) fn deafen(&self, pupil: &Pupil) -> Result<()> {
+        let (interface, mac, table) = (self.host.interface(), pupil.mac, pupil.table());
+        self.nft(&format!(
+            "add table netdev {table}; \
+             add chain netdev {table} in {{ type filter hook ingress device {interface} priority 0 ; }}; \
+             add rule netdev {table} in ether saddr {mac} ip daddr {SERVER} udp dport 67 counter drop"
+        ))
+        .map(drop)
+    }
+
+    /// How many of `pupil`'s words the deaf server has missed.
+    pub(crate) fn missed(&self, pupil: &Pupil) -> Result<u32> {
+        let shown = self.nft(&format!("list table netdev {}", pupil.table()))?;
+        let count = shown.split_once(" counter packets ").map(|(_, rest)| rest);
+        let count = count.and_then(|rest| rest.split(' ').next());
+        Ok(count.context("nft counts nothing")?.parse()?)
+    }
+
+    /// Makes the server hear `pupil` again.
+    pub(crate) fn hear(&self, pupil: &Pupil) -> Result<()> {
+        self.nft(&format!("delete table netdev {}", pupil.table()))
+            .map(drop)
+    }
+
+    fn nft(&self, commands: &str) -> Result<String> {
+        let output = self.host.command("nft").arg(commands).output()?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "nft {commands}: {said}");
+        Ok(String::from_utf8(output.stdout)?)
+    }
+
     /// Waits until the API says that `pupil` was given its lease `times` times or more, renewals
     /// included.
     pub(crate) fn wait_for_leases(&self, pupil: &Pupil, times: u32) -> Result<()> {
-        self.wait_for("its leases in the API", || {
+        self.wait_long_for_leases(pupil, times, SOON)
+    }
+
+    /// The same for what takes longer: waits until `deadline` has passed.
+    pub(crate) fn wait_long_for_leases(
+        &self,
+        pupil: &Pupil,
+        times: u32,
+        deadline: Duration,
+    ) -> Result<()> {
+        self.wait_for("its leases in the API", deadline, || {
             let machines = self.server.machines(&self.host)?;
             let Some(machine) = machines.machine(&pupil.mac.to_string()) else {
                 return Ok(None);
@@ -108,7 +143,7 @@ impl Lesson {
 
     /// Waits until the API says why `pupil` gets no address; hands back the sentence.
     pub(crate) fn wait_for_refusal(&self, pupil: &Pupil) -> Result<String> {
-        self.wait_for("a refusal in the API", || {
+        self.wait_for("a refusal in the API", SOON, || {
             let machines = self.server.machines(&self.host)?;
             let machine = machines.machine(&pupil.mac.to_string());
             let steps = machine.map(|one| &one.steps[..]).unwrap_or_default();
@@ -119,13 +154,30 @@ impl Lesson {
         })
     }
 
-    fn wait_for<T>(&self, what: &str, condition: impl FnMut() -> Result<Option<T>>) -> Result<T> {
-        let came = until(what, SOON, self.room.stop(), condition);
+    fn wait_for<T>(
+        &self,
+        what: &str,
+        deadline: Duration,
+        condition: impl FnMut() -> Result<Option<T>>,
+    ) -> Result<T> {
+        let came = until(what, deadline, self.room.stop(), condition);
         came.with_context(|| format!("the server said:\n{}", self.server.said()))
     }
 }
 
 impl Pupil {
+    /// Plugs machine number `number`, which has no address, into `room`.
+    pub(crate) fn plug_into(room: &mut Room, number: u8) -> Result<Pupil> {
+        let host = room.host(None)?;
+        let mac = Mac([0x52, 0x54, 0, 0, 0, number]);
+        let interface = host.interface();
+        host.namespace()
+            .ip(&format!("link set {interface} address {mac}"))?;
+        let folder = room.scratch().join(format!("machine-{number}"));
+        fs::create_dir(&folder)?;
+        Ok(Pupil { host, mac, folder })
+    }
+
     pub(crate) fn host(&self) -> &Host {
         &self.host
     }
@@ -137,6 +189,11 @@ impl Pupil {
     /// Where its files are.
     pub(crate) fn folder(&self) -> &Path {
         &self.folder
+    }
+
+    /// The table of nft that keeps its words from the server.
+    fn table(&self) -> String {
+        format!("deaf-to-{}", self.mac.0[5])
     }
 
     /// The IPv4 addresses that its interface really has, with their prefix lengths.

@@ -5,7 +5,9 @@
 
 mod client;
 mod lesson;
+mod networkd;
 mod program;
+mod rebind;
 mod tap;
 
 use std::collections::BTreeSet;

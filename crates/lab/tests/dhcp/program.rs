@@ -10,6 +10,7 @@ use anyhow::Result;
 use lab::built;
 use report::Mac;
 
+use crate::client::Event;
 use crate::lesson::target;
 
 /// The programs.
@@ -52,6 +53,7 @@ case $reason in
     BOUND) event=Bound ;;
     REBOOT) event=Rebooted ;;
     RENEW) event=Renewed ;;
+    REBIND) event=Rebound ;;
     RELEASE) event=Gone; ip address flush dev $interface ;;
 esac
 [ -n \"$new_ip_address\" ] && ip address replace $new_ip_address/$new_subnet_mask brd + dev $interface
@@ -63,6 +65,7 @@ case $reason in
     BOUND) event=Bound ;;
     REBOOT) event=Rebooted ;;
     RENEW) event=Renewed ;;
+    REBIND) event=Rebound ;;
     STOPPED) event=Gone ;;
 esac
 echo $event $new_ip_address $new_dhcp_server_identifier $new_subnet_mask $new_dhcp_lease_time >>@HOME@/events
@@ -77,6 +80,15 @@ impl Program {
         matches!(self, Program::Dhclient | Program::Dhcpcd)
     }
 
+    /// What its script is told when any server answered.
+    pub(crate) fn rebinding(self) -> Event {
+        match self {
+            Program::Dhcpcd => Event::Rebound,
+            // Their scripts are called for a lease that goes on, whoever said so.
+            _ => Event::Renewed,
+        }
+    }
+
     /// What it calls when something happened; `@HOME@` is the client's folder.
     pub(crate) fn script(self) -> &'static str {
         match self {
@@ -89,11 +101,15 @@ impl Program {
     /// Its configuration file.
     pub(crate) fn settings(self, identifier: Identifier) -> &'static str {
         match (self, identifier) {
-            // Without the first line it would renew after half of the lease's time.
-            (Program::Dhclient, Identifier::Mac) => {
-                "supersede dhcp-renewal-time 2;\nsend dhcp-client-identifier = hardware;\n"
+            // Without the first lines it would renew after half of the lease's time, and ask others after
+            // seven eighths.
+            (Program::Dhclient, Identifier::Mac) => concat!(
+                "supersede dhcp-renewal-time 2;\nsupersede dhcp-rebinding-time 10;\n",
+                "send dhcp-client-identifier = hardware;\n"
+            ),
+            (Program::Dhclient, _) => {
+                "supersede dhcp-renewal-time 2;\nsupersede dhcp-rebinding-time 10;\n"
             }
-            (Program::Dhclient, _) => "supersede dhcp-renewal-time 2;\n",
             // Without the pauses of RFC 5227 and of RFC 2131 section 4.4.1.
             (Program::Dhcpcd, Identifier::None) => "nodev\nnodelay\nnoarp\n",
             (Program::Dhcpcd, Identifier::Mac) => "nodev\nnodelay\nnoarp\nclientid\n",

@@ -2,6 +2,7 @@
 //!
 //! It hears broadcasts only, so what a client says to the server alone is not heard here.
 
+use std::cell::RefCell;
 use std::net::{Ipv4Addr, UdpSocket};
 
 use anyhow::Result;
@@ -14,8 +15,19 @@ use report::Mac;
 pub(crate) struct Heard {
     pub(crate) mac: Mac,
     pub(crate) kind: Kind,
+    /// The address that it has (ciaddr); 0.0.0.0 when it has none.
+    pub(crate) has: Ipv4Addr,
+    /// Whether it names the server it means (option 54).
+    pub(crate) names_a_server: bool,
     /// Option 61; empty when it was not sent.
     pub(crate) client_id: Vec<u8>,
+}
+
+impl Heard {
+    /// Whether this is how a machine asks any server to let it keep `address` (RFC 2131 section 4.3.2, REBINDING).
+    pub(crate) fn rebinds(&self, address: Ipv4Addr) -> bool {
+        self.kind == Kind::Request && self.has == address && !self.names_a_server
+    }
 }
 
 /// What it asked for (option 53).
@@ -26,9 +38,12 @@ pub(crate) enum Kind {
     Other,
 }
 
-/// The ear.
+/// The ear, and what was heard that nobody has asked for yet.
 #[derive(Debug)]
-pub(crate) struct Tap(UdpSocket);
+pub(crate) struct Tap {
+    socket: UdpSocket,
+    heard: RefCell<Vec<Heard>>,
+}
 
 impl Tap {
     /// Begins to listen on `host`.
@@ -38,24 +53,28 @@ impl Tap {
             .enter(|| Ok(UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 67))?))?;
         setsockopt(&socket, sockopt::BindToDevice, &host.interface().into())?;
         socket.set_nonblocking(true)?;
-        Ok(Tap(socket))
+        Ok(Tap {
+            socket,
+            heard: RefCell::default(),
+        })
     }
 
-    /// What `mac` has said to everybody since somebody last asked for anything that was heard.
+    /// What `mac` has said to everybody since this was last asked.
     pub(crate) fn heard(&self, mac: Mac) -> Vec<Heard> {
         let mut datagram = [0; 1500];
-        let mut all = Vec::new();
-        while let Ok(length) = self.0.recv(&mut datagram) {
-            all.extend(read(&datagram[..length]).filter(|one| one.mac == mac));
+        let mut heard = self.heard.borrow_mut();
+        while let Ok(length) = self.socket.recv(&mut datagram) {
+            heard.extend(read(&datagram[..length]));
         }
-        all
+        heard.extract_if(.., |one| one.mac == mac).collect()
     }
 }
 
-/// The hardware address begins at byte 28, the options after the cookie at byte 240 (RFC 2131
+/// ciaddr begins at byte 12, the hardware address at byte 28, the options after the cookie at byte 240 (RFC 2131
 /// section 2, RFC 2132 section 2).
 fn read(datagram: &[u8]) -> Option<Heard> {
     let mac = Mac(datagram.get(28..34)?.try_into().ok()?);
+    let has = <[u8; 4]>::try_from(datagram.get(12..16)?).ok()?.into();
     let kind = match option(datagram, 53)? {
         [1] => Kind::Discover,
         [3] => Kind::Request,
@@ -65,6 +84,8 @@ fn read(datagram: &[u8]) -> Option<Heard> {
     Some(Heard {
         mac,
         kind,
+        has,
+        names_a_server: option(datagram, 54).is_some(),
         client_id,
     })
 }

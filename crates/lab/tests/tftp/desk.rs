@@ -6,13 +6,16 @@ use std::path::{Path, PathBuf};
 use std::process::Output;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use lab::{BtServer, Host, Machines, Room, Stop, built};
 
 use crate::client::Order;
+use crate::firmware::Firmware;
 
 const SERVER: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 1);
 const CLIENT: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 2);
+/// The network's bits: room for more clients than 24 have.
+const PREFIX: u8 = 16;
 const READY: Duration = Duration::from_secs(60);
 /// A refusal is one packet there and one back; a client that hears nothing asks again after 1 s
 /// (tftp-hpa) to 6 s (curl) and gives up much later.
@@ -51,8 +54,8 @@ impl Desk {
             lay_out(Path::new(&phase1), sizes)?;
             options.extend(["--phase1", &phase1]);
         }
-        let host = room.host(Some((SERVER, 24)))?;
-        let client = room.host(Some((CLIENT, 24)))?;
+        let host = room.host(Some((SERVER, PREFIX)))?;
+        let client = room.host(Some((CLIENT, PREFIX)))?;
         let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent();
         let program = built::bt_server(target.unwrap())?;
         let log = room.scratch().join("server.log");
@@ -69,8 +72,46 @@ impl Desk {
     /// One more address for the fetching host.
     pub(crate) fn add_client(&self, address: Ipv4Addr) -> Result<()> {
         let interface = self.client.interface();
-        let add = format!("address add {address}/24 dev {interface}");
+        let add = format!("address add {address}/{PREFIX} dev {interface}");
         self.client.namespace().ip(&add)
+    }
+
+    /// Makes the clients' cable lose `percent` of 100 packets, in either direction.
+    pub(crate) fn lose(&self, percent: u8) -> Result<()> {
+        self.room.lose(&self.client, percent)
+    }
+
+    /// Packets that were lost since [`Desk::lose`].
+    pub(crate) fn lost(&self) -> Result<u64> {
+        self.room.lost(&self.client)
+    }
+
+    /// A firmware at `address`, which is one of the clients'.
+    pub(crate) fn firmware(&self, address: Ipv4Addr) -> Result<Firmware> {
+        let open = || Firmware::open(address, SERVER);
+        self.client.namespace().enter(open)
+    }
+
+    /// Transfers that are open at the server: each has a socket of its own at the server's address.
+    pub(crate) fn transfers(&self) -> Result<usize> {
+        let table = || Ok(fs::read_to_string("/proc/thread-self/net/udp")?);
+        let table = self.host.namespace().enter(table)?;
+        // The address as it lies in memory, which is the network's order, read as a number.
+        let own = format!("{:08X}:", u32::from_ne_bytes(SERVER.octets()));
+        let port = |line: &str| {
+            let local = line.split_whitespace().nth(1)?;
+            u16::from_str_radix(local.strip_prefix(&own)?, 16).ok()
+        };
+        let ports = table.lines().filter_map(port);
+        Ok(ports.filter(|port| *port != 69).count())
+    }
+
+    /// The most memory that the server has had so far, in KiB (VmHWM of proc(5)).
+    pub(crate) fn peak_memory(&self) -> Result<u64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.server.pid()))?;
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kib = peak.and_then(|peak| peak.trim().strip_suffix(" kB"));
+        Ok(kib.context("no VmHWM in a status file")?.parse()?)
     }
 
     /// The bytes of `name` as the server's other door gives them.

@@ -1,7 +1,9 @@
 //! The finished server's TFTP, with the TFTP clients that Debian's users have.
 
 mod client;
+mod crowd;
 mod desk;
+mod firmware;
 
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
@@ -134,6 +136,11 @@ fn thirty_machines_fetch_at_once() -> Result<()> {
     };
     let orders: Vec<Order> = addresses.iter().map(order).collect();
     desk.fetch_together(&orders, &odd_bytes(size))?;
+    wait_until_told(&desk, &addresses, size)
+}
+
+/// Waits until the API says that each of `addresses` has fetched the file of `size` bytes whole.
+fn wait_until_told(desk: &Desk, addresses: &BTreeSet<Ipv4Addr>, size: usize) -> Result<()> {
     until("all transfers in the API", SOON, &Stop::never(), || {
         let machines = desk.machines()?.machines;
         let whole = machines.iter().filter(|one| {
@@ -144,6 +151,6 @@ fn thirty_machines_fetch_at_once() -> Result<()> {
             })
         });
         let served: BTreeSet<_> = whole.filter_map(|one| one.address).collect();
-        Ok((served == addresses).then_some(()))
+        Ok((served == *addresses).then_some(()))
     })
 }

@@ -14,3 +14,4 @@ mod records;
 mod relay;
 mod scenes;
 mod show;
+mod tshark;

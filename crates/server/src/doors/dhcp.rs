@@ -12,7 +12,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context;
 use pxe::wire::Role;
 use pxe::{Action, Mode, Responder, Settings, Started};
 use report::{Mac, Step};
@@ -20,6 +19,7 @@ use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use super::arp::Arp;
 use super::neighbour::Neighbours;
 use super::sparingly::Sparingly;
 use super::wire::Wire;
@@ -43,6 +43,8 @@ pub struct Sockets {
     pub server: UdpSocket,
     /// Port 4011, from [`super::pxe4011::bind`].
     pub boot: UdpSocket,
+    /// Where addresses are asked after, from [`super::arp::open`].
+    pub arp: Arp,
 }
 
 /// Opens port 67 on `interface`, for datagrams of that interface only. Needs root (or
@@ -92,7 +94,7 @@ pub(super) fn bind(interface: &str, port: u16, share: bool) -> io::Result<UdpSoc
 /// in `role`; what `wire` sees later changes that. `started` says which of the machines that boot once have.
 ///
 /// # Errors
-/// The settings don't fit together, or the socket is not bound to an interface.
+/// The settings don't fit together.
 pub async fn run(
     sockets: Sockets,
     (role, mut wire): (Role, Wire),
@@ -102,16 +104,13 @@ pub async fn run(
     journal: Journal,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
-    let device = device(&sockets.server)?;
-    let server = settings.server;
+    let neighbours = Neighbours::new(sockets.arp, settings.server);
     let clock = Clock::begin();
     let mut responder = Responder::new(settings)?;
     responder.set_mode(mode(Some(&role)));
     let (leases, mut responder) = Keeper::open(state, responder, clock.moment()).await?;
     journal.owners(owners(&responder, clock.run()));
     responder.set_started(Arc::clone(&started.borrow_and_update()));
-    let neighbours = Neighbours::new(server, device)
-        .with_context(|| format!("cannot send from {server}, the server's own address"))?;
     let ports = Ports {
         server: tokio::net::UdpSocket::from_std(sockets.server)?,
         boot: tokio::net::UdpSocket::from_std(sockets.boot)?,
@@ -306,16 +305,6 @@ impl Desk {
             Action::Ignore { reason, .. } => self.journal.dropped(DOOR, reason.as_str()),
         }
     }
-}
-
-/// The interface `socket` is bound to.
-fn device(socket: &UdpSocket) -> anyhow::Result<String> {
-    let name = SockRef::from(socket)
-        .device()?
-        .context("the DHCP socket is bound to no interface")?;
-    Ok(String::from_utf8_lossy(&name)
-        .trim_end_matches('\0')
-        .to_owned())
 }
 
 #[cfg(test)]

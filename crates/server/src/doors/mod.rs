@@ -4,6 +4,7 @@
 //! journal what happened, and ends when `stop` is cancelled. Doors hold no protocol decisions:
 //! those are in `pxe` and `tracker`.
 
+pub mod arp;
 pub mod connect_back;
 pub mod dhcp;
 pub mod ear;

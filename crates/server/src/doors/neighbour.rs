@@ -1,40 +1,37 @@
 //! Does anybody answer at this address? Asked before an address is given away.
 //!
-//! It needs no privilege: an empty datagram to the address makes the kernel ask by ARP, and what
-//! came of it is read from the kernel's table. Many questions are open at once, and none of them
-//! keeps the DHCP door from answering others. It decides nothing.
+//! The question goes out by [`super::arp`], twice, and whoever says within [`PATIENCE`] that the address is his has
+//! it, unless he is the machine it is meant for. Many questions are open at once, and none of them keeps the DHCP door
+//! from answering others. It decides nothing.
 
 use std::collections::{HashMap, VecDeque};
 use std::future;
-use std::io;
-use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use pxe::Question;
 use report::Mac;
 use tokio::time::{Instant, sleep_until};
 
+use super::arp::{Arp, Said};
+
 /// How long an address may stay silent before it counts as free. On a wire, ARP answers within
 /// milliseconds; sleeping machines take a little longer.
 const PATIENCE: Duration = Duration::from_millis(300);
-/// How long an entry that was in the table before we asked may take to prove itself. The kernel
-/// keeps entries of machines that are long gone; our datagram makes it wait 5 s for a sign of life,
-/// ask three times, 1 s apart, and then drop the entry.
-const PROOF: Duration = Duration::from_secs(9);
-/// How often the kernel's table is read while questions are open.
+/// When it is asked a second time: a wire may lose a packet.
+const AGAIN: Duration = Duration::from_millis(150);
+/// How often the wire is listened to while questions are open.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
-/// Open questions at once. The next machine has to ask again, which firmware does within seconds.
-const MOST: usize = 512;
-/// The discard port (RFC 863): whoever listens there throws the datagram away.
-const DISCARD: u16 = 9;
-/// The table of the network namespace this thread is in; /proc/net would be the main thread's.
-const TABLE: &str = "/proc/thread-self/net/arp";
+/// Open questions at once: three thousand machines a second, each with two packets to everybody. The next machine has
+/// to ask again, which firmware does within seconds.
+const MOST: usize = 1024;
 
 /// The questions that are open on one interface.
 #[derive(Debug)]
 pub struct Neighbours {
-    socket: UdpSocket,
-    device: String,
+    arp: Arp,
+    /// In whose name is asked.
+    server: Ipv4Addr,
     open: VecDeque<Open>,
     settled: VecDeque<(Question, bool)>,
     next_look: Instant,
@@ -43,12 +40,11 @@ pub struct Neighbours {
 #[derive(Debug)]
 struct Open {
     question: Question,
-    /// Who answered there according to the table before we asked.
-    before: Option<Mac>,
-    until: Instant,
+    begun: Instant,
+    asked_again: bool,
 }
 
-/// What the table says about a question so far.
+/// What is known of a question so far.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Verdict {
     Free,
@@ -57,54 +53,30 @@ enum Verdict {
 }
 
 impl Open {
-    fn new(question: Question, before: Option<Mac>, now: Instant) -> Self {
-        let old = before.is_some_and(|mac| is_stranger(&question, mac));
-        let until = now + if old { PROOF } else { PATIENCE };
-        Self {
-            question,
-            before,
-            until,
+    /// `holders`: who said since the last look that the address is his.
+    fn verdict(&self, holders: &[Mac], now: Instant) -> Verdict {
+        let machine = self.question.request.mac;
+        if holders.iter().any(|holder| *holder != machine) {
+            Verdict::InUse
+        } else if now >= self.begun + PATIENCE {
+            Verdict::Free
+        } else {
+            Verdict::Unknown
         }
     }
-
-    /// Somebody who answers for the first time is there. An old entry is believed only if it
-    /// outlives the kernel's own check, and that of the machine whose lease ended not at all.
-    fn verdict(&self, holder: Option<Mac>, now: Instant) -> Verdict {
-        let stranger = holder.filter(|mac| is_stranger(&self.question, *mac));
-        let old = self
-            .before
-            .is_some_and(|mac| is_stranger(&self.question, mac));
-        match stranger {
-            Some(mac) if self.before != Some(mac) => Verdict::InUse,
-            Some(mac) if self.question.former == Some(mac) => Verdict::Free,
-            Some(_) if self.until <= now => Verdict::InUse,
-            Some(_) => Verdict::Unknown,
-            None if old || self.until <= now => Verdict::Free,
-            None => Verdict::Unknown,
-        }
-    }
-}
-
-fn is_stranger(question: &Question, mac: Mac) -> bool {
-    mac != question.request.mac
 }
 
 impl Neighbours {
-    /// Asks from `server`, the address of the interface `device`.
-    ///
-    /// # Errors
-    /// The address is not this computer's.
-    pub fn new(server: Ipv4Addr, device: String) -> io::Result<Self> {
-        let socket = UdpSocket::bind(SocketAddrV4::new(server, 0))?;
-        socket.set_nonblocking(true)?;
-        let (open, settled) = (VecDeque::new(), VecDeque::new());
-        Ok(Self {
-            socket,
-            device,
-            open,
-            settled,
+    /// Asks by `arp` in the name of `server`, the address of its interface.
+    #[must_use]
+    pub fn new(arp: Arp, server: Ipv4Addr) -> Self {
+        Self {
+            arp,
+            server,
+            open: VecDeque::new(),
+            settled: VecDeque::new(),
             next_look: Instant::now(),
-        })
+        }
     }
 
     /// Opens a question. Says `false` when too many are open already.
@@ -112,17 +84,20 @@ impl Neighbours {
         if self.open.len() + self.settled.len() >= MOST {
             return false;
         }
-        let before = self.holders().remove(&question.address);
-        // A failure to send (no route, no carrier) tells nothing about the address: it will count
-        // as silent, and a machine that asked over this very interface is on the wire anyhow.
-        let _ = self
-            .socket
-            .send_to(&[], SocketAddrV4::new(question.address, DISCARD));
         let now = Instant::now();
         if self.open.is_empty() {
+            // What was said while nobody listened is of yesterday.
+            self.arp.forget();
             self.next_look = now + LOOK_EVERY;
         }
-        self.open.push_back(Open::new(question, before, now));
+        // A failure to send (no carrier) tells nothing about the address: it will count as silent, and a machine that
+        // asked over this very interface is on the wire anyhow.
+        let _ = self.arp.ask(question.address, self.server);
+        self.open.push_back(Open {
+            question,
+            begun: now,
+            asked_again: false,
+        });
         true
     }
 
@@ -141,20 +116,22 @@ impl Neighbours {
         }
     }
 
-    fn holders(&self) -> HashMap<Ipv4Addr, Mac> {
-        let table = std::fs::read_to_string(TABLE).unwrap_or_default();
-        holders(&table, &self.device)
-    }
-
-    /// Settles what can be settled: addresses that somebody answers at, and those whose time is up.
+    /// Settles what can be settled: addresses that somebody says are his, and those whose time is up.
     fn look(&mut self) {
+        let heard = self.heard();
         let now = Instant::now();
         self.next_look = now + LOOK_EVERY;
-        let holders = self.holders();
-        for open in std::mem::take(&mut self.open) {
-            let holder = holders.get(&open.question.address).copied();
-            match open.verdict(holder, now) {
-                Verdict::Unknown => self.open.push_back(open),
+        for mut open in std::mem::take(&mut self.open) {
+            let address = open.question.address;
+            let holders = heard.get(&address).map(Vec::as_slice);
+            match open.verdict(holders.unwrap_or_default(), now) {
+                Verdict::Unknown => {
+                    if !open.asked_again && now >= open.begun + AGAIN {
+                        open.asked_again = true;
+                        let _ = self.arp.ask(address, self.server);
+                    }
+                    self.open.push_back(open);
+                }
                 verdict => {
                     let in_use = verdict == Verdict::InUse;
                     self.settled.push_back((open.question, in_use));
@@ -162,88 +139,52 @@ impl Neighbours {
             }
         }
     }
-}
 
-/// Who answers on `device`, by the kernel's table: a line of it is address, hardware type, flags,
-/// hardware address, mask, device. Flag 0x2 means that somebody answered.
-fn holders(table: &str, device: &str) -> HashMap<Ipv4Addr, Mac> {
-    let line = |line: &str| {
-        let mut columns = line.split_whitespace();
-        let address = columns.next()?.parse().ok()?;
-        let flags = u32::from_str_radix(columns.nth(1)?.strip_prefix("0x")?, 16).ok()?;
-        let mac = columns.next()?.parse().ok()?;
-        (flags & 0x2 != 0 && columns.nth(1) == Some(device)).then_some((address, mac))
-    };
-    table.lines().skip(1).filter_map(line).collect()
+    /// Who said since the last look that which address is his.
+    fn heard(&self) -> HashMap<Ipv4Addr, Vec<Mac>> {
+        let mut heard: HashMap<_, Vec<Mac>> = HashMap::new();
+        for Said { mac, address } in self.arp.hear() {
+            heard.entry(address).or_default().push(mac);
+        }
+        heard
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const SAMPLE: &str = "\
-IP address       HW type     Flags       HW address            Mask     Device
-10.77.0.9        0x1         0x2         52:54:00:77:00:09     *        eth0
-10.77.0.10       0x1         0x0         00:00:00:00:00:00     *        eth0
-10.77.0.11       0x1         0x6         52:54:00:77:00:0b     *        eth0
-10.77.0.12       0x1         0x2         52:54:00:77:00:0c     *        eth1
-";
-
-    #[test]
-    fn reads_the_kernels_table() {
-        let holders = holders(SAMPLE, "eth0");
-        let cases = [
-            (9, Some("52:54:00:77:00:09")),
-            (10, None),
-            (11, Some("52:54:00:77:00:0b")),
-            (12, None),
-            (13, None),
-        ];
-        for (last, mac) in cases {
-            let found = holders
-                .get(&Ipv4Addr::new(10, 77, 0, last))
-                .map(Mac::to_string);
-            assert_eq!(found.as_deref(), mac, "{last}");
-        }
-    }
-
     fn mac(last: u8) -> Mac {
         Mac([0x52, 0x54, 0, 0, 0, last])
     }
 
-    fn question(from: Mac, former: Option<Mac>) -> Question {
-        let discover = pxe::probe::discover(7, from);
-        Question {
-            address: Ipv4Addr::new(10, 77, 0, 9),
-            former,
-            request: pxe::Request::read(&discover).expect("our own packet"),
-        }
-    }
-
-    #[tokio::test]
-    async fn old_entries_must_prove_themselves_and_fresh_ones_are_believed() {
+    #[test]
+    fn who_answers_has_it_unless_it_is_the_machine_itself() {
         use Verdict::{Free, InUse, Unknown};
-        let (own, former, other) = (Some(mac(1)), Some(mac(2)), Some(mac(3)));
-        let now = Instant::now();
-        // (in the table before we asked, after how long, in the table then, verdict)
-        let table = [
-            (None, Duration::ZERO, None, Unknown),
-            (None, PATIENCE, None, Free),
-            (None, Duration::ZERO, other, InUse),
-            (None, Duration::ZERO, former, InUse),
-            (None, PATIENCE, own, Free),
-            (own, PATIENCE, own, Free),
-            (own, Duration::ZERO, other, InUse),
-            (former, Duration::ZERO, former, Free),
-            (former, Duration::ZERO, other, InUse),
-            (other, PATIENCE, other, Unknown),
-            (other, PATIENCE, None, Free),
-            (other, PROOF, other, InUse),
+        let (own, other) = (mac(1), mac(2));
+        let discover = pxe::probe::discover(7, own);
+        let open = Open {
+            question: Question {
+                address: Ipv4Addr::new(10, 77, 0, 9),
+                former: Some(other),
+                request: pxe::Request::read(&discover).expect("our own packet"),
+            },
+            begun: Instant::now(),
+            asked_again: false,
+        };
+        let table: [(&[Mac], Duration, Verdict); 7] = [
+            (&[], Duration::ZERO, Unknown),
+            (&[], PATIENCE, Free),
+            (&[own], Duration::ZERO, Unknown),
+            (&[own], PATIENCE, Free),
+            // Its lease is over, but it still is there.
+            (&[other], Duration::ZERO, InUse),
+            (&[own, other], AGAIN, InUse),
+            (&[other], PATIENCE, InUse),
         ];
-        for (before, after, holder, verdict) in table {
-            let open = Open::new(question(mac(1), former), before, now);
-            let says = open.verdict(holder, now + after);
-            assert_eq!(says, verdict, "{before:?} {after:?} {holder:?}");
+        for (holders, after, verdict) in table {
+            let says = open.verdict(holders, open.begun + after);
+            assert_eq!(says, verdict, "{holders:?} {after:?}");
         }
     }
 }
