@@ -5,6 +5,7 @@
 mod firmware;
 mod installer;
 mod original;
+mod proxy;
 mod room;
 mod server;
 mod two;
