@@ -50,7 +50,9 @@ impl Swarm {
         let suspect = self.offenders.is_suspect(peer.ip());
         let room = match doubted {
             true => peer.requests.room_within(1, now),
-            false if peer.server() && self.claims.ahead() => {
+            // Once the room has everything, nothing is claimed any more and nobody catches up: who was ahead
+            // then would go last until the end.
+            false if peer.server() && self.picker.anything_unseen() && self.claims.ahead() => {
                 peer.requests.room_within(COURTESY, now)
             }
             false => peer.requests.room(now),
