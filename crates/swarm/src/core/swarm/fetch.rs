@@ -14,6 +14,11 @@ const AS_OTHERS: f64 = 1.5;
 /// Who is ahead keeps so many blocks open at the server. One that others wait for gives it little then, and one that
 /// nobody else asks hardly rests.
 const COURTESY: u32 = 1;
+/// For so long after it met the server a machine keeps no more than so many blocks open there. Of machines that are switched on
+/// together one is first; alone with the server it would ask for half a second's worth, and the others would have
+/// nothing to share until that is sent (they all began 0.2 to 0.3 s earlier with this).
+const FIRST_WORDS: Duration = Duration::from_millis(500);
+const FIRST_BLOCKS: u32 = 16;
 /// So many times as long a request may wait at a peer for who is far behind.
 const MOST_HASTE: f64 = 1.5;
 
@@ -54,6 +59,9 @@ impl Swarm {
             // then would go last until the end.
             false if peer.server() && self.picker.anything_unseen() && self.claims.ahead() => {
                 peer.requests.room_within(COURTESY, now)
+            }
+            false if peer.server() && now.saturating_sub(peer.began) < FIRST_WORDS => {
+                peer.requests.room_within(FIRST_BLOCKS, now)
             }
             false => peer.requests.room(now),
         };
