@@ -89,11 +89,7 @@ pub fn together(
     let alone: Vec<&System> = systems.iter().map(|(system, _)| system).collect();
     problems.extend(no_default(settings, settings_file, &alone));
     problems.extend(who::with_systems(settings, settings_file, &alone));
-    let by_itself = |system: &System| who::starts_by_itself(settings, &alone, &system.name);
-    let unstartable = systems
-        .iter()
-        .filter(|(system, _)| !(matches!(system.method, Method::Local) && by_itself(system)));
-    problems.extend(unstartable.filter_map(not_yet_started));
+    problems.extend(systems.iter().filter_map(not_yet_started));
     problems
 }
 
@@ -158,19 +154,14 @@ fn no_default(settings: &Settings, file: &str, systems: &[&System]) -> Option<Pr
 
 /// Methods that the menu shows and explains, but that machines cannot start in this version.
 fn not_yet_started((system, file): &(System, String)) -> Option<Problem> {
-    let (what, remedy) = match system.method {
-        Method::Kexec { .. } => return None,
-        Method::Local => (
-            "is offered in the menu, but a machine can be left to its own disk only before that, where this is \
-             its default",
-            "name it with os: in the section machines, or with default_os, and else remove the folder",
-        ),
-        Method::Bin { .. } | Method::Qemu { .. } => (
-            "is offered in the menu, but this version's machines cannot start its method yet",
-            "use method: kexec where the system has a Linux kernel",
-        ),
-    };
-    let what = format!("{} {what}", system.dispname);
+    if matches!(system.method, Method::Kexec { .. } | Method::Local) {
+        return None;
+    }
+    let what = format!(
+        "{} is offered in the menu, but this version's machines cannot start its method yet",
+        system.dispname
+    );
+    let remedy = "use method: kexec where the system has a Linux kernel";
     let problem = Problem::warning(file, what, remedy);
     Some(problem.at(system.method_line).found(system.method.name()))
 }

@@ -223,8 +223,7 @@ impl Responder {
 
     fn written(&self, request: &Request, place: Place, verdict: Verdict<'_>) -> Vec<u8> {
         let plan = match Client::of(request) {
-            Client::Firmware(_) if self.own_disk(request).is_some() => None,
-            Client::Firmware(firmware) => self.plan(firmware).map(|boot| (firmware, boot)),
+            Client::Firmware(firmware) => self.told(request, firmware).map(|boot| (firmware, boot)),
             Client::System => None,
         };
         let boot = plan.as_ref().map(|(firmware, boot)| (*firmware, boot));
@@ -249,13 +248,21 @@ impl Responder {
         SocketAddrV4::new(to, CLIENT_PORT)
     }
 
+    /// What this machine's firmware is named to load; nothing is an answer too, where it then goes on with the disk.
+    fn told(&self, request: &Request, firmware: Firmware) -> Option<Boot> {
+        match self.own_disk(request) {
+            Some(_) => plan::own_disk(firmware, self.settings.http()),
+            None => self.plan(firmware),
+        }
+    }
+
+    /// Whether there is nothing to be said to this firmware beside another server's offer.
+    fn is_named_nothing(&self, request: &Request) -> bool {
+        matches!(Client::of(request), Client::Firmware(firmware) if self.told(request, firmware).is_none())
+    }
+
     fn plan(&self, firmware: Firmware) -> Option<Boot> {
-        plan::boot(
-            firmware,
-            self.settings.loader,
-            self.mode,
-            self.settings.http(),
-        )
+        plan::boot(firmware, self.settings.loader, self.settings.http())
     }
 
     /// Why firmware of this kind gets nothing from us, not even an address: it would sit there with

@@ -234,6 +234,7 @@ pub fn put_scripts(shelf: &mut Shelf, http: SocketAddrV4) {
     shelf.put(script::IPXE_SCRIPT, script::boot_ipxe(http));
     shelf.put(script::PXELINUX_CONFIG, script::pxelinux_config());
     shelf.put(script::GRUB_CONFIG, script::grub_config());
+    shelf.put(script::GRUB_CONFIG_BESIDE, script::grub_config());
     // What the original told a foreign DHCP server to send as option 209.
     shelf.put("pxelinux.cfg", script::pxelinux_config());
 }

@@ -45,11 +45,11 @@ impl Responder {
         if let Some(action) = self.unanswered(&request, now) {
             return action;
         }
-        if self.own_disk(&request).is_some() {
-            return ignore(&request, Reason::LeftAlone);
-        }
         if let Some(why) = self.unplanned(&request) {
             return self.refuse(request.mac, now, why);
+        }
+        if self.is_named_nothing(&request) {
+            return ignore(&request, Reason::LeftAlone);
         }
         self.unfollowed.moved_on(request.mac);
         let address = some_address(request.ciaddr);

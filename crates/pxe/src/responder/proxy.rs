@@ -57,7 +57,10 @@ impl Responder {
         if let Some(why) = self.own_disk(request) {
             let why = why.to_owned();
             steps.push((mac, Step::OwnDisk { why }));
-            return Action::Note { steps };
+            if self.is_named_nothing(request) {
+                return Action::Note { steps };
+            }
+            return self.reply(request, place, Verdict::BootOffer, steps);
         }
         let listens_to = self.unfollowed.offered(mac, firmware, now);
         if let Some(choice) = listens_to
@@ -119,7 +122,7 @@ impl Responder {
     }
 
     fn inform_boot(&self, request: &Request, place: Place) -> Action {
-        if self.own_disk(request).is_some() {
+        if self.is_named_nothing(request) {
             return ignore(request, Reason::LeftAlone);
         }
         if self
