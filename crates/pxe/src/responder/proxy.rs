@@ -122,17 +122,7 @@ impl Responder {
         if self.own_disk(request).is_some() {
             return ignore(request, Reason::LeftAlone);
         }
-        if self
-            .subnets
-            .get(place)
-            .leases
-            .pool()
-            .in_subnet(request.ciaddr)
-        {
-            self.reply(request, place, Verdict::BootAck, Vec::new())
-        } else {
-            ignore(request, Reason::ForeignSubnet)
-        }
+        self.inform(request, place, Verdict::BootAck)
     }
 
     fn does_not_follow(&self, firmware: Firmware, choice: Choice) -> String {
