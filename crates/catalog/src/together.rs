@@ -166,7 +166,31 @@ fn not_yet_started((system, file): &(System, String)) -> Option<Problem> {
     Some(problem.at(system.method_line).found(system.method.name()))
 }
 
-/// What the settings ask of an interface that its addresses (with prefix lengths) cannot give.
+/// A `dhcp_range` that is not inside a subnet of the interface: an error wherever this server is to give addresses.
+/// Where another one gives them, nothing is given of it.
+pub fn range_on_interface(
+    settings: &Settings,
+    settings_file: &str,
+    interface: &str,
+    addresses: &[(Ipv4Addr, u8)],
+) -> Option<Problem> {
+    let range = settings.dhcp_range.as_ref()?;
+    let &(address, prefix) = addresses.first()?;
+    let fits = |&(address, prefix): &(Ipv4Addr, u8)| range.value.fits(address, prefix);
+    if addresses.iter().any(fits) {
+        return None;
+    }
+    let (first, last) = hosts(address, prefix);
+    let what =
+        format!("dnsmasq.dhcp_range is not inside the subnet of {interface}, {address}/{prefix}");
+    let remedy = format!("choose addresses from {first} to {last}, or remove the line");
+    let found = format!("{} to {}", range.value.start, range.value.end);
+    let problem = Problem::error(settings_file, what, remedy);
+    Some(problem.at(range.line).found(found))
+}
+
+/// What the settings ask of an interface that its addresses (with prefix lengths) cannot give, whatever this server
+/// turns out to be there; see [`range_on_interface`] for the rest.
 pub fn on_interface(
     settings: &Settings,
     settings_file: &str,
@@ -187,16 +211,6 @@ pub fn on_interface(
         problems.push(problem.at(host.line).found(host.value.to_string()));
     }
     if let Some(range) = &settings.dhcp_range {
-        let fits = |&(address, prefix): &(Ipv4Addr, u8)| range.value.fits(address, prefix);
-        if !addresses.iter().any(fits) {
-            let what = format!(
-                "dnsmasq.dhcp_range is not inside the subnet of {interface}, {address}/{prefix}"
-            );
-            let remedy = format!("choose addresses from {first} to {last}, or remove the line");
-            let found = format!("{} to {}", range.value.start, range.value.end);
-            let problem = Problem::error(settings_file, what, remedy);
-            problems.push(problem.at(range.line).found(found));
-        }
         let own = addresses.iter().map(|&(_, prefix)| netmask(prefix));
         if let Some(mask) = range.value.netmask
             && own.clone().all(|own| own != mask)

@@ -2,13 +2,14 @@
 //!
 //! In [`Mode::Full`] this is an authoritative DHCP server for its subnets that also tells firmware
 //! what to load (`full`); in [`Mode::Proxy`] it does the latter alone, beside another server
-//! (`proxy`). Questions to port 4011 have an answer in both (`boot_server`). It never sends, never
+//! (`proxy`); in [`Mode::Second`] neither (`second`). Questions to port 4011 have an answer in the first two (`boot_server`). It never sends, never
 //! waits, and never finds out by itself whether an address is in use: it asks its caller with
 //! [`Action::ProbeAddress`] and goes on with [`Responder::probed`].
 
 mod boot_server;
 mod full;
 mod proxy;
+mod second;
 
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::Arc;
@@ -74,7 +75,7 @@ impl Responder {
     }
 
     /// From now on we give addresses, or another server does. Machines with a lease of ours that
-    /// still runs go on renewing it in either mode.
+    /// still runs go on renewing it in every mode.
     pub fn set_mode(&mut self, mode: Mode) {
         self.mode = mode;
     }
@@ -132,16 +133,20 @@ impl Responder {
         match self.mode {
             Mode::Full => self.probed_full(question, in_use, now),
             // Another server came up meanwhile.
-            Mode::Proxy => self.decide(question.request, now),
+            Mode::Proxy | Mode::Second => self.decide(question.request, now),
         }
     }
 
     fn decide(&mut self, request: Request, now: Duration) -> Action {
-        if probe::is_of_bt_server(&request) {
+        let is_second = self.mode == Mode::Second;
+        if !is_second && probe::is_of_bt_server(&request) {
             return self.greeting(&request);
         }
         if !is_host(request.giaddr) {
             return ignore(&request, Reason::NowhereToAnswer);
+        }
+        if is_second {
+            return self.second(&request, now);
         }
         if let Some(action) = self.unanswered(&request, now) {
             return action;
@@ -159,7 +164,7 @@ impl Responder {
                 let why = no_pool_behind(request.giaddr);
                 self.refuse(request.mac, now, why)
             }
-            (Mode::Proxy, place) => self.proxy(&request, place, now),
+            (Mode::Proxy | Mode::Second, place) => self.proxy(&request, place, now),
         }
     }
 
@@ -169,7 +174,7 @@ impl Responder {
             return ignore(request, Reason::NoAddress);
         }
         Action::Reply {
-            bytes: reply::greet(&self.settings, request),
+            bytes: reply::greet(self.settings.http(), request),
             to: SocketAddrV4::new(Ipv4Addr::BROADCAST, CLIENT_PORT),
             steps: Vec::new(),
         }
@@ -204,6 +209,16 @@ impl Responder {
                 reason: Reason::Refused,
                 mac: Some(mac),
             }
+        }
+    }
+
+    /// Who has an address and asks for the rest. The answer goes to the address in the packet: never
+    /// outside our subnets, or a stranger could aim us at anybody.
+    fn inform(&self, request: &Request, place: Place, verdict: Verdict<'_>) -> Action {
+        let pool = self.subnets.get(place).leases.pool();
+        match pool.in_subnet(request.ciaddr) {
+            true => self.reply(request, place, verdict, Vec::new()),
+            false => ignore(request, Reason::ForeignSubnet),
         }
     }
 

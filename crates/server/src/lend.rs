@@ -41,7 +41,11 @@ pub fn lend(plan: &Plan) -> Result<(Lent, bind::Dhcp), Refused> {
         .context("cannot start the runtime")?;
     let (opened, looked) = runtime.block_on(serve::look(opened, plan))?;
     match &looked.role {
-        Role::Full => {}
+        role @ Role::Full => {
+            if let Some(problem) = plan.in_the_way_of(role) {
+                return Err(Refused::Problems(vec![problem.clone()]));
+            }
+        }
         Role::Proxy { why } => return Err(Refused::Problems(vec![taken(plan, why)])),
         Role::Second { first } => {
             let why = format!("another bt-server answers there, {first}");

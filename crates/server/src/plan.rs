@@ -8,7 +8,7 @@ use std::time::Duration;
 use catalog::manifest::{self, Manifest, SeedUntil};
 use catalog::{Problem, Settings, WhoBoots};
 use pxe::script;
-use pxe::wire::{Place, Wish};
+use pxe::wire::{Place, Role, Wish};
 
 use crate::args::Serve;
 use crate::bind::Ports;
@@ -53,6 +53,8 @@ pub struct Plan {
     pub pxe: pxe::Settings,
     /// The first and last address that may be given away.
     pub range: (Ipv4Addr, Ipv4Addr),
+    /// Why the range of the file cannot be used. Then no address may be given away.
+    pub unfit_range: Option<Problem>,
     /// Who boots, and as what.
     pub who: WhoBoots,
     /// Machines that boot once and may boot again.
@@ -70,6 +72,15 @@ pub struct Checked {
     pub plan: Option<Plan>,
     /// All problems, errors and warnings.
     pub problems: Vec<Problem>,
+}
+
+impl Plan {
+    /// What is in the way of a role that was found to be safe: addresses are to be given, and there are none.
+    #[must_use]
+    pub fn in_the_way_of(&self, role: &Role) -> Option<&Problem> {
+        let problem = self.unfit_range.as_ref();
+        problem.filter(|_| *role == Role::Full)
+    }
 }
 
 /// Reads and checks everything a run on this computer depends on, and finds all problems in one go.
@@ -115,10 +126,24 @@ pub fn check_on(args: &Serve, host: &Host) -> Checked {
             problems,
         };
     };
+    let served = [(interface.address, interface.prefix)];
+    let unfit = catalog::range_on_interface(&settings, &file, &interface.name, &served);
+    problems.extend(
+        unfit
+            .iter()
+            .map(|unfit| match agree::needs_its_range(args, &settings) {
+                true => unfit.clone(),
+                false => agree::not_yet_an_error(unfit),
+            }),
+    );
     let systems = std::mem::take(&mut loaded.systems);
     let place = agree::place(host, &interface);
     let mut plan = decide(args, &settings, ports, systems, interface, shelf, user);
     plan.place = place;
+    if unfit.is_some() {
+        plan.pxe.range = None;
+    }
+    plan.unfit_range = unfit;
     match machines::rules(&plan.who) {
         Ok(rules) => plan.pxe.machines = rules,
         Err(conflict) => {
@@ -220,6 +245,7 @@ fn decide(
         shelf,
         pxe,
         range,
+        unfit_range: None,
         rehash: if args.rehash {
             Rehash::Everything
         } else {

@@ -12,6 +12,7 @@ use pxe::wire::{Role, Watch, Wish};
 use seeder::{Cache, Seeder};
 use swarm::net::Lsd;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracker::Tracker;
@@ -98,10 +99,18 @@ async fn open(
         http: listener,
     } = bound;
     let plan = Arc::new(plan);
-    let hashing = hash(Arc::clone(&plan));
+    let hashed = CancellationToken::new();
+    let hashing = async {
+        let prepared = hash(Arc::clone(&plan)).await;
+        hashed.cancel();
+        prepared
+    };
     let looking = async {
         match opened {
-            Some(opened) => take_a_role(opened, looked, &plan).await.map(Some),
+            Some(opened) => {
+                let ready = hashed.cancelled();
+                take_a_role(opened, looked, &plan, ready).await.map(Some)
+            }
             None => Ok(None),
         }
     };
@@ -154,25 +163,20 @@ async fn open(
     let role = answering.as_ref().map(|answering| answering.role.clone());
     match answering {
         None => {}
-        // The first one answers; who answered beside it would only be in its way.
-        Some(Answering {
-            role: Role::Second { first },
-            ..
-        }) => {
-            let torrents = prepared.systems.iter();
-            let torrents = torrents.map(|one| one.torrent.info_hash()).collect();
-            let port = plan.ports.peer;
-            doors.spawn(second::run(first, torrents, port, stop));
-        }
         Some(Answering {
             sockets,
             role,
             wire,
         }) => {
+            let (roles, changes) = watch::channel(role);
+            let torrents = prepared.systems.iter();
+            let torrents = torrents.map(|one| one.torrent.info_hash()).collect();
+            let port = plan.ports.peer;
+            doors.spawn(second::follow(changes, torrents, port, stop.clone()));
             let (settings, state) = (plan.pxe.clone(), plan.state.clone());
             doors.spawn(dhcp::run(
                 sockets,
-                (role, wire),
+                (roles, wire),
                 settings,
                 state,
                 once.watch(),
@@ -208,12 +212,13 @@ struct Answering {
     wire: Wire,
 }
 
-/// Looks at the wire, unless that was done, and takes the role that is safe on it. Who explicitly wants to give
-/// addresses is refused where another server does: two DHCP servers in one room break both.
+/// Looks at the wire, unless that was done, and takes the role that is safe on it once the server is `ready` for it. Who
+/// explicitly wants to give addresses is refused where another server does: two DHCP servers in one room break both.
 async fn take_a_role(
     opened: bind::Dhcp,
     looked: Option<Looked>,
     plan: &Plan,
+    ready: impl Future<Output = ()>,
 ) -> anyhow::Result<Answering> {
     let (opened, Looked { role, seen }) = match looked {
         Some(looked) => (opened, looked),
@@ -226,10 +231,21 @@ async fn take_a_role(
             plan.interface.name
         );
     }
+    if let Some(problem) = plan.in_the_way_of(&role) {
+        bail!("nobody else gives addresses, so this server would: {problem}");
+    }
+    let bind::Dhcp { sockets, wire } = opened;
+    let mut wire = Wire::new(wire, seen)?;
+    if let Some(problem) = &plan.unfit_range {
+        wire.bar(format!("nobody else gives addresses, but {}", problem.what));
+    }
+    let server = tokio::net::UdpSocket::from_std(sockets.server)?;
+    let role = wire.attend(&server, role, ready).await;
+    let server = server.into_std()?;
     Ok(Answering {
-        sockets: opened.sockets,
+        sockets: dhcp::Sockets { server, ..sockets },
         role,
-        wire: Wire::new(opened.wire, seen)?,
+        wire,
     })
 }
 
@@ -247,7 +263,9 @@ pub async fn look(opened: bind::Dhcp, plan: &Plan) -> anyhow::Result<(bind::Dhcp
         plan.dhcp.unwrap_or(Wish::Proxy),
         plan.place,
         plan.interface.address,
-    );
+        plan.interface.mac,
+    )
+    .to_serve(plan.ports.http);
     let bind::Dhcp { sockets, wire } = opened;
     let mut wire = Wire::new(wire, wire::Seen::nothing(name, plan.interface.mac, watch))?;
     let server = tokio::net::UdpSocket::from_std(sockets.server)?;

@@ -14,6 +14,7 @@ use bt_server::{interface, journal};
 use lab::{Host, Room, Stop, until};
 use pxe::wire::{Place, Role, Watch, Wish};
 use report::Mac;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::common::udhcpc::Udhcpc;
@@ -275,7 +276,7 @@ fn with_server(
             let (state, stop) = (state.to_owned(), stop.clone());
             on_this_thread(async {
                 let started = Once::unused().watch();
-                let full = (Role::Full, wire(host)?);
+                let full = (watch::channel(Role::Full).0, wire(host)?);
                 dhcp::run(sockets, full, settings, state, started, journal, stop).await
             })?
         })
@@ -304,9 +305,10 @@ fn look(host: &Host) -> Result<Role> {
 /// The wire of `host`, of which nothing was seen yet.
 fn wire(host: &Host) -> Result<Wire> {
     let interface = host.interface();
-    let watch = Watch::new(Wish::Auto, Place::default(), SERVER);
     let [.., number] = host.address().context("no address")?.octets();
-    let seen = Seen::nothing(interface, Mac([0x52, 0x54, 0, 0, 0, number]), watch);
+    let mac = Mac([0x52, 0x54, 0, 0, 0, number]);
+    let watch = Watch::new(Wish::Auto, Place::default(), SERVER, mac);
+    let seen = Seen::nothing(interface, mac, watch);
     Ok(Wire::new(wire::open(interface)?, seen)?)
 }
 

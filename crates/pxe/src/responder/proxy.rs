@@ -125,17 +125,7 @@ impl Responder {
         if self.is_named_nothing(request) {
             return ignore(request, Reason::LeftAlone);
         }
-        if self
-            .subnets
-            .get(place)
-            .leases
-            .pool()
-            .in_subnet(request.ciaddr)
-        {
-            self.reply(request, place, Verdict::BootAck, Vec::new())
-        } else {
-            ignore(request, Reason::ForeignSubnet)
-        }
+        self.inform(request, place, Verdict::BootAck)
     }
 
     fn does_not_follow(&self, firmware: Firmware, choice: Choice) -> String {
