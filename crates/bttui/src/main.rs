@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use bttui::cli::{Cli, Command};
 use bttui::phase1::Phase1;
-use bttui::{fetch, flow, tty};
+use bttui::{fetch, flow, guest, tty};
 use clap::{CommandFactory, Parser};
 
 /// The command line made no sense, or this is not the place for it.
@@ -27,6 +27,7 @@ fn main() -> ExitCode {
     };
     let ended = match cli.command {
         Some(Command::Fetch(args)) => runtime.block_on(fetch::run(&args)),
+        Some(Command::View { socket }) => runtime.block_on(guest::view(&socket)),
         None => match Phase1::detect() {
             Ok(allowed) => {
                 tty::restore_on_panic();
