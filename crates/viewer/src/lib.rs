@@ -13,7 +13,8 @@
 //! Machines are little-endian here, as all are that phase 1 runs on.
 //!
 //! # What QEMU has to be told
-//! - `-vnc unix:PATH`, and no `-k`: with a layout of its own it ignores scan codes.
+//! - `-vnc unix:PATH`, and no `-k`: with a layout of its own it ignores scan codes. All the same it does not
+//!   start without its file `keymaps/en-us`.
 //! - `-monitor none -serial none -parallel none` or these elsewhere: otherwise Ctrl+Alt+2 and so on
 //!   show QEMU's own consoles instead of reaching the guest.
 //! - An absolute pointer (`-usb -device usb-tablet`) where the guest has a driver for it; with PS/2 alone

@@ -120,10 +120,11 @@ impl PixelFormat {
 
     /// A pixel's three values from its bytes on the wire.
     pub(crate) fn split(self, pixel: &[u8]) -> [u32; 3] {
-        let value = pixel
-            .iter()
-            .rev()
-            .fold(0_u32, |value, byte| value << 8 | u32::from(*byte));
+        let value = match *pixel {
+            [a, b] => u32::from(u16::from_le_bytes([a, b])),
+            [a, b, c, d] => u32::from_le_bytes([a, b, c, d]),
+            _ => 0,
+        };
         self.channels
             .map(|channel| value >> channel.offset & u32::from(channel.max()))
     }
