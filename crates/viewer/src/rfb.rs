@@ -62,6 +62,8 @@ pub struct Client {
     motion: Motion,
     scan_codes: bool,
     lights: Option<u8>,
+    /// The buttons that the server knows of.
+    buttons: u8,
     asked: bool,
     anew: bool,
     broken: Option<Error>,
@@ -79,6 +81,7 @@ impl Client {
             motion: Motion::Absolute,
             scan_codes: false,
             lights: None,
+            buttons: 0,
             asked: false,
             anew: true,
             broken: None,
@@ -161,18 +164,15 @@ impl Client {
         if !self.state.is_running() {
             return Ok(());
         }
-        let is_slow = self.out.len() > SLOW;
         match action {
             Action::Key { scan_code, down } if self.scan_codes => {
                 self.out.extend(wire::key(scan_code, down));
             }
-            Action::Point { x, y, buttons } if !(is_slow && buttons == 0) => {
-                self.out.extend(wire::pointer(buttons, x, y));
-            }
-            Action::Move { dx, dy, buttons } if !(is_slow && buttons == 0) => {
+            Action::Point { x, y, buttons } => self.point(buttons, x, y),
+            Action::Move { dx, dy, buttons } => {
                 // QEMU's pointer type change: distances count from the middle.
                 let [x, y] = [dx, dy].map(|way| (0x7fff + i32::from(way)) as u16);
-                self.out.extend(wire::pointer(buttons, x, y));
+                self.point(buttons, x, y);
             }
             _ => {}
         }
@@ -182,6 +182,13 @@ impl Client {
                 "the server does not read any more",
             )),
             false => Ok(()),
+        }
+    }
+    /// Mere motion is left out while the server is slow; buttons never are.
+    fn point(&mut self, buttons: u8, x: u16, y: u16) {
+        if self.out.len() <= SLOW || buttons != self.buttons {
+            self.buttons = buttons;
+            self.out.extend(wire::pointer(buttons, x, y));
         }
     }
 }

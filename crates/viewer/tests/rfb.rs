@@ -216,6 +216,16 @@ fn a_server_that_does_not_read_is_left() {
         client.act(hover).unwrap();
     }
     assert!(client.output().len() < 5000, "mere motion is left out");
+    for buttons in [1, 1, 0, 0] {
+        let action = Action::Point {
+            x: 1,
+            y: 1,
+            buttons,
+        };
+        client.act(action).unwrap();
+    }
+    let told = [[5, 1, 0, 1, 0, 1], [5, 0, 0, 1, 0, 1]].concat();
+    assert!(client.output().ends_with(&told), "buttons are told");
     let key = Action::Key {
         scan_code: 1,
         down: true,
