@@ -8,8 +8,8 @@
 //! (`vga=791`); and `/dev/input/event*`, the module `evdev`. It never starts, ends or asks QEMU anything:
 //! that is for whoever called.
 //!
-//! To see it without the rest, in a machine with both: `qemu-system-x86_64 … -vnc unix:/run/guest &` and
-//! then `bttui view /run/guest`.
+//! To see it without the rest, in phase 1's shell: `qemu-system-x86_64 … -vnc unix:/run/guest &` and then
+//! `bttui view /run/guest`. `crates/lab/tests/guest` does so in a machine of the lab.
 
 pub mod console;
 pub mod frame_buffer;
@@ -24,6 +24,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::phase1::Phase1;
 use console::Graphics;
 use frame_buffer::FrameBuffer;
 use inputs::Inputs;
@@ -41,7 +42,7 @@ const LOOK: Duration = Duration::from_millis(50);
 /// # Errors
 /// No frame buffer, no console, no socket, or a server that is not understood. The console shows text again
 /// in every case.
-pub fn show(socket: &Path, bell: io::PipeReader) -> anyhow::Result<Ended> {
+pub fn show(_allowed: Phase1, socket: &Path, bell: io::PipeReader) -> anyhow::Result<Ended> {
     let frame_buffer = FrameBuffer::open(Path::new("/dev/fb0"))?;
     let server = connect(socket).with_context(|| format!("{}", socket.display()))?;
     // Whatever console is in front.
@@ -56,11 +57,11 @@ pub fn show(socket: &Path, bell: io::PipeReader) -> anyhow::Result<Ended> {
 ///
 /// # Errors
 /// See [`show`].
-pub async fn view(socket: &Path) -> anyhow::Result<u8> {
+pub async fn view(allowed: Phase1, socket: &Path) -> anyhow::Result<u8> {
     let (heard, bell) = io::pipe()?;
     let mut terminated = signal(SignalKind::terminate())?;
     let path = socket.to_owned();
-    let mut shown = tokio::task::spawn_blocking(move || show(&path, heard));
+    let mut shown = tokio::task::spawn_blocking(move || show(allowed, &path, heard));
     let ended = tokio::select! {
         ended = &mut shown => ended,
         _ = tokio::signal::ctrl_c() => { drop(bell); shown.await }

@@ -214,7 +214,7 @@ fn lost_events_release_what_was_held() {
 #[test]
 fn a_mouse_moves_the_pointer_up_to_the_edges() {
     let (mut seat, mut device) = (Seat::default(), mouse());
-    let table: &[Lesson] = &[
+    let table: &[Lesson<'_>] = &[
         (&[(REL, 0, 10), (REL, 1, 20), REPORT], &[point(10, 20, 0)]),
         (&[(REL, 0, -500), REPORT], &[point(0, 20, 0)]),
         (&[(REL, 0, 5), REPORT], &[point(5, 20, 0)]),
@@ -252,7 +252,7 @@ fn a_mouse_moves_the_pointer_up_to_the_edges() {
 #[test]
 fn a_guest_that_wants_distances_gets_them() {
     let (mut seat, mut device) = (Seat::default(), mouse());
-    let table: &[Lesson] = &[
+    let table: &[Lesson<'_>] = &[
         (&[(REL, 0, 10), (REL, 1, -20), REPORT], &[moved(10, -20, 0)]),
         (&[(KEY, 0x110, 1), REPORT], &[moved(0, 0, 1)]),
         (&[(REL, 0, i32::MIN), REPORT], &[moved(-0x3fff, 0, 1)]),
@@ -270,7 +270,7 @@ fn a_guest_that_wants_distances_gets_them() {
 #[test]
 fn a_tablet_points_at_the_place_on_the_screen() {
     let (mut seat, mut device) = (Seat::default(), tablet());
-    let table: &[Lesson] = &[
+    let table: &[Lesson<'_>] = &[
         // The middle of the screen is the middle of the guest.
         (
             &[(ABS, 0, 16400), (ABS, 1, 16400), REPORT],
@@ -295,7 +295,7 @@ fn a_tablet_points_at_the_place_on_the_screen() {
 #[test]
 fn a_finger_on_a_pad_moves_the_pointer_and_presses_nothing() {
     let (mut seat, mut device) = (Seat::default(), pad());
-    let table: &[Lesson] = &[
+    let table: &[Lesson<'_>] = &[
         (
             &[
                 (ABS, 0, 2000),
