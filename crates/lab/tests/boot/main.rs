@@ -6,6 +6,7 @@ mod firmware;
 mod installer;
 mod original;
 mod proxy;
+mod relay;
 mod room;
 mod server;
 mod two;
