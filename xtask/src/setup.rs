@@ -1,13 +1,16 @@
 //! `cargo xtask setup`: the Debian packages that building and testing need, installed with apt-get.
 //!
 //! Installs only what is missing, names each package with its reason before, and never removes or upgrades anything
-//! on its own account. `ensure` is what other tasks call first.
+//! on its own account. `ensure` is what other tasks call first. Programs whose packages would start a service are
+//! unpacked below `target/` and not installed.
 
+use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use crate::run;
+use crate::phase1::packages::{self, Wanted};
+use crate::{places, run};
 
 /// A package and why it is needed; the list of those that every task may need is `xtask/packages.txt`.
 pub(crate) struct Need {
@@ -20,11 +23,45 @@ pub(crate) struct Need {
 /// Installs what is missing, and says so when nothing is.
 pub(crate) fn task() -> Result<()> {
     let missing = missing()?;
-    if missing.is_empty() {
-        println!("Everything that building and testing need is installed.");
+    if !missing.is_empty() {
+        install(&missing)?;
+    }
+    unpack_for_tests()?;
+    println!("Everything that building and testing need is there.");
+    Ok(())
+}
+
+/// Unpacks into `target/tools` what tests run and nobody wants installed; where it is there already, nothing is asked
+/// or fetched.
+pub(crate) fn unpack_for_tests() -> Result<()> {
+    let _turn = places::turn()?;
+    let folder = places::target().join("tools");
+    let missing = needs(include_str!("../packages-unpacked.txt"))
+        .filter(|need| !is_unpacked(&folder, need.package))
+        .inspect(|need| println!("Unpacking {}: {}", need.package, need.why));
+    let wanted: Vec<Wanted> = missing
+        .map(|need| Wanted {
+            name: need.package.to_owned(),
+            licence: None,
+        })
+        .collect();
+    if wanted.is_empty() {
         return Ok(());
     }
-    install(&missing)
+    std::fs::create_dir_all(&folder)?;
+    for package in packages::resolve(&wanted)? {
+        let file = packages::fetch(&package, &folder)?;
+        packages::unpack(&package, &file, &folder)?;
+    }
+    Ok(())
+}
+
+/// Whether the tree of a package is there, in any version.
+fn is_unpacked(folder: &Path, package: &str) -> bool {
+    let prefix = format!("{package}_");
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut trees = entries.filter(|entry| entry.path().is_dir());
+    trees.any(|tree| tree.file_name().to_string_lossy().starts_with(&prefix))
 }
 
 /// Installs what is missing; silent when nothing is.
@@ -124,7 +161,9 @@ mod tests {
 
     #[test]
     fn every_package_has_a_reason() {
-        let list: Vec<_> = needs(include_str!("../packages.txt")).collect();
+        let list: Vec<_> = needs(include_str!("../packages.txt"))
+            .chain(needs(include_str!("../packages-unpacked.txt")))
+            .collect();
         assert!(list.iter().any(|need| need.package == "qemu-system-x86"));
         for need in &list {
             assert!(need.why.len() > 3, "{} has no reason", need.package);

@@ -14,6 +14,7 @@ use crate::{cargo, dist, run, setup, tidy};
 pub(crate) fn task() -> Result<()> {
     step("packages that tests need");
     setup::ensure()?;
+    setup::unpack_for_tests()?;
     step("cargo fmt");
     run::run(cargo::command().args(["fmt", "--all", "--check"]))
         .context("run `cargo fmt --all`")?;

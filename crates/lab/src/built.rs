@@ -36,6 +36,20 @@ pub fn busybox(target: &Path) -> Result<PathBuf> {
         .context("phase 1 has no busybox: build it with `cargo xtask dist`")
 }
 
+/// ISC's DHCP relay agent, which is unpacked and not installed.
+///
+/// # Errors
+/// It was not unpacked.
+pub fn dhcrelay(target: &Path) -> Result<PathBuf> {
+    let tools = target.join("tools");
+    let missing = || format!("{}: `cargo xtask setup` unpacks dhcrelay", tools.display());
+    let trees = fs::read_dir(&tools).with_context(missing)?.flatten();
+    trees
+        .map(|tree| tree.path().join("usr/sbin/dhcrelay"))
+        .find(|path| path.exists())
+        .with_context(missing)
+}
+
 fn present(path: PathBuf) -> Result<PathBuf> {
     ensure!(
         path.exists(),

@@ -130,6 +130,11 @@ impl Classroom {
         &mut self.server
     }
 
+    /// The computer that the server runs on.
+    pub fn host(&self) -> &Host {
+        &self.host
+    }
+
     /// The room, to plug in more.
     pub fn room(&mut self) -> &mut Room {
         &mut self.room

@@ -2,7 +2,8 @@
 //! them, and virtual machines that boot from the network.
 //!
 //! A [`Room`] is one switch. [`Room::host`] plugs in a namespace with an address, where ordinary
-//! programs run; [`Room::machine`] plugs in a QEMU machine that knows nothing but its firmware.
+//! programs run; [`Room::machine`] plugs in a QEMU machine that knows nothing but its firmware. A
+//! [`Router`] joins rooms, and a [`RelayAgent`] on it carries DHCP between them.
 //! [`BtServer`] runs the server on a host, [`TargetOs`] is a small system worth booting. Tests,
 //! benches and the demo all live in these rooms.
 //!
@@ -27,7 +28,9 @@ mod machine;
 mod namespace;
 mod own_disk;
 mod qmp;
+mod relay;
 mod room;
+mod router;
 mod scratch;
 mod shape;
 mod stop;
@@ -44,7 +47,9 @@ pub use journal::{MachineView, Machines, TimedStep};
 pub use machine::{Firmware, Machine, Nic, Spec};
 pub use namespace::{Namespace, need_root};
 pub use own_disk::OwnDisk;
+pub use relay::RelayAgent;
 pub use room::{Host, Room};
+pub use router::Router;
 pub use scratch::Scratch;
 pub use shape::Apart;
 pub use stop::{Stop, until};

@@ -91,21 +91,7 @@ impl Room {
     pub fn host(&mut self, address: Option<(Ipv4Addr, u8)>) -> Result<Host> {
         let namespace = Namespace::new()?;
         self.watcher.hold(&namespace)?;
-        let port = self.next_port("p");
-        self.switch.ip(&format!(
-            "link add {port} type veth peer name {HOST_INTERFACE} netns {}",
-            namespace.path()
-        ))?;
-        self.plug(&port)?;
-        if let Some((address, prefix)) = address {
-            namespace.ip(&format!(
-                "addr add {address}/{prefix} brd + dev {HOST_INTERFACE}"
-            ))?;
-        }
-        namespace.ip(&format!("link set {HOST_INTERFACE} up"))?;
-        if let Some((address, prefix)) = address {
-            send_as_debian_does(&namespace, address, prefix)?;
-        }
+        let port = self.cable(&namespace, HOST_INTERFACE, address)?;
         Ok(Host {
             namespace,
             address: address.map(|(address, _)| address),
@@ -126,6 +112,31 @@ impl Room {
             .with_context(|| format!("machine {}", spec.name))
     }
 
+    /// A cable from the switch to a new interface of `namespace`; hands back the name of the switch's port.
+    pub(crate) fn cable(
+        &mut self,
+        namespace: &Namespace,
+        interface: &str,
+        address: Option<(Ipv4Addr, u8)>,
+    ) -> Result<String> {
+        let port = self.next_port("p");
+        self.switch.ip(&format!(
+            "link add {port} type veth peer name {interface} netns {}",
+            namespace.path()
+        ))?;
+        self.plug(&port)?;
+        if let Some((address, prefix)) = address {
+            namespace.ip(&format!(
+                "addr add {address}/{prefix} brd + dev {interface}"
+            ))?;
+        }
+        namespace.ip(&format!("link set {interface} up"))?;
+        if let Some((address, prefix)) = address {
+            send_as_debian_does(namespace, interface, address, prefix)?;
+        }
+        Ok(port)
+    }
+
     fn next_port(&mut self, kind: &str) -> String {
         self.ports += 1;
         format!("{kind}{}", self.ports)
@@ -143,11 +154,16 @@ impl Room {
 /// A computer may have another default, which its namespaces inherit, and may keep CUBIC from them as a default; a route
 /// may name it all the same. BBR, which some virtual machines come with, takes the losses of a full switch port for
 /// granted: sixteen machines that sent to each other at 20 Mbit/s sent one segment of twelve twice.
-fn send_as_debian_does(namespace: &Namespace, address: Ipv4Addr, prefix: u8) -> Result<()> {
+fn send_as_debian_does(
+    namespace: &Namespace,
+    interface: &str,
+    address: Ipv4Addr,
+    prefix: u8,
+) -> Result<()> {
     let mask = u32::MAX.checked_shl(32 - u32::from(prefix)).unwrap_or(0);
     let network = Ipv4Addr::from(u32::from(address) & mask);
     namespace.ip(&format!(
-        "route change {network}/{prefix} dev {HOST_INTERFACE} proto kernel scope link src {address} congctl cubic"
+        "route change {network}/{prefix} dev {interface} proto kernel scope link src {address} congctl cubic"
     ))
 }
 

@@ -19,7 +19,7 @@ use report::{Mac, Step};
 
 use crate::action::{Action, Question, Reason};
 use crate::firmware::{Client, Firmware};
-use crate::lease::{Change, Leases};
+use crate::lease::{Change, Lease, Leases};
 use crate::machines::{Treatment, UNKNOWN};
 use crate::once::Started;
 use crate::packet::{Kind, Request};
@@ -89,6 +89,11 @@ impl Responder {
     #[must_use]
     pub fn leases(&self) -> &Leases {
         &self.subnets.get(Place::OWN).leases
+    }
+
+    /// The leases of all subnets, past ones included.
+    pub fn all_leases(&self) -> impl Iterator<Item = Lease> {
+        self.subnets.all_leases()
     }
 
     /// The pools of all subnets, its own first.

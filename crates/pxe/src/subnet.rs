@@ -7,7 +7,7 @@
 
 use std::net::Ipv4Addr;
 
-use crate::lease::{Change, Leases};
+use crate::lease::{Change, Lease, Leases};
 use crate::packet::Request;
 use crate::pool::{Pool, PoolError};
 use crate::settings::{RelayedSubnet, Settings};
@@ -117,6 +117,10 @@ impl Subnets {
 
     pub(crate) fn pools(&self) -> impl Iterator<Item = &Pool> {
         self.0.iter().map(|subnet| subnet.leases.pool())
+    }
+
+    pub(crate) fn all_leases(&self) -> impl Iterator<Item = Lease> {
+        self.0.iter().flat_map(|subnet| subnet.leases.iter())
     }
 
     pub(crate) fn begin(&mut self) {

@@ -7,6 +7,7 @@ mod installer;
 mod original;
 mod own_disk;
 mod proxy;
+mod relay;
 mod room;
 mod server;
 mod two;

@@ -45,6 +45,8 @@ pub(crate) struct Lease {
     pub(crate) mask: Ipv4Addr,
     /// How long it lasts.
     pub(crate) seconds: u32,
+    /// The way out of its network, the first that was named.
+    pub(crate) router: Option<Ipv4Addr>,
 }
 
 /// A running client. Dropping it is a power failure: nobody is told.
@@ -114,6 +116,10 @@ impl<'a> Client<'a> {
                 server: words.get(2)?.parse().ok()?,
                 mask: words.get(3)?.parse().ok()?,
                 seconds: words.get(4)?.parse().ok()?,
+                router: match words.get(5) {
+                    Some(word) => Some(word.parse().ok()?),
+                    None => None,
+                },
             })
         };
         lease().with_context(|| format!("{:?} told its script {words:?}", self.program))

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use lab::{BtServer, Host, Room, Stop, built, until};
+use lab::{BtServer, Host, Room, Router, Stop, built, until};
 use report::{Mac, Step};
 
 use crate::tap::{Heard, Tap};
@@ -39,12 +39,18 @@ pub(crate) struct Pupil {
 impl Lesson {
     /// Starts the server with this `dhcp_range` and waits until it serves.
     pub(crate) fn open(range: &str) -> Result<Lesson> {
+        Lesson::open_with(range, "")
+    }
+
+    /// The same with `more` sections in its settings.
+    pub(crate) fn open_with(range: &str, more: &str) -> Result<Lesson> {
         let mut room = Room::new(&Stop::never())?;
         let oss = room.scratch().join("oss");
         fs::create_dir_all(oss.join("small"))?;
         fs::write(oss.join("small/vmlinuz"), "a kernel")?;
         fs::write(oss.join("small/initrd.img"), "its initrd")?;
-        let settings = format!("boottorrent:\n  version: 0\ndnsmasq:\n  dhcp_range: {range}\n");
+        let settings =
+            format!("boottorrent:\n  version: 0\ndnsmasq:\n  dhcp_range: {range}\n{more}");
         fs::write(room.scratch().join("Boottorrent.yaml"), settings)?;
 
         let host = room.host(Some((SERVER, 24)))?;
@@ -64,6 +70,20 @@ impl Lesson {
     /// Plugs in machine number `number`, which has no address.
     pub(crate) fn pupil(&mut self, number: u8) -> Result<Pupil> {
         Pupil::plug_into(&mut self.room, number)
+    }
+
+    /// Plugs in a router, which is at `address` here and leads to the first address in each of `rooms`.
+    pub(crate) fn router(
+        &mut self,
+        address: Ipv4Addr,
+        rooms: &mut [(Room, Ipv4Addr)],
+    ) -> Result<Router> {
+        let mut router = Router::plug_into(&mut self.room, address)?;
+        for (room, there) in rooms {
+            router.reach(room, *there)?;
+        }
+        router.show_the_way(&self.host)?;
+        Ok(router)
     }
 
     /// What `pupil` has said to everybody on the wire since this was last asked.

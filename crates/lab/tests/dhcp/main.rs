@@ -8,7 +8,9 @@ mod lesson;
 mod networkd;
 mod program;
 mod rebind;
+mod relay;
 mod tap;
+mod wiretap;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -53,6 +55,7 @@ fn life_of_a_lease(lesson: &Lesson, pupil: &Pupil, program: Program) -> Result<(
         server: SERVER,
         mask: Ipv4Addr::new(255, 255, 255, 0),
         seconds: 600,
+        router: None,
     };
     let mut client = Client::start(pupil, "home", program, Identifier::Mac)?;
     assert_eq!(client.wait_for(Event::Bound)?, promised, "{program:?}");

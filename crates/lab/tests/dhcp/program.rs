@@ -37,7 +37,8 @@ pub(crate) enum Identifier {
     Duid,
 }
 
-/// A renewal comes from the address itself, so it must really be taken.
+/// A renewal comes from the address itself, so it must really be taken; to a server in another network it goes by the
+/// way out.
 const UDHCPC_SCRIPT: &str = "#!/bin/sh
 case $1 in
     bound) event=Bound ;;
@@ -45,7 +46,8 @@ case $1 in
     deconfig) event=Gone; ip address flush dev $interface ;;
 esac
 [ -n \"$ip\" ] && ip address replace $ip/$mask brd + dev $interface
-echo $event $ip $serverid $subnet $lease >>@HOME@/events
+[ -n \"$router\" ] && ip route replace default via ${router%% *}
+echo $event $ip $serverid $subnet $lease ${router%% *} >>@HOME@/events
 ";
 const DHCLIENT_SCRIPT: &str = "#!/bin/sh
 case $reason in
@@ -57,7 +59,8 @@ case $reason in
     RELEASE) event=Gone; ip address flush dev $interface ;;
 esac
 [ -n \"$new_ip_address\" ] && ip address replace $new_ip_address/$new_subnet_mask brd + dev $interface
-echo $event $new_ip_address $new_dhcp_server_identifier $new_subnet_mask $new_dhcp_lease_time >>@HOME@/events
+[ -n \"$new_routers\" ] && ip route replace default via ${new_routers%% *}
+echo $event $new_ip_address $new_dhcp_server_identifier $new_subnet_mask $new_dhcp_lease_time ${new_routers%% *} >>@HOME@/events
 ";
 /// dhcpcd takes the address itself.
 const DHCPCD_SCRIPT: &str = "#!/bin/sh
@@ -68,7 +71,7 @@ case $reason in
     REBIND) event=Rebound ;;
     STOPPED) event=Gone ;;
 esac
-echo $event $new_ip_address $new_dhcp_server_identifier $new_subnet_mask $new_dhcp_lease_time >>@HOME@/events
+echo $event $new_ip_address $new_dhcp_server_identifier $new_subnet_mask $new_dhcp_lease_time ${new_routers%% *} >>@HOME@/events
 ";
 
 impl Program {

@@ -41,6 +41,7 @@ fn who_gets_no_answer_from_the_server_asks_everybody_and_keeps_its_address() -> 
             server: SERVER,
             mask: Ipv4Addr::new(255, 255, 255, 0),
             seconds: LEASE,
+            router: None,
         };
         assert_eq!((&again, &*lease), (&promised, &promised), "{program:?}");
         assert_asked_everybody(&lesson, pupil, lease.address, &format!("{program:?}"))?;

@@ -90,7 +90,8 @@ fn read(datagram: &[u8]) -> Option<Heard> {
     })
 }
 
-fn option(datagram: &[u8], wanted: u8) -> Option<&[u8]> {
+/// An option's value.
+pub(crate) fn option(datagram: &[u8], wanted: u8) -> Option<&[u8]> {
     let mut rest = datagram.get(240..)?;
     loop {
         match rest {

@@ -108,6 +108,11 @@ fn leases_behind_relay_agents_are_told_and_taken_back() {
             .iter()
             .all(|change| world.responder.restore(*change))
     );
+    let owners: Vec<_> = world.responder.all_leases().collect();
+    assert_eq!(
+        (owners.len(), owners[0].mac, owners[0].address),
+        (1, mac(1), address)
+    );
     let other = Client::udhcpc(mac(2)).behind(RELAY);
     let wants = other.with(50, &address.octets());
     assert_ne!(world.reply(&wants, DISCOVER).yiaddr, address);

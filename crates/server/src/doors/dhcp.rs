@@ -209,9 +209,9 @@ fn mode(role: Option<&Role>) -> Mode {
     }
 }
 
-/// Whose leases last, of those an earlier run left.
+/// Whose leases last, of those an earlier run left; behind relay agents too.
 fn owners(responder: &Responder, now: Duration) -> Vec<(Ipv4Addr, Mac)> {
-    let leases = responder.leases().iter().filter(|lease| lease.until > now);
+    let leases = responder.all_leases().filter(|lease| lease.until > now);
     leases.map(|lease| (lease.address, lease.mac)).collect()
 }
 
