@@ -81,6 +81,8 @@ pub enum Reason {
     NotABootQuestion,
     /// The rules leave it alone, or to its own disk where another server gives the addresses.
     LeftAlone,
+    /// Another bt-server looks at the wire.
+    OfABtServer,
     /// Another bt-server boots this room, and this one only keeps what it gave.
     LeftToAnother,
     /// It asked from, or through a relay agent at, an address that is no single host's.
@@ -105,6 +107,7 @@ impl Reason {
             Self::NotOurLease => "keeps an address of another server",
             Self::NotABootQuestion => "no question about booting",
             Self::LeftAlone => "a machine that is left alone",
+            Self::OfABtServer => "another bt-server's question",
             Self::LeftToAnother => "another bt-server boots this room",
             Self::NowhereToAnswer => "asked from nowhere",
         }

@@ -57,8 +57,9 @@ pub enum Overheard {
     Wants,
     /// A machine takes, renews or returns a stranger's address.
     Choice(Foreign),
-    /// Another bt-server has begun to look at this wire.
-    Twin(Claim),
+    /// Another bt-server asks, and what it claims where it has begun to look at this wire in order to serve it.
+    /// It gets no address, but is to hear [`greeting`] where somebody serves.
+    Question(Option<Claim>),
 }
 
 impl Foreign {
@@ -113,8 +114,7 @@ pub fn discover(xid: u32, mac: Mac, claim: Option<Claim>) -> Vec<u8> {
 }
 
 /// What a bt-server that serves answers to `bytes`, if that is another one's question: that it is one,
-/// and where. [`crate::Responder`] says the same; this is for who has taken its role and is not ready
-/// for machines yet.
+/// and where.
 #[must_use]
 pub fn greeting(bytes: &[u8], own: SocketAddrV4) -> Option<Vec<u8>> {
     let request = Request::read(bytes).ok()?;
@@ -182,7 +182,7 @@ pub fn overheard(bytes: &[u8], ours: &[Ipv4Addr]) -> Option<Overheard> {
     let request = Request::read(bytes).ok()?;
     match request.kind {
         Kind::Discover if is_of_bt_server(&request) => {
-            claim(bytes, request.mac).map(Overheard::Twin)
+            Some(Overheard::Question(claim(bytes, request.mac)))
         }
         Kind::Discover => Some(Overheard::Wants),
         Kind::Request => foreign_choice(&request, ours).map(Overheard::Choice),

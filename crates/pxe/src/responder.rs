@@ -22,7 +22,7 @@ use crate::firmware::{Client, Firmware};
 use crate::lease::{Change, Lease, Leases};
 use crate::machines::{Treatment, UNKNOWN};
 use crate::once::Started;
-use crate::packet::{Kind, Request};
+use crate::packet::Request;
 use crate::plan::{self, Boot};
 use crate::pool::{Pool, PoolError};
 use crate::probe;
@@ -143,14 +143,14 @@ impl Responder {
     }
 
     fn decide(&mut self, request: Request, now: Duration) -> Action {
-        let is_second = self.mode == Mode::Second;
-        if !is_second && probe::is_of_bt_server(&request) {
-            return self.greeting(&request);
+        // It gets no address; whether it hears that we are here is not a question of leases.
+        if probe::is_of_bt_server(&request) {
+            return ignore(&request, Reason::OfABtServer);
         }
         if !is_host(request.giaddr) {
             return ignore(&request, Reason::NowhereToAnswer);
         }
-        if is_second {
+        if self.mode == Mode::Second {
             return self.second(&request, now);
         }
         if let Some(action) = self.unanswered(&request, now) {
@@ -170,18 +170,6 @@ impl Responder {
                 self.refuse(request.mac, now, why)
             }
             (Mode::Proxy | Mode::Second, place) => self.proxy(&request, place, now),
-        }
-    }
-
-    /// Another bt-server looks at the wire. It gets no address, but hears that we are here.
-    fn greeting(&self, request: &Request) -> Action {
-        if request.kind != Kind::Discover {
-            return ignore(request, Reason::NoAddress);
-        }
-        Action::Reply {
-            bytes: reply::greet(self.settings.http(), request),
-            to: SocketAddrV4::new(Ipv4Addr::BROADCAST, CLIENT_PORT),
-            steps: Vec::new(),
         }
     }
 

@@ -83,7 +83,7 @@ pub struct Watch {
     http: Option<u16>,
     /// Why no address may be given away whatever is seen.
     barred: Option<String>,
-    /// Whether a role was had before: who comes later is then the second.
+    /// Whether a role is had: who comes later is then the second. Not any more while the wire is looked at anew.
     settled: bool,
     link: Option<Link>,
 }
@@ -127,7 +127,8 @@ impl Watch {
         Some(Claim { address, mac, http })
     }
 
-    /// Where another bt-server's question is to be answered from, if it is to be.
+    /// Where another bt-server's question is to be answered from, if it is to be: it is to hear of the one that
+    /// serves, and of nobody who is not sure.
     #[must_use]
     pub fn serves(&self) -> Option<SocketAddrV4> {
         let link = self.link.as_ref();
@@ -140,7 +141,7 @@ impl Watch {
     pub fn link(&mut self, up: bool, now: Duration) {
         match (up, &self.link) {
             (true, None) => self.link = Some(Link::new(now)),
-            (false, Some(_)) => self.link = None,
+            (false, Some(_)) => (self.link, self.settled) = (None, false),
             _ => {}
         }
     }
@@ -172,9 +173,10 @@ impl Watch {
             link.sister(first, late && self.own.0 < *first.ip(), now);
             return;
         }
+        let answers_us = foreign.to == Some(self.own.1);
         let before = link.first_heard().is_some();
-        link.stranger(foreign, foreign.to == Some(self.own.1), now);
-        if late && !before && link.first_heard().is_some() {
+        link.stranger(foreign, answers_us, now);
+        if (late || !answers_us) && !before && link.first_heard().is_some() {
             // Another bt-server, or a stranger? And does it answer again?
             link.next_question = now;
         }
@@ -191,19 +193,21 @@ impl Watch {
                     link.ask_soon(now);
                 }
             }
-            (Overheard::Twin(twin), Some(own)) if twin < own => {
+            (Overheard::Question(Some(twin)), Some(own)) if twin < own => {
                 if let Some(link) = &mut self.link {
                     link.twin(now);
                 }
             }
-            (Overheard::Twin(_), _) => {}
+            (Overheard::Question(_), _) => {}
         }
     }
 
     /// The role that is safe as far as is known; `None` while there is not enough to tell.
     #[must_use]
     pub fn role(&mut self, now: Duration) -> Option<Role> {
-        self.link.as_mut()?.forget(now);
+        if self.link.as_mut()?.forget(now) {
+            self.settled = false;
+        }
         let link = self.link.as_ref()?;
         match link.first_heard() {
             Some(first) if now < first + OTHERS => None,

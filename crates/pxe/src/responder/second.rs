@@ -2,7 +2,7 @@
 //! only be in its way.
 //!
 //! What an earlier hour's full server gave stays valid: those machines renew, decline and release. Nobody else
-//! hears a word, other bt-servers neither, which are to hear of the first one alone.
+//! hears a word.
 
 use std::time::Duration;
 

@@ -17,6 +17,8 @@ pub const GONE: Duration = Duration::from_secs(2 * 60);
 const LONGEST: Duration = Duration::from_secs(60 * 60);
 /// How many of our questions that must be at least.
 const UNANSWERED: u32 = 4;
+/// After how many of them another bt-server, which answers, takes the place of the one that does not.
+const MISSED: u32 = 2;
 /// Between two questions to somebody who answers each: twice as long each time, up to this. Others write each
 /// question into their log.
 const CALM: Duration = Duration::from_secs(4 * 60);
@@ -202,9 +204,10 @@ impl Link {
         }
         match &mut self.ours {
             Some(ours) if ours.who == first => ours.heard(),
-            _ if higher => self.yields = Some((*first.ip(), now)),
-            Some(_) => {}
-            None => {
+            // The one that was there keeps its place for as long as it answers.
+            Some(ours) if ours.unanswered < MISSED => {}
+            None if higher => self.yields = Some((*first.ip(), now)),
+            _ => {
                 self.somebody_came(now);
                 self.ours = Some(Present::new(first, now));
             }
@@ -233,18 +236,22 @@ impl Link {
         self.next_question = self.next_question.min(earliest.max(now));
     }
 
-    /// Whoever did not answer for too long is gone. With the last of them, the wire is looked at anew.
-    pub(super) fn forget(&mut self, now: Duration) {
+    /// Whoever did not answer for too long is gone. With the last of them, the wire is to be looked at as at the start:
+    /// that is told.
+    pub(super) fn forget(&mut self, now: Duration) -> bool {
         let patience = self.patience;
         let before = self.first_heard().is_some();
         self.stranger.take_if(|one| one.is_gone(patience, now));
         self.ours.take_if(|one| one.is_gone(patience, now));
-        if before && self.first_heard().is_none() {
+        let anew = before && self.first_heard().is_none();
+        if anew {
             (self.first_question, self.questions) = (None, 0);
+            (self.yields, self.twin) = (None, None);
             self.next_question = now;
             self.alone_since = Some(now);
             self.patience = LONGEST.min(patience * 2);
         }
+        anew
     }
 
     fn somebody_came(&mut self, now: Duration) {

@@ -1,11 +1,11 @@
 //! Our own question to the wire, and what counts as a stranger's answer.
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddrV4};
 
 use pxe::probe::{Claim, Overheard};
-use pxe::{Kind, Request, probe};
+use pxe::{Kind, Reason, Request, probe};
 
-use crate::client::{Client, DISCOVER, INFORM, REQUEST, SERVER, World, mac, settings};
+use crate::client::{Client, DISCOVER, INFORM, Outcome, REQUEST, SERVER, World, mac, settings};
 
 const STRANGER: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 2);
 
@@ -106,10 +106,11 @@ fn who_begins_to_look_says_so_in_its_question() {
     let question = probe::discover(7, mac(9), Some(claim));
     assert_eq!(
         probe::overheard(&question, &[]),
-        Some(Overheard::Twin(claim))
+        Some(Overheard::Question(Some(claim)))
     );
     let only_looks = probe::discover(7, mac(9), None);
-    assert_eq!(probe::overheard(&only_looks, &[]), None);
+    let no_claim = Some(Overheard::Question(None));
+    assert_eq!(probe::overheard(&only_looks, &[]), no_claim);
     for length in 0..question.len() {
         let _ = probe::overheard(&question[..length], &[]);
     }
@@ -123,29 +124,30 @@ fn who_begins_to_look_says_so_in_its_question() {
         let mut bytes = question.clone();
         bytes[at..at + 20].fill(b' ');
         bytes[at..at + spoilt.len()].copy_from_slice(spoilt);
-        assert_eq!(probe::overheard(&bytes, &[]), None);
+        assert_eq!(probe::overheard(&bytes, &[]), no_claim);
     }
-    // Who serves already answers it like any other question of a bt-server, also before its responder does.
-    let mut world = World::new(settings());
-    let answer = probe::greeting(&question, "10.77.0.1:6969".parse().unwrap());
-    let action = world.responder.handle(&question, world.now);
-    assert!(matches!(action, pxe::Action::Reply { bytes, .. } if Some(&bytes) == answer.as_ref()));
-    let firmware = Client::bios(mac(1)).datagram(DISCOVER);
-    assert_eq!(
-        probe::greeting(&firmware, "10.77.0.1:6969".parse().unwrap()),
-        None
-    );
+}
+
+fn greeting(question: &[u8]) -> Option<Vec<u8>> {
+    probe::greeting(question, SocketAddrV4::new(SERVER, 6969))
+}
+
+#[test]
+fn only_a_bt_server_is_greeted() {
+    for kind in [DISCOVER, REQUEST, INFORM] {
+        assert_eq!(greeting(&Client::bios(mac(1)).datagram(kind)), None);
+    }
+    let takes = Client::new(mac(1), &[(60, probe::CLASS)]).datagram(REQUEST);
+    assert_eq!(greeting(&takes), None);
 }
 
 #[test]
 fn one_bt_server_knows_another_and_gives_it_no_address() {
     for mut world in [World::new(settings()), World::proxy(settings())] {
         let question = probe::discover(7, mac(9), None);
-        let action = world.responder.handle(&question, world.now);
-        let pxe::Action::Reply { bytes, to, .. } = action else {
-            panic!("{action:?}");
-        };
-        assert!(to.ip().is_broadcast());
+        let asked = world.deliver(&question);
+        assert!(matches!(asked, Outcome::Ignored(Reason::OfABtServer)));
+        let bytes = greeting(&question).unwrap();
         let foreign = probe::foreign_reply(&bytes, SERVER, &[STRANGER]).unwrap();
         assert_eq!(foreign.ours, Some("10.77.0.1:6969".parse().unwrap()));
         assert_eq!((foreign.server_id, foreign.offered), (Some(SERVER), None));
@@ -160,11 +162,7 @@ fn one_bt_server_knows_another_and_gives_it_no_address() {
 
 #[test]
 fn who_only_looks_like_a_bt_server_is_none() {
-    let mut world = World::new(settings());
-    let question = probe::discover(7, mac(9), None);
-    let pxe::Action::Reply { bytes, .. } = world.responder.handle(&question, world.now) else {
-        panic!("no reply");
-    };
+    let bytes = greeting(&probe::discover(7, mac(9), None)).unwrap();
     let at = bytes.windows(5).position(|w| w == b"http=").unwrap();
     for spoilt in [&b"http="[..], b"https", b"http=0", b"http=x"] {
         let mut bytes = bytes.clone();

@@ -163,7 +163,7 @@ pub async fn run(
                     if wire.is_own(bytes) {
                         continue;
                     }
-                    wire.overheard(bytes);
+                    wire.hear(&ports.server, bytes).await;
                     let decide = || responder.handle(bytes, clock.run());
                     (guarded(&desk.journal, decide), &ports.server)
                 }

@@ -9,7 +9,7 @@ use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-use pxe::probe;
+use pxe::probe::{self, Overheard};
 use pxe::wire::{Role, Watch};
 use report::Mac;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
@@ -129,7 +129,7 @@ impl Wire {
                 changed = self.changed() => if let Some(role) = changed? {
                     return Ok(role);
                 },
-                received = server.recv(&mut request) => self.overheard(&request[..received?]),
+                received = server.recv(&mut request) => self.hear(server, &request[..received?]).await,
             }
         }
     }
@@ -159,24 +159,23 @@ impl Wire {
                     Err(_) => tokio::time::sleep(LOOK_EVERY).await,
                 },
                 received = server.recv(&mut request) => match received {
-                    Ok(length) => self.greet(server, &request[..length]).await,
+                    Ok(length) => self.hear(server, &request[..length]).await,
                     Err(_) => tokio::time::sleep(LOOK_EVERY).await,
                 },
             }
         }
     }
 
-    /// Tells another bt-server that this one serves.
-    async fn greet(&mut self, server: &tokio::net::UdpSocket, bytes: &[u8]) {
+    /// Takes in what came to port 67, `server`, where machines ask, and tell everybody whose offer they take. Another
+    /// bt-server is told that this one serves, if it does.
+    pub async fn hear(&mut self, server: &tokio::net::UdpSocket, bytes: &[u8]) {
         if self.is_own(bytes) {
             return;
         }
-        self.overheard(bytes);
-        let serves = self.seen.watch.serves();
-        let answer = serves
-            .and_then(|own| catch_unwind(|| probe::greeting(bytes, own)).ok())
-            .flatten();
-        if let Some(answer) = answer {
+        let is_question = matches!(self.overheard(bytes), Some(Overheard::Question(_)));
+        if let (true, Some(own)) = (is_question, self.seen.watch.serves())
+            && let Some(answer) = guarded(|| probe::greeting(bytes, own))
+        {
             // It asks again.
             let _ = server.send_to(&answer, CLIENTS).await;
         }
@@ -216,12 +215,11 @@ impl Wire {
         }
     }
 
-    /// What came to port 67, where machines ask, and tell everybody whose offer they take.
-    pub fn overheard(&mut self, bytes: &[u8]) {
+    fn overheard(&mut self, bytes: &[u8]) -> Option<Overheard> {
         let ours = &self.seen.ours;
-        if let Some(what) = guarded(|| probe::overheard(bytes, ours)) {
-            self.seen.watch.overheard(what, self.seen.begun.elapsed());
-        }
+        let what = guarded(|| probe::overheard(bytes, ours))?;
+        self.seen.watch.overheard(what, self.seen.begun.elapsed());
+        Some(what)
     }
 
     /// From now on no address is given away whatever is seen, for this reason.

@@ -64,9 +64,7 @@ impl Server {
         match packet {
             Packet::Answer(foreign) => self.watch.heard(foreign, now),
             Packet::Question(mac, claim) => {
-                if let Some(claim) = claim {
-                    self.watch.overheard(Overheard::Twin(claim), now);
-                }
+                self.watch.overheard(Overheard::Question(claim), now);
                 return self.watch.serves().map(|_| self.says(mac, true));
             }
         }
