@@ -46,7 +46,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut files = HashMap::new();
     for entry in std::fs::read_dir(folder)? {
         let entry = entry?;
-        files.insert(entry.file_name().into(), std::fs::read(entry.path())?.into());
+        files.insert(
+            entry.file_name().into(),
+            std::fs::read(entry.path())?.into(),
+        );
     }
     futures_lite::future::block_on(async {
         let server = TftpServerBuilder::with_handler(Memory(files))

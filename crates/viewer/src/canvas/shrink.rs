@@ -124,7 +124,7 @@ impl Shrink {
                 (0..3)
                     .for_each(|index| sums[index] += u64::from(weight) * u64::from(values[index]));
             }
-            let pixel = format.join(sums.map(|sum| (sum * factor >> PLACES) as u32));
+            let pixel = format.join(sums.map(|sum| ((sum * factor) >> PLACES) as u32));
             row.extend(&pixel[..format.screen_bytes()]);
         }
         first..last

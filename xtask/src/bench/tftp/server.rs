@@ -109,8 +109,16 @@ impl Program {
 }
 
 /// Builds what is measured and is not Debian's, but for bt-server itself.
-pub(super) fn build() -> Result<()> {
-    let what = ["build", "--quiet", "--release", "--package", "tftp", "--example", "async_tftp"];
+pub(in crate::bench) fn build() -> Result<()> {
+    let what = [
+        "build",
+        "--quiet",
+        "--release",
+        "--package",
+        "tftp",
+        "--example",
+        "async_tftp",
+    ];
     run::run(cargo::command().args(what))
 }
 
