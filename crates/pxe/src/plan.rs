@@ -146,8 +146,8 @@ const PLANS: &[Row] = &[
     // their configuration.
     Row { asks: Pxe,      machine: UefiX64,   settings: NOT_IPXE,    gets: Tftp(SHIM_X64) },
     Row { asks: Pxe,      machine: UefiX64,   settings: IPXE,        gets: Tftp(SNPONLY) },
-    // Seen with shim 16.1 in EDK2: fetched by HTTP it asks for a file that there is not and hangs, before it asks for
-    // GRUB. iPXE boots unless Secure Boot is on; then firmware refuses it and tries what is next, PXE in most setups.
+    // iPXE boots unless Secure Boot is on; then firmware refuses it and tries what is next, PXE in most setups. Whether
+    // shim does is open: GRUB 2.12 has HTTP, but in the one run with it no request for GRUB came after shim's.
     Row { asks: HttpBoot, machine: UefiX64,   settings: NOT_SHIM,    gets: Http(IPXE_EFI) },
     Row { asks: HttpBoot, machine: UefiX64,   settings: SHIM,        gets: Http(SHIM_X64) },
     // There is no iPXE for these in Debian.
@@ -161,10 +161,10 @@ const PLANS: &[Row] = &[
 
 /// What firmware gets that is to go on with the machine's own disk; all other firmware is named nothing.
 ///
-/// UEFI that is named nothing asks for minutes, in hope of another server. Told "not found" by TFTP or HTTP, it goes on
-/// with the next entry of its boot order at once, with Secure Boot too. A loader that only exits would need a signature,
-/// and after its success EDK2 opens its setup instead of going on. A BIOS, and iPXE anywhere, goes on when it is named
-/// nothing.
+/// UEFI that is named nothing asks for 61 s, in hope of another server (EDK2). Told "not found" by TFTP, it goes on with
+/// the next entry of its boot order at once, and no signature is needed for that as it would be for a loader that only
+/// exits. Seen with EDK2's PXE; that its HTTP Boot does the same is not tried. A BIOS, and iPXE anywhere, goes on when
+/// it is named nothing.
 const OWN_DISK: &[(Asks, Gets)] = &[(Pxe, Tftp(NO_FILE)), (HttpBoot, Http(NO_FILE))];
 
 /// What is named to `firmware` that is to go on with the machine's own disk, if anything.
