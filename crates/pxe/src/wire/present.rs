@@ -103,6 +103,8 @@ pub(super) struct Link {
     pub(super) ours: Option<Present<SocketAddrV4>>,
     /// One that makes way for us, and when it was heard last.
     yields: Option<(Ipv4Addr, Duration)>,
+    /// When we made way for another bt-server, as long as that is not long ago.
+    pub(super) made_way: Option<Duration>,
     twin: Option<Twin>,
     patience: Duration,
     /// When the last one went.
@@ -119,6 +121,7 @@ impl Link {
             stranger: None,
             ours: None,
             yields: None,
+            made_way: None,
             twin: None,
             patience: GONE,
             alone_since: None,
@@ -240,6 +243,7 @@ impl Link {
     /// that is told.
     pub(super) fn forget(&mut self, now: Duration) -> bool {
         let patience = self.patience;
+        self.made_way.take_if(|at| now >= *at + YIELDS);
         let before = self.first_heard().is_some();
         self.stranger.take_if(|one| one.is_gone(patience, now));
         self.ours.take_if(|one| one.is_gone(patience, now));

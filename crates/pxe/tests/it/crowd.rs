@@ -254,7 +254,7 @@ fn no_two_machines_ever_hold_one_address() {
     }
     // Or it was not tried.
     assert!(
-        given > 12_000 && declined > 200 && heirs > 300,
+        given > 6000 && declined > 200 && heirs > 300,
         "{given} {declined} {heirs}"
     );
 }

@@ -5,10 +5,10 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::super::{Action, Swarm};
-use super::claims::{machine, server};
+use super::claims::{machine, says, server};
 use super::trade::requests;
 use super::{NOW, PIECES, actions, with_places};
-use crate::core::wire::Message;
+use crate::core::wire::{Kind, Message};
 use crate::core::{Bitfield, Block, ConnId};
 
 const MS: Duration = Duration::from_millis(1);
@@ -46,6 +46,7 @@ fn who_is_ahead_lets_others_go_first_until_everything_is_out() {
     let at = NOW + Duration::from_secs(1);
     let mut swarm = lacking();
     let friend = machine(&mut swarm, 1);
+    says(&mut swarm, friend, Kind::Takes, PIECES - 1, at);
     let server = server(&mut swarm);
     let open = fetch(&mut swarm, server, 12, at);
     // More than one stays open only until it has come.
