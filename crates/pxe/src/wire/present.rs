@@ -19,6 +19,8 @@ const LONGEST: Duration = Duration::from_secs(60 * 60);
 const UNANSWERED: u32 = 4;
 /// After how many of them another bt-server, which answers, takes the place of the one that does not.
 const MISSED: u32 = 2;
+/// So many questions tell whether who answers machines is another bt-server, on a wire that loses packets.
+const TRIES: u32 = 8;
 /// Between two questions to somebody who answers each: twice as long each time, up to this. Others write each
 /// question into their log.
 const CALM: Duration = Duration::from_secs(4 * 60);
@@ -83,6 +85,16 @@ pub(super) struct Stranger {
     named_last: Duration,
     /// It offered an address to our own question, which no bt-server does.
     certain: bool,
+    /// Our questions since it came.
+    asked: u32,
+}
+
+impl Stranger {
+    /// It may be another bt-server that was heard to answer a machine, whose greeting was lost: it is asked again at once where
+    /// others would be left in peace, since each of its answers to machines would put our question off.
+    fn may_be_ours(&self) -> bool {
+        !self.certain && self.asked < TRIES
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -136,6 +148,7 @@ impl Link {
         self.next_question = now + every;
         if let Some(stranger) = &mut self.stranger {
             stranger.asked(now);
+            stranger.who.asked += 1;
         }
         if let Some(ours) = &mut self.ours {
             ours.asked(now);
@@ -190,6 +203,7 @@ impl Link {
                 named: foreign,
                 named_last: now,
                 certain: own,
+                asked: 0,
             };
             self.stranger = Some(Present::new(stranger, now));
         }
@@ -268,6 +282,10 @@ impl Link {
 
     /// Nobody is asked again soon who has just answered; whoever has not is.
     fn wait_after_an_answer(&mut self, now: Duration) {
+        let unsure = |stranger: &Present<Stranger>| stranger.who.may_be_ours();
+        if self.ours.is_none() && self.stranger.as_ref().is_some_and(unsure) {
+            return;
+        }
         let stranger = self.stranger.as_ref().map(|one| (one.unanswered, one.calm));
         let ours = self.ours.as_ref().map(|one| (one.unanswered, one.calm));
         let all = || [stranger, ours].into_iter().flatten();

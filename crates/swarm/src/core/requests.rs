@@ -17,11 +17,6 @@ pub const MAX_WINDOW: u32 = 256;
 const PATIENCE: Duration = Duration::from_secs(5);
 const MAX_PATIENCE: Duration = Duration::from_secs(60);
 
-/// A peer is busy that takes so many times as long for a block as it once did; who lets others go first then waits so many
-/// times as long as the block took before it asks for the next.
-const BUSY: u32 = 3;
-const PAUSE: u32 = 4;
-
 /// How many withdrawn requests to remember: their data may be on its way already.
 const MAX_LATE: usize = 2 * MAX_WINDOW as usize;
 
@@ -62,9 +57,6 @@ pub(crate) struct Requests {
     depth: Duration,
     meter: Meter,
     last_data: Duration,
-    /// How long the block that came back soonest was asked for, and the last one.
-    soonest: Duration,
-    waited: Duration,
     patience: Duration,
     /// Nothing is asked until then.
     passed_over: Duration,
@@ -84,8 +76,6 @@ impl Requests {
             depth,
             meter: Meter::new(Duration::from_secs(1), now),
             last_data: now,
-            soonest: Duration::MAX,
-            waited: Duration::ZERO,
             patience: PATIENCE,
             passed_over: Duration::ZERO,
             trust: Trust::Unproven,
@@ -123,21 +113,6 @@ impl Requests {
             .min(most.saturating_sub(self.open.len() as u32))
     }
 
-    /// How many more may be asked by who lets others go first: one at a time, and where the peer is busy with those others only after
-    /// a pause. Where it has nothing else to do it answers as soon as it ever did, and would only rest.
-    pub(crate) fn room_after_others(&self, now: Duration) -> u32 {
-        let busy = self.waited > self.soonest.saturating_mul(BUSY);
-        let pause = if busy {
-            self.waited * PAUSE
-        } else {
-            Duration::ZERO
-        };
-        match now < self.last_data + pause {
-            true => 0,
-            false => self.room_within(1, now),
-        }
-    }
-
     pub(crate) fn trust(&self) -> Trust {
         self.trust
     }
@@ -163,9 +138,7 @@ impl Requests {
         if let Some(at) = self.open.iter().position(|open| open.block == block) {
             let open = self.open.remove(at).expect("found there");
             self.delivered(block, now);
-            self.waited = now.saturating_sub(open.since);
-            self.soonest = self.soonest.min(self.waited);
-            self.adapt(self.waited, now);
+            self.adapt(now.saturating_sub(open.since), now);
             self.patience = PATIENCE.max(self.patience / 2);
             return Answer::Due;
         }
@@ -296,21 +269,6 @@ mod tests {
                 (least..=most).contains(&window),
                 "{pace:?}: window {window}"
             );
-        }
-    }
-
-    #[test]
-    fn who_lets_others_go_first_pauses_where_the_peer_is_busy() {
-        let ms = Duration::from_millis;
-        let mut requests = Requests::new(DEPTH, Duration::ZERO);
-        for (piece, asked, came, next) in [(1, 0, 4, 4), (2, 4, 16, 16), (3, 20, 40, 120)] {
-            requests.asked(block(piece), ms(asked));
-            assert_eq!(requests.room_after_others(ms(asked)), 0, "one at a time");
-            requests.answered(block(piece), ms(came));
-            assert_eq!(requests.room_after_others(ms(next)), 1);
-            if next > came {
-                assert_eq!(requests.room_after_others(ms(next - 1)), 0, "too soon");
-            }
         }
     }
 

@@ -84,7 +84,7 @@ struct World {
     joined: u64,
     /// For how many beats more than one server gave addresses.
     rogue: u64,
-    /// When last one served and all others knew it, in milliseconds.
+    /// When last one served and all others were second to somebody, in milliseconds.
     settled: u64,
 }
 
@@ -128,7 +128,7 @@ impl World {
             }
             let full = |server: &&Server| server.role == Some(Role::Full);
             self.rogue += u64::from(self.servers.iter().filter(full).count() > 1);
-            if self.serves().is_some() {
+            if self.one_serves() {
                 self.settled = now;
             }
             if now.is_multiple_of(700) {
@@ -176,6 +176,15 @@ impl World {
             .filter(|(other, _)| *other != at)
             .all(|(_, server)| server.role == Some(Role::Second { first }));
         all.then_some(at)
+    }
+
+    /// Whether one does, and all others know that they are not to. Whom they take for the first may be one that has just made way.
+    fn one_serves(&self) -> bool {
+        let full = |server: &&Server| server.role == Some(Role::Full);
+        let second = |server: &&Server| matches!(server.role, Some(Role::Second { .. }));
+        let count =
+            |which: &dyn Fn(&&Server) -> bool| self.servers.iter().filter(|it| which(it)).count();
+        count(&full) == 1 && count(&second) == self.servers.len() - 1
     }
 
     fn roles(&self) -> Vec<&Option<Role>> {

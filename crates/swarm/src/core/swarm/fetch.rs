@@ -11,6 +11,9 @@ use crate::core::requests::{Answer, Trust};
 
 /// What machines that keep up lack of what a peer has is not more than they fetch in so many seconds.
 const AS_OTHERS: f64 = 1.5;
+/// Who is ahead keeps so many blocks open at the server. One that others wait for gives it little then, and one that
+/// nobody else asks hardly rests.
+const COURTESY: u32 = 1;
 /// For so long after it met the server a machine keeps no more than so many blocks open there. Of machines that are switched on
 /// together one is first; alone with the server it would ask for half a second's worth, and the others would have
 /// nothing to share until that is sent (they all began 0.2 to 0.3 s earlier with this).
@@ -55,7 +58,7 @@ impl Swarm {
             // Once the room has everything, nothing is claimed any more and nobody catches up: who was ahead
             // then would go last until the end.
             false if peer.server() && self.picker.anything_unseen() && self.claims.ahead() => {
-                peer.requests.room_after_others(now)
+                peer.requests.room_within(COURTESY, now)
             }
             false if peer.server() && now.saturating_sub(peer.began) < FIRST_WORDS => {
                 peer.requests.room_within(FIRST_BLOCKS, now)
