@@ -170,14 +170,20 @@ impl Once {
             return Err("this server does not tell firmware what to boot (dhcp is off)");
         }
         let left = self.0.kept().leave(mac, Instant::now());
-        left.map_err(|pxe::once::Full| "too many machines are left to their own disks")?;
-        self.0.tell_all();
-        let shared = Arc::clone(&self.0);
-        tokio::spawn(async move {
-            tokio::time::sleep(LEFT_FOR).await;
-            shared.kept().come_back(mac, Instant::now());
-            shared.tell_all();
-        });
+        let is_new =
+            left.map_err(|pxe::once::Full| "too many machines are left to their own disks")?;
+        // One task for a machine, however often it says so.
+        if is_new {
+            self.0.tell_all();
+            let shared = Arc::clone(&self.0);
+            tokio::spawn(async move {
+                while let Some(until) = shared.left_until(mac) {
+                    tokio::time::sleep_until(until.into()).await;
+                    shared.kept().come_back(mac, Instant::now());
+                }
+                shared.tell_all();
+            });
+        }
         Ok(())
     }
 
@@ -198,10 +204,10 @@ impl Once {
 }
 
 impl Kept {
-    fn leave(&mut self, mac: Mac, now: Instant) -> Result<(), pxe::once::Full> {
+    /// Hands back whether it was not left to its disk already.
+    fn leave(&mut self, mac: Mac, now: Instant) -> Result<bool, pxe::once::Full> {
         self.started.leave(mac)?;
-        self.left.insert(mac, now + LEFT_FOR);
-        Ok(())
+        Ok(self.left.insert(mac, now + LEFT_FOR).is_none())
     }
 
     /// Unless it chose that once more meanwhile.
@@ -214,6 +220,10 @@ impl Kept {
 }
 
 impl Shared {
+    fn left_until(&self, mac: Mac) -> Option<Instant> {
+        self.kept().left.get(&mac).copied()
+    }
+
     fn tell_all(&self) {
         let started = self.kept().started.clone();
         self.tell.send_replace(Arc::new(started));
