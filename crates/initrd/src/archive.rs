@@ -31,7 +31,7 @@ pub enum Error {
         /// The file.
         path: String,
         /// Its size in bytes.
-        size: usize,
+        size: u64,
     },
     /// A file stands where a folder is needed.
     #[error("{0:?} is needed as a folder, but is something else")]
@@ -148,11 +148,17 @@ impl Archive {
     }
 }
 
-fn check(path: &str, node: &Node) -> Result<(), Error> {
+/// Whether the kernel would unpack something at this path.
+pub(crate) fn check_path(path: &str) -> Result<(), Error> {
     let sound = path.split('/').all(|part| !matches!(part, "" | "." | ".."));
-    if !sound || path.contains('\0') || path.len() >= PATH_MAX || path == TRAILER {
-        return Err(Error::Path(path.to_owned()));
+    match sound && !path.contains('\0') && path.len() < PATH_MAX && path != TRAILER {
+        true => Ok(()),
+        false => Err(Error::Path(path.to_owned())),
     }
+}
+
+fn check(path: &str, node: &Node) -> Result<(), Error> {
+    check_path(path)?;
     match &node.what {
         What::Symlink(target)
             if target.is_empty() || target.contains('\0') || target.len() >= PATH_MAX =>
@@ -195,7 +201,7 @@ fn write(out: &mut Vec<u8>, path: &str, inode: u32, node: &Node) -> Result<(), E
     };
     let size = u32::try_from(bytes.len()).map_err(|_| Error::TooLarge {
         path: path.to_owned(),
-        size: bytes.len(),
+        size: bytes.len() as u64,
     })?;
     // The writer's `finish` does not notice a short write; `write_all` of everything at once does.
     let mut writer = entry.write(out, size);

@@ -5,9 +5,11 @@
 #![forbid(unsafe_code)]
 
 mod archive;
+mod around;
 mod gzip;
 mod read;
 
 pub use archive::{Archive, Device, Error};
+pub use around::{Around, Gap, LONGEST_FILE, around};
 pub use gzip::{GzipError, gunzip, gzip};
 pub use read::{Entry, Kind, ReadError, entries};
