@@ -17,7 +17,7 @@ use super::announcer::Announcer;
 use super::engine::Engine;
 use super::event::EVENTS;
 use super::lsd::Lsd;
-use super::storage::Storage;
+use super::storage::{Joined, Storage};
 use super::sums::{Sums, Verdict};
 use super::wanted::Wanted;
 use super::web_seed::{Fallback, WebSeed};
@@ -39,6 +39,8 @@ pub struct Options {
     /// Which files to fetch. Others are not made, and are shared only as far as their bytes came with a
     /// piece that holds bytes of both.
     pub wanted: Wanted,
+    /// Those of them that lie in one file together. Only [`Download::start`] takes it.
+    pub joined: Option<Joined>,
     /// What whole files must be, by their index in [`Info::files`](metainfo::Info::files); of files that
     /// are not wanted it counts for nothing.
     pub sums: BTreeMap<usize, Sha256>,
@@ -62,6 +64,7 @@ impl Options {
             listen: SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 0),
             to: to.into(),
             wanted: Wanted::Everything,
+            joined: None,
             sums: BTreeMap::new(),
             max_peers: Settings::MAX_PEERS,
             peers: Vec::new(),
@@ -92,8 +95,9 @@ impl Download {
     pub async fn start(torrent: Arc<Torrent>, options: Options) -> Result<Self, Error> {
         let for_files = Arc::clone(&torrent);
         let (to, wanted) = (options.to.clone(), options.wanted.clone());
+        let joined = options.joined.clone();
         let (storage, have) = blocking(move || {
-            let (storage, left_over) = Storage::create(for_files, &to, &wanted)?;
+            let (storage, left_over) = Storage::create(for_files, &to, &wanted, joined)?;
             let have = if left_over {
                 verify(&storage, &wanted.pieces(storage.info()))?
             } else {

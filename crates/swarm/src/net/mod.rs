@@ -26,5 +26,6 @@ pub use download::{Download, Options};
 pub use error::Error;
 pub use lsd::Lsd;
 pub use progress::Progress;
+pub use storage::Joined;
 pub use wanted::{NoSuchFile, Wanted};
 pub use web_seed::WebSeed;

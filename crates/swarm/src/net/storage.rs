@@ -6,7 +6,7 @@
 //! Calls block for as long as the file system takes. In phase 1 that is a copy in memory; elsewhere
 //! it is mostly the page cache.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -28,10 +28,23 @@ const OPEN: usize = 64;
 /// Bytes read to be hashed at a time: few enough to stay in the processor's cache.
 pub(super) const HASHED: u32 = 256 << 10;
 
+/// Files that lie in one file together instead of having one each, for somebody who can take only one.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Joined {
+    /// The file they are in.
+    pub path: PathBuf,
+    /// Its length in bytes.
+    pub length: u64,
+    /// Where each begins in it, by its index in [`Info::files`]. They do not overlap, and none reaches beyond the
+    /// end. What stands between them is never touched.
+    pub at: BTreeMap<usize, u64>,
+}
+
 /// The files of one torrent below one folder.
 pub(super) struct Storage {
     torrent: Arc<Torrent>,
     to: PathBuf,
+    joined: Option<Joined>,
     write: bool,
     open: Mutex<HashMap<usize, Arc<File>>>,
     margins: Margins,
@@ -48,16 +61,27 @@ impl Storage {
         torrent: Arc<Torrent>,
         to: &Path,
         wanted: &Wanted,
+        joined: Option<Joined>,
     ) -> Result<(Self, bool), Error> {
         let mut left_over = false;
+        let alone = |index: &usize| {
+            let joined = joined.as_ref();
+            wanted.has(*index) && joined.is_none_or(|joined| !joined.at.contains_key(index))
+        };
         let files = torrent.info().files.iter().enumerate();
-        for (index, file) in files.filter(|(index, _)| wanted.has(*index)) {
+        let files = files.filter(|(index, _)| alone(index));
+        let paths = files.map(|(index, file)| {
             let path = to.join(torrent.info().relative_path(index));
-            left_over |= make(&path, file.length).map_err(|why| Error::file(&path, why))?;
+            (path, file.length)
+        });
+        let together = joined.iter().map(|one| (one.path.clone(), one.length));
+        for (path, length) in paths.chain(together) {
+            left_over |= make(&path, length).map_err(|why| Error::file(&path, why))?;
         }
         let margins = Margins::new(torrent.info(), wanted, &wanted.pieces(torrent.info()));
         let storage = Self {
             margins,
+            joined,
             ..Self::new(torrent, to, true)
         };
         Ok((storage, left_over))
@@ -81,6 +105,7 @@ impl Storage {
         Self {
             torrent,
             to: to.to_owned(),
+            joined: None,
             write,
             open: Mutex::default(),
             margins: Margins::default(),
@@ -106,7 +131,7 @@ impl Storage {
             if !self.margins.with(block.piece, span, aside) {
                 let written = self
                     .file(span.file)
-                    .and_then(|file| file.write_all_at(now, span.offset));
+                    .and_then(|(file, at)| file.write_all_at(now, at + span.offset));
                 written.map_err(|why| self.error(span.file, why))?;
             }
             rest = later;
@@ -144,7 +169,7 @@ impl Storage {
     pub(super) fn read_file(&self, index: usize, offset: u64, out: &mut [u8]) -> Result<(), Error> {
         let read = self
             .file(index)
-            .and_then(|file| file.read_exact_at(out, offset));
+            .and_then(|(file, at)| file.read_exact_at(out, at + offset));
         read.map_err(|why| self.error(index, why))
     }
 
@@ -175,26 +200,27 @@ impl Storage {
         self.verified.subscribe()
     }
 
-    fn file(&self, index: usize) -> io::Result<Arc<File>> {
+    /// The open file that a file's bytes are in, and where they begin in it.
+    fn file(&self, index: usize) -> io::Result<(Arc<File>, u64)> {
+        let (path, at) = match &self.joined {
+            Some(joined) if joined.at.contains_key(&index) => (&joined.path, joined.at[&index]),
+            _ => (&self.path(index), 0),
+        };
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(file) = open.get(&index) {
-            return Ok(Arc::clone(file));
+            return Ok((Arc::clone(file), at));
         }
         if open.len() >= OPEN {
             // Any one will do: what is needed again is opened again.
             let some = open.keys().next().copied();
             some.and_then(|some| open.remove(&some));
         }
-        let file = Arc::new(
-            File::options()
-                .read(true)
-                .write(self.write)
-                .open(self.path(index))?,
-        );
+        let file = Arc::new(File::options().read(true).write(self.write).open(path)?);
         open.insert(index, Arc::clone(&file));
-        Ok(file)
+        Ok((file, at))
     }
 
+    /// What a file is called, also where it lies in another one.
     pub(super) fn path(&self, index: usize) -> PathBuf {
         self.to.join(self.info().relative_path(index))
     }
