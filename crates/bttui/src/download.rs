@@ -4,6 +4,7 @@
 //! Only what the system is started from is fetched, and it is told as fetched when every file is what
 //! the server's list says, as a whole.
 
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +16,8 @@ use swarm::net::{Download, Error, Options};
 use tokio_util::sync::CancellationToken;
 
 use crate::app::Event;
-use crate::memory::{Memory, Need};
+use crate::joined::{self, Parts};
+use crate::memory::{self, Memory};
 use crate::news::Voice;
 use crate::{facts, offers};
 
@@ -37,9 +39,10 @@ pub async fn run(
     clear(&options.to, &entry.name)?;
     options.wanted = offers::wanted(torrent.info(), entry)?;
     options.sums = offers::sums(torrent.info(), entry, &options.wanted)?;
-    let need = Need::of(torrent.info(), &options.wanted, &entry.method);
-    let memory = memory(&options.to.join(&entry.name), &options.to);
-    need.fits(memory).map_err(anyhow::Error::msg)?;
+    options.joined = Parts::of(torrent.info(), entry, &options.to)?.map(|parts| parts.joined);
+    let need = memory::need(torrent.info(), &options.wanted, &entry.method);
+    let has = available(&options.to, &entry.name);
+    need.fits(has).map_err(anyhow::Error::msg)?;
     let to = options.to.clone();
     let mut download = Download::start(Arc::new(torrent), options).await?;
     let ended = follow(&mut download, &entry.name, stop, voice).await;
@@ -101,7 +104,7 @@ fn clear(to: &Path, system: &str) -> anyhow::Result<()> {
     let entries = std::fs::read_dir(to).with_context(|| format!("cannot read {}", to.display()))?;
     for entry in entries
         .flatten()
-        .filter(|entry| entry.file_name() != system)
+        .filter(|entry| entry.file_name() != system && entry.path() != joined::file(to, system))
     {
         let path = entry.path();
         let removed = if path.is_dir() {
@@ -115,22 +118,23 @@ fn clear(to: &Path, system: &str) -> anyhow::Result<()> {
 }
 
 /// What this machine has for a system's folder in the file system of all downloads, which is memory.
-fn memory(folder: &Path, to: &Path) -> Memory {
+fn available(to: &Path, system: &str) -> Memory {
     let room = rustix::fs::statvfs(to).map(|fs| fs.f_bavail.saturating_mul(fs.f_frsize));
     let available = match facts::memory_available() {
         0 => u64::MAX,
         available => available,
     };
     let free = room.unwrap_or(u64::MAX).min(available);
+    let initrd = std::fs::metadata(joined::file(to, system));
+    let there = folder_size(&to.join(system)) + initrd.map_or(0, |file| file.blocks() * 512);
     Memory {
         total: facts::memory_total(),
-        free: free.saturating_add(folder_size(folder)),
+        free: free.saturating_add(there),
     }
 }
 
 /// Bytes that a folder's files occupy already.
 pub(crate) fn folder_size(folder: &Path) -> u64 {
-    use std::os::unix::fs::MetadataExt;
     let Ok(entries) = std::fs::read_dir(folder) else {
         return 0;
     };
@@ -176,14 +180,17 @@ mod tests {
             fs::create_dir_all(to.path().join(path)).expect("a folder");
             fs::write(to.path().join(path).join("vmlinuz"), vec![7; 100_000]).expect("a file");
         }
-        fs::write(to.path().join("old.initrd"), b"left behind").expect("a file");
+        for name in ["old.initrd", "tiny.initrd"] {
+            fs::write(to.path().join(name), b"parts").expect("a file");
+        }
         clear(to.path(), "tiny").expect("room");
-        let left: Vec<_> = fs::read_dir(to.path())
+        let mut left: Vec<_> = fs::read_dir(to.path())
             .expect("the directory")
             .flatten()
             .map(|entry| entry.file_name())
             .collect();
-        assert_eq!(left, ["tiny"]);
+        left.sort();
+        assert_eq!(left, ["tiny", "tiny.initrd"]);
         assert!(folder_size(&to.path().join("tiny")) >= 100_000);
     }
 
@@ -193,13 +200,14 @@ mod tests {
         let folder = to.path().join("tiny");
         fs::create_dir_all(&folder).expect("a folder");
         fs::write(folder.join("boot"), vec![7; 1 << 20]).expect("a file");
-        let found = memory(&folder, to.path());
+        fs::write(joined::file(to.path(), "tiny"), vec![7; 1 << 20]).expect("a file");
+        let found = available(to.path(), "tiny");
         assert!(found.total > 64 << 20, "{found:?}");
-        assert!(found.free >= 1 << 20, "{found:?}");
+        assert!(found.free >= 2 << 20, "{found:?}");
         assert!(found.free < u64::MAX, "{found:?}");
-        let need = Need {
+        let need = memory::Need {
             files: u64::MAX,
-            initrds: 0,
+            ..memory::Need::default()
         };
         assert!(need.fits(found).is_err());
     }

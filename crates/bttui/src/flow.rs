@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use catalog::Method;
+use catalog::manifest::Entry;
 use report::{Report, Step};
 use swarm::core::PeerExchange;
 use swarm::net::Options;
@@ -19,12 +20,13 @@ use tokio_util::sync::CancellationToken;
 
 use crate::app::{Action, App, Event};
 use crate::console::{self, Consoles, Pressed, View};
+use crate::joined::Parts;
 use crate::kexec::{self, Plan};
 use crate::lease::{self, Lease};
 use crate::news::{News, Voice};
 use crate::phase1::{DOWNLOADS, OFFERS, Phase1};
 use crate::reports::{Reporter, stamped};
-use crate::{download, facts, offers, tty, waiting};
+use crate::{download, facts, offers, tty, waiting, words};
 
 /// How often the screen's times move on.
 const TICK: Duration = Duration::from_millis(250);
@@ -220,17 +222,14 @@ impl Machine {
         let (Some(entry), Some(lease)) = (app.systems().get(system), &app.lease) else {
             return;
         };
-        let plan = match &entry.method {
+        let kernel = match &entry.method {
             Method::Kexec {
-                kernel,
-                initrd,
-                cmdline,
-            } => Some(Plan {
-                folder: Path::new(DOWNLOADS).join(&entry.name),
-                kernel: kernel.clone(),
-                initrds: initrd.clone(),
-                cmdline: cmdline.clone(),
-            }),
+                kernel, cmdline, ..
+            } => {
+                let told = app.manifest.as_ref();
+                let cmdline = told.map(|told| words::cmdline(cmdline, entry, told, lease));
+                Some((entry.clone(), kernel.clone(), cmdline.unwrap_or_default()))
+            }
             Method::Local => None,
             Method::Bin { .. } | Method::Qemu { .. } => return,
         };
@@ -247,8 +246,11 @@ impl Machine {
             if let Some(job) = job {
                 job.end().await;
             }
-            let Err(error) = match plan {
-                Some(plan) => leave(allowed, plan, reporter, starting).await,
+            let Err(error) = match kernel {
+                Some((entry, kernel, cmdline)) => {
+                    let plan = move || plan(&entry, kernel, cmdline);
+                    leave(allowed, plan, reporter, starting).await
+                }
                 None => leave_for_disk(allowed, reporter, starting).await,
             };
             voice
@@ -260,15 +262,32 @@ impl Machine {
     }
 }
 
+/// What is loaded, of files that are all here.
+fn plan(entry: &Entry, kernel: String, cmdline: String) -> anyhow::Result<Plan> {
+    let (to, folder) = (Path::new(DOWNLOADS), Path::new(DOWNLOADS).join(&entry.name));
+    let torrent = offers::torrent(Path::new(OFFERS), entry)?;
+    let initrd = match (Parts::of(torrent.info(), entry, to)?, &entry.method) {
+        (Some(parts), _) => Some(parts.complete()?.to_owned()),
+        (None, Method::Kexec { initrd, .. }) => initrd.first().map(|path| folder.join(path)),
+        (None, _) => None,
+    };
+    Ok(Plan {
+        folder,
+        kernel,
+        initrd,
+        cmdline,
+    })
+}
+
 /// Loads the kernel, says goodbye, jumps. Only a failure returns.
 async fn leave(
     allowed: Phase1,
-    plan: Plan,
+    plan: impl FnOnce() -> anyhow::Result<Plan> + Send + 'static,
     reporter: Option<Reporter>,
     starting: Report,
 ) -> anyhow::Result<std::convert::Infallible> {
     // Loading copies and hashes every byte: not on the loop's thread.
-    tokio::task::spawn_blocking(move || kexec::load(allowed, &plan)).await??;
+    tokio::task::spawn_blocking(move || kexec::load(allowed, &plan()?)).await??;
     if let Some(reporter) = reporter {
         reporter.last(starting, LAST_REPORT).await;
     }

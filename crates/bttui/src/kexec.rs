@@ -1,12 +1,11 @@
-//! From phase 1 into the chosen system: the kernel, its initrds joined into one, the command line,
-//! and the jump. Explains in plain words what the running kernel refuses.
+//! From phase 1 into the chosen system: the kernel, its initrd, the command line, and the jump. Explains in plain words what the running kernel refuses.
 //!
 //! The running kernel reads the files itself and refuses those that anybody has open for writing,
 //! so the download must have been stopped before.
 
 use std::convert::Infallible;
 use std::fs::File;
-use std::io::{self, Write};
+use std::io;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -26,15 +25,15 @@ const TIMES_INITRD: u64 = 5;
 const BUSY_ATTEMPTS: u32 = 20;
 const BUSY_PAUSE: Duration = Duration::from_millis(50);
 
-/// What is to be started, with paths relative to its folder.
+/// What is to be started.
 #[derive(Clone, Debug)]
 pub struct Plan {
     /// The system's folder.
     pub folder: PathBuf,
-    /// The kernel.
+    /// The kernel, relative to it.
     pub kernel: String,
-    /// The initrds, in order.
-    pub initrds: Vec<String>,
+    /// The initrd, if there is one.
+    pub initrd: Option<PathBuf>,
     /// The new kernel's command line.
     pub cmdline: String,
 }
@@ -46,7 +45,7 @@ pub struct Plan {
 pub fn load(_allowed: Phase1, plan: &Plan) -> anyhow::Result<()> {
     let kernel_path = plan.folder.join(&plan.kernel);
     let kernel = open(&kernel_path)?;
-    let initrd = initrd(plan)?;
+    let initrd = plan.initrd.as_deref().map(open).transpose()?;
     let sizes = Sizes {
         kernel: size(&kernel),
         initrd: initrd.as_ref().map_or(0, size),
@@ -117,42 +116,6 @@ fn size(file: &File) -> u64 {
     file.metadata().map_or(0, |metadata| metadata.len())
 }
 
-/// The one initrd as it is, without a copy; several joined into one file beside the downloads.
-fn initrd(plan: &Plan) -> anyhow::Result<Option<File>> {
-    let paths: Vec<PathBuf> = plan
-        .initrds
-        .iter()
-        .map(|name| plan.folder.join(name))
-        .collect();
-    match paths.as_slice() {
-        [] => Ok(None),
-        [one] => open(one).map(Some),
-        several => {
-            let mut joined = plan.folder.clone().into_os_string();
-            joined.push(".initrd");
-            let joined = PathBuf::from(joined);
-            let result = join(several, &joined).and_then(|()| open(&joined));
-            // The open descriptor keeps the bytes; the name must not stay behind.
-            let _ = std::fs::remove_file(&joined);
-            result.map(Some)
-        }
-    }
-}
-
-/// Joins archives into one, each beginning at a multiple of four bytes: the kernel silently ignores
-/// everything behind an archive that does not.
-fn join(parts: &[PathBuf], to: &Path) -> anyhow::Result<()> {
-    let mut joined = File::create(to).with_context(|| format!("cannot write {}", to.display()))?;
-    for path in parts {
-        let mut part = open(path)?;
-        let copied = io::copy(&mut part, &mut joined)
-            .with_context(|| format!("cannot join {} to the others", path.display()))?;
-        let padding = copied.next_multiple_of(4) - copied;
-        joined.write_all(&[0; 3][..padding as usize])?;
-    }
-    Ok(())
-}
-
 fn explain(error: &io::Error, kernel: &str, sizes: Sizes, available: u64, uefi32: bool) -> String {
     let memory = format!(
         "the kernel has {}, the initrd {}; {} of memory are free, and about {} times the initrd is needed.",
@@ -188,53 +151,6 @@ fn explain(error: &io::Error, kernel: &str, sizes: Sizes, available: u64, uefi32
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::fs;
-
-    #[test]
-    fn joined_initrds_begin_at_multiples_of_four() {
-        let folder = tempfile::tempdir().expect("a directory");
-        let part = |name: &str, bytes: &[u8]| {
-            let path = folder.path().join(name);
-            fs::write(&path, bytes).expect("a part");
-            path
-        };
-        let parts = [part("a", b"12345"), part("b", b"1234"), part("c", b"1")];
-        let joined = folder.path().join("joined");
-        join(&parts, &joined).expect("joined");
-        assert_eq!(
-            fs::read(&joined).expect("joined"),
-            b"12345\0\0\x0012341\0\0\0"
-        );
-    }
-
-    #[test]
-    fn one_initrd_is_not_copied_and_several_leave_no_file_behind() {
-        let folder = tempfile::tempdir().expect("a directory");
-        let system = folder.path().join("tiny");
-        fs::create_dir(&system).expect("a system");
-        for name in ["a", "b"] {
-            fs::write(system.join(name), name).expect("an initrd");
-        }
-        let plan = |initrds: &[&str]| Plan {
-            folder: system.clone(),
-            kernel: "k".to_owned(),
-            initrds: initrds.iter().map(|name| (*name).to_owned()).collect(),
-            cmdline: String::new(),
-        };
-        assert!(initrd(&plan(&[])).expect("none").is_none());
-        assert_eq!(
-            size(&initrd(&plan(&["a"])).expect("one").expect("a file")),
-            1
-        );
-        assert_eq!(
-            size(&initrd(&plan(&["a", "b"])).expect("two").expect("a file")),
-            8
-        );
-        let left = fs::read_dir(folder.path()).expect("the folder").count();
-        assert_eq!(left, 1, "only the system itself");
-        let error = initrd(&plan(&["a", "missing"])).expect_err("missing");
-        assert!(format!("{error:#}").contains("missing"), "{error:#}");
-    }
 
     #[test]
     fn every_refusal_is_explained_in_words() {

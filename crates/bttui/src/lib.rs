@@ -4,7 +4,7 @@
 //! and [`keys`], and [`sharing`] says when a machine that has everything starts;
 //! [`ui`] draws it; [`console`] and [`tty`] bring it to every screen and serial line. [`flow`] is
 //! phase 1 from waking up to the jump: [`lease`], [`facts`] and [`offers`] read what phase 1 left for
-//! it, [`memory`] says whether a system fits, [`download`] fetches, [`reports`] tells the server and [`waiting`] asks it, [`kexec`] starts, and [`phase1`] guards all
+//! it, [`memory`] says whether a system fits, [`download`] fetches, [`joined`] makes one initrd of several files, [`words`] fills in the command line, [`reports`] tells the server and [`waiting`] asks it, [`kexec`] starts, and [`phase1`] guards all
 //! that acts on the machine. [`guest`] shows a virtual machine's screen on this one's. [`fetch`] is the download alone, for any Linux.
 //!
 //! It holds no protocol (that is `swarm`) and no server code. Names are never resolved: a static
@@ -21,6 +21,7 @@ pub mod fetch_log;
 pub mod fetch_share;
 pub mod flow;
 pub mod guest;
+pub mod joined;
 pub mod kexec;
 pub mod keys;
 pub mod lease;
@@ -36,3 +37,4 @@ pub mod sys;
 pub mod tty;
 pub mod ui;
 pub mod waiting;
+pub mod words;

@@ -165,6 +165,7 @@ mod tests {
         Method::Kexec {
             kernel: "vmlinuz".to_owned(),
             initrd: vec![initrd.to_owned()],
+            files: Vec::new(),
             cmdline: String::new(),
         }
     }

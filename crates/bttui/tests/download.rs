@@ -81,6 +81,7 @@ fn kexec() -> Method {
     Method::Kexec {
         kernel: KERNEL.to_owned(),
         initrd: vec![INITRD.to_owned()],
+        files: Vec::new(),
         cmdline: String::new(),
     }
 }

@@ -6,11 +6,13 @@
 //! lacks it. This crate never opens a file, never talks to
 //! a network and knows nothing of torrents but their names and the hashes of their files.
 //!
-//! With the feature `yaml` off only [`Method`] and [`manifest`] remain: that is the client's half,
+//! With the feature `yaml` off only [`Method`], [`manifest`], [`cmdline`] and [`memory`] remain: that is the client's half,
 //! which reads JSON.
 #![forbid(unsafe_code)]
 
+pub mod cmdline;
 pub mod manifest;
+pub mod memory;
 mod method;
 
 #[cfg(feature = "yaml")]

@@ -217,14 +217,20 @@ impl Manifest {
 }
 
 impl Entry {
-    /// The files without which it cannot start, as paths of the torrent, each once: a kernel and its initrds
-    /// need nothing else of their folder. `None`: all of them, for a program may open any of its files.
+    /// The files without which it cannot start, as paths of the torrent, each once: a kernel, its initrds and what
+    /// is handed on with them need nothing else of their folder. `None`: all of them, for a program may open any of its files.
     pub fn needed_files(&self) -> Option<Vec<String>> {
-        let Method::Kexec { kernel, initrd, .. } = &self.method else {
+        let Method::Kexec {
+            kernel,
+            initrd,
+            files,
+            ..
+        } = &self.method
+        else {
             return None;
         };
         let mut needed = vec![kernel.clone()];
-        for path in initrd {
+        for path in initrd.iter().chain(files) {
             if !needed.contains(path) {
                 needed.push(path.clone());
             }
@@ -244,9 +250,15 @@ impl Entry {
         }
         let mut paths: Vec<&String> = self.files.iter().map(|file| &file.path).collect();
         match &self.method {
-            Method::Kexec { kernel, initrd, .. } => {
+            Method::Kexec {
+                kernel,
+                initrd,
+                files,
+                ..
+            } => {
                 paths.push(kernel);
                 paths.extend(initrd);
+                paths.extend(files);
             }
             Method::Bin { bin, .. } => paths.push(bin),
             Method::Qemu { .. } | Method::Local => {}

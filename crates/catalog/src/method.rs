@@ -17,7 +17,14 @@ pub enum Method {
         /// The initial RAM disks, in order; empty for a kernel that brings its own.
         #[serde(default)]
         initrd: Vec<String>,
-        /// The kernel's command line.
+        /// Files that the kernel finds at their paths in its root, handed on behind the initial RAM disks.
+        #[serde(
+            default,
+            rename = "initrd_files",
+            skip_serializing_if = "Vec::is_empty"
+        )]
+        files: Vec<String>,
+        /// The kernel's command line, with the words of [`cmdline`](crate::cmdline) still in it.
         #[serde(default)]
         cmdline: String,
     },

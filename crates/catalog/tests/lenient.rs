@@ -122,6 +122,7 @@ fn what_has_no_effect_is_only_mentioned() {
     let kexec = |initrd: &[&str]| Method::Kexec {
         kernel: "vmlinuz".to_owned(),
         initrd: initrd.iter().map(|path| (*path).to_owned()).collect(),
+        files: Vec::new(),
         cmdline: String::new(),
     };
     let table = [

@@ -105,7 +105,7 @@ fn an_unknown_key_is_ignored_unless_it_is_near_a_known_one() {
     for (config, what) in [
         (
             "author: ann",
-            ":1: warning: unknown key author, ignored (found: ann)\n    remedy: remove the line; known here: dispname, method, kernel, initrd, cmdline, bin, binargs, args, isofile\n",
+            ":1: warning: unknown key author, ignored (found: ann)\n    remedy: remove the line; known here: dispname, method, kernel, initrd, initrd_files, cmdline, bin, binargs, args, isofile\n",
         ),
         (
             "method: local\nmemory: 2 GB",

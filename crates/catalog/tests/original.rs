@@ -199,6 +199,7 @@ fn its_systems_start_as_they_did() {
             Method::Kexec {
                 kernel: "vmlinuz-linux-lts".into(),
                 initrd: vec!["initramfs-linux-lts.img".into()],
+                files: Vec::new(),
                 cmdline: "break".into()
             },
         ]

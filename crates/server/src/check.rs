@@ -10,7 +10,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use catalog::{PayloadFile, Problem, Settings, System};
+use catalog::memory::Need;
+use catalog::{Method, PayloadFile, Problem, Settings, System};
 
 pub(crate) mod access;
 mod link;
@@ -90,6 +91,33 @@ impl LoadedSystem {
     /// Bytes of its payload.
     pub fn size(&self) -> u64 {
         self.files.iter().map(|file| file.length).sum()
+    }
+
+    /// What it takes of a machine's memory. Bytes of neighbours that share a piece with what is fetched are left out:
+    /// they are at most two pieces a file.
+    pub fn need(&self) -> Need {
+        let length = |path: &String| {
+            let mut files = self.files.iter();
+            let file = files.find(|file| file.path.join("/") == *path);
+            file.map_or(0, |file| file.length)
+        };
+        let all = |paths: &[String]| paths.iter().map(length).sum::<u64>();
+        match &self.system.method {
+            Method::Kexec {
+                kernel,
+                initrd,
+                files,
+                ..
+            } => Need {
+                files: length(kernel) + all(initrd) + all(files),
+                initrds: all(initrd),
+                handed_on: all(files),
+            },
+            Method::Bin { .. } | Method::Qemu { .. } | Method::Local => Need {
+                files: self.size(),
+                ..Need::default()
+            },
+        }
     }
 }
 

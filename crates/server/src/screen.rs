@@ -103,9 +103,10 @@ pub fn systems(plan: &Plan) -> String {
         let size = report::bytes(one.files.iter().map(|f| f.length).sum());
         let _ = writeln!(
             text,
-            "  boots  {} ({}, {size})",
+            "  boots  {} ({}, {size}; on machines with {} of memory or more)",
             system.dispname,
-            system.method.name()
+            system.method.name(),
+            report::bytes(one.need().installed()),
         );
     }
     if plan.who.others == Boot::Local {

@@ -31,7 +31,7 @@ const SMALL: u64 = 16;
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "\
 Writes target/bench/matrix.md and .json, and everything about a row to matrix-ROW.md, .json, .svg.
-An engine that needs more than three times the bound (without one, two minutes) is ended and marked.")]
+An engine that needs more than twice the bound (without one, two minutes) is ended and marked.")]
 pub(super) struct Args {
     /// The rows to measure [default: all]
     #[arg(value_name = "ROW", value_parser = PossibleValuesParser::new(ROWS.map(|row| row.name)))]

@@ -110,6 +110,7 @@ pub(crate) fn three() -> Manifest {
     let kexec = Method::Kexec {
         kernel: "vmlinuz".to_owned(),
         initrd: vec!["initrd.img".to_owned()],
+        files: Vec::new(),
         cmdline: "quiet".to_owned(),
     };
     let qemu = Method::Qemu {

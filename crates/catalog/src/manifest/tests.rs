@@ -25,6 +25,7 @@ fn kexec(kernel: &str, initrd: &[&str]) -> Method {
     Method::Kexec {
         kernel: kernel.into(),
         initrd: initrd.iter().map(|path| (*path).to_owned()).collect(),
+        files: Vec::new(),
         cmdline: "quiet".into(),
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{PayloadFile, System, infer::Role};
 use crate::{
-    Method, Placed, Problem, Severity,
+    Method, Placed, Problem, Severity, cmdline,
     nearest::nearest,
     yaml::{section::Section, tree::Node},
 };
@@ -44,9 +44,10 @@ pub(super) fn configured(
 }
 
 /// Every method's keys, with the name of the method they belong to.
-const KEYS: [(&str, &str); 7] = [
+const KEYS: [(&str, &str); 8] = [
     ("kernel", "kexec"),
     ("initrd", "kexec"),
+    ("initrd_files", "kexec"),
     ("cmdline", "kexec"),
     ("bin", "bin"),
     ("binargs", "bin"),
@@ -129,6 +130,7 @@ impl Config<'_> {
         Method::Kexec {
             kernel: String::new(),
             initrd: Vec::new(),
+            files: Vec::new(),
             cmdline: String::new(),
         }
     }
@@ -153,10 +155,18 @@ impl Config<'_> {
                 Vec::from_iter(Some(self.guessed(Role::Initrd)).filter(|path| !path.is_empty()))
             }
         };
+        let files = match self
+            .section
+            .texts("initrd_files", "live/filesystem.squashfs")
+        {
+            Some(paths) => self.handed_on(&paths.value, &initrd, &kernel),
+            None => Vec::new(),
+        };
         let cmdline = self.cmdline("cmdline", "quiet", LONGEST_CMDLINE);
         Method::Kexec {
             kernel,
             initrd,
+            files,
             cmdline,
         }
     }
@@ -219,6 +229,17 @@ impl Config<'_> {
         } else if words.value.len() > longest {
             let what = format!("is longer than {longest} bytes, which a kernel refuses");
             self.section.refuse(key, &words, &what, "shorten it");
+        }
+        if key == "cmdline"
+            && let Some(unknown) = cmdline::unknown(&words.value)
+        {
+            let known: Vec<_> = cmdline::WORDS.iter().map(|word| word.name).collect();
+            let what = format!("has {{{unknown}}}, which stands for nothing");
+            let remedy = match nearest(unknown, known.iter().copied()) {
+                Some(near) => format!("write {{{near}}}"),
+                None => format!("remove it; machines know {{{}}}", known.join("}, {")),
+            };
+            self.section.refuse(key, &words, &what, remedy);
         }
         words.value
     }

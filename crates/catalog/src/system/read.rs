@@ -101,6 +101,7 @@ fn inferred(folder: &str, files: &[PayloadFile], problems: &mut Vec<Problem>) ->
         method: Method::Kexec {
             kernel,
             initrd,
+            files: Vec::new(),
             cmdline,
         },
         method_line: None,

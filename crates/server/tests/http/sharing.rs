@@ -41,6 +41,7 @@ fn manifest(server: &str, seed_time: Option<i64>, seed_max: u64) -> Manifest {
             method: Method::Kexec {
                 kernel: "vmlinuz".into(),
                 initrd: Vec::new(),
+                files: Vec::new(),
                 cmdline: String::new(),
             },
             torrent: "debian.torrent".into(),

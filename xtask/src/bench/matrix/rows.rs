@@ -5,7 +5,7 @@ use super::super::engine::Engine;
 use super::super::plan::Plan;
 
 /// An engine that needs more than so many times the bound is far behind, and ended.
-const PATIENCE: f64 = 3.0;
+const PATIENCE: f64 = 2.0;
 
 /// One promise.
 #[derive(Debug)]

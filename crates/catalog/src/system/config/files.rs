@@ -8,6 +8,10 @@ use crate::{
     system::infer::{Guess, Role, guess},
 };
 
+/// Where most systems have links into `usr`: the kernel's unpacker takes a link away that stands where an archive has
+/// a folder (init/initramfs.c), and with it every program.
+const LINKS: [&str; 6] = ["bin/", "sbin/", "lib/", "lib32/", "lib64/", "libx32/"];
+
 impl Config<'_> {
     /// The initrds of the payload. One of no bytes stands for none: the original wanted one named in any case.
     pub(super) fn initrds(&mut self, written: &[Placed<String>]) -> Vec<String> {
@@ -35,6 +39,45 @@ impl Config<'_> {
             return None;
         }
         Some(self.payload("initrd", written))
+    }
+
+    /// The files that the kernel finds in its root. They lie in memory once, so each is named once.
+    pub(super) fn handed_on(
+        &mut self,
+        written: &[Placed<String>],
+        initrds: &[String],
+        kernel: &str,
+    ) -> Vec<String> {
+        const KEY: &str = "initrd_files";
+        let mut files: Vec<String> = Vec::new();
+        for written in written {
+            let path = self.payload(KEY, written);
+            let size = self.files.iter().find(|file| file.path == path);
+            let (what, remedy) = if path == kernel || initrds.contains(&path) {
+                let what = "names a file that is the kernel or an initrd already";
+                (what, format!("remove {path} from the list"))
+            } else if files.contains(&path) {
+                ("names a file twice", format!("remove one {path}"))
+            } else if size.is_some_and(|file| file.size > u64::from(u32::MAX)) {
+                let what = "names a file of 4 GiB or more, which no initrd can hold";
+                (
+                    what,
+                    "let the system fetch it: {files} in its cmdline is the URL of this folder"
+                        .to_owned(),
+                )
+            } else if LINKS.iter().any(|link| path.starts_with(link)) {
+                let what = "would put a folder where the initrd may have a link, and break it";
+                (
+                    what,
+                    "move the file below usr/, or to a folder of its own".to_owned(),
+                )
+            } else {
+                files.push(path);
+                continue;
+            };
+            self.section.refuse(KEY, written, what, remedy);
+        }
+        files
     }
 
     /// A file of the payload, by its path in the folder.

@@ -1,0 +1,135 @@
+//! What a kernel's command line tells a system of where it is: words in braces that each machine fills in for itself.
+//!
+//! Pure text. A word in braces that is none of these is a mistake, found before any machine starts; braces around
+//! anything else mean themselves.
+
+/// A word that stands for something only the machine knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Word {
+    /// What is written between the braces.
+    pub name: &'static str,
+    /// What it becomes.
+    pub means: &'static str,
+}
+
+/// Every word, in the order the docs name them.
+pub const WORDS: [Word; 6] = [
+    word("server", "the server's address"),
+    word(
+        "http",
+        "where the server's HTTP begins, as http://10.0.0.1:6969",
+    ),
+    word("files", "the URL of this system's folder"),
+    word("ip", "the machine's address"),
+    word(
+        "mac",
+        "the machine's hardware address, as 52:54:00:12:34:56",
+    ),
+    word(
+        "name",
+        "the machine's name, or its hardware address with - for :",
+    ),
+];
+
+const fn word(name: &'static str, means: &'static str) -> Word {
+    Word { name, means }
+}
+
+/// The command line with every word that `value` knows replaced. What is in braces beside them stays as it is.
+pub fn fill(template: &str, value: impl Fn(&str) -> Option<String>) -> String {
+    let mut filled = String::with_capacity(template.len());
+    for part in parts(template) {
+        match part {
+            Part::Text(text) => filled.push_str(text),
+            Part::Braced { all, name } => match value(name) {
+                Some(value) => filled.push_str(&value),
+                None => filled.push_str(all),
+            },
+        }
+    }
+    filled
+}
+
+/// The first word in braces that stands for nothing.
+pub fn unknown(template: &str) -> Option<&str> {
+    parts(template).find_map(|part| match part {
+        Part::Braced { name, .. } if WORDS.iter().all(|word| word.name != name) => Some(name),
+        _ => None,
+    })
+}
+
+enum Part<'a> {
+    Text(&'a str),
+    /// `{name}`: lower-case letters alone, so that other uses of braces stay what they are.
+    Braced {
+        all: &'a str,
+        name: &'a str,
+    },
+}
+
+fn parts(template: &str) -> impl Iterator<Item = Part<'_>> {
+    let mut rest = template;
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        if let Some(name) = braced(rest) {
+            let (all, behind) = rest.split_at(name.len() + 2);
+            rest = behind;
+            return Some(Part::Braced { all, name });
+        }
+        // The brace that begins here is text; the next one may be more.
+        let braces = rest.match_indices('{').map(|(at, _)| at);
+        let next = braces.into_iter().find(|at| *at > 0);
+        let (text, behind) = rest.split_at(next.unwrap_or(rest.len()));
+        rest = behind;
+        Some(Part::Text(text))
+    })
+}
+
+/// The name in the braces that a text begins with.
+fn braced(text: &str) -> Option<&str> {
+    let (name, _) = text.strip_prefix('{')?.split_once('}')?;
+    let sound = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_lowercase());
+    sound.then_some(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_become_what_the_machine_knows() {
+        let value = |name: &str| match name {
+            "ip" => Some("10.0.0.7".to_owned()),
+            "name" => Some("lab-7".to_owned()),
+            _ => None,
+        };
+        for (template, expected) in [
+            ("", ""),
+            ("quiet ip={ip} host={name}", "quiet ip=10.0.0.7 host=lab-7"),
+            ("{ip}{ip}", "10.0.0.710.0.0.7"),
+            ("a={mac}", "a={mac}"),
+            ("{{ip}}", "{10.0.0.7}"),
+            ("json={\"a\":1} {ip", "json={\"a\":1} {ip"),
+            ("{IP} {} { ip } }{", "{IP} {} { ip } }{"),
+            ("größe={ip}ß", "größe=10.0.0.7ß"),
+            ("ß{ß}{ip}", "ß{ß}10.0.0.7"),
+        ] {
+            assert_eq!(fill(template, value), expected, "{template}");
+        }
+    }
+
+    #[test]
+    fn a_word_that_stands_for_nothing_is_found() {
+        assert_eq!(unknown("a={ip} b={adress} c={x}"), Some("adress"));
+        assert_eq!(unknown("a={\"ip\"} {IP} {}"), None);
+        let all: String = WORDS
+            .iter()
+            .map(|word| format!("{{{}}} ", word.name))
+            .collect();
+        assert_eq!(unknown(&all), None);
+        let filled = fill(&all, |name| Some(name.to_uppercase()));
+        assert_eq!(filled, "SERVER HTTP FILES IP MAC NAME ");
+    }
+}
