@@ -13,6 +13,8 @@ use crate::{dist, places, run, setup};
 
 /// From power-on to the goal, for an emulated machine on a busy computer.
 const PATIENCE: Duration = Duration::from_secs(240);
+/// What each MiB that is handed on may take besides: it is fetched, hashed three times, copied and compared.
+const PATIENCE_A_MIB: Duration = Duration::from_millis(500);
 
 /// What the person may say on the command line.
 #[derive(Clone, Debug, clap::Args)]
@@ -35,6 +37,9 @@ pub(crate) struct Args {
     /// RAM of the machine in MiB [default: what its firmware needs]
     #[arg(long)]
     memory: Option<u32>,
+    /// The system also has a file of so many MiB, which its kernel finds in its root (initrd_files)
+    #[arg(long, value_name = "MIB", default_value_t = 0)]
+    handed_on: u32,
     /// A folder with another phase 1 and other loaders than those inside bt-server
     #[arg(long, value_name = "DIR")]
     phase1: Option<PathBuf>,
@@ -174,7 +179,8 @@ pub(crate) fn run(args: &Args) -> Result<()> {
 
 /// One boot in a room of its own; how long it took to the goal.
 fn boot(args: &Args, folder: &Path, stop: &Stop) -> Result<Duration> {
-    let system = TargetOs::build(&places::phase1(), "small", 0)?;
+    let handed_on = args.handed_on as usize * (1 << 20);
+    let system = TargetOs::build(&places::phase1(), "small", handed_on)?;
     // The menu waits for a person, or nobody has a say.
     let settings = match args.goal() {
         Goal::System => "boottorrent:\n  version: 0\n  timeout: 0\n",
@@ -199,14 +205,19 @@ fn boot(args: &Args, folder: &Path, stop: &Stop) -> Result<Duration> {
         beside: (args.dhcp == Dhcp::Proxy).then_some(&[][..]),
         logs: folder,
     };
-    let mut class = Classroom::open(&plan, |oss| system.write_to(oss), stop)?;
+    let write = |oss: &Path| match handed_on {
+        0 => system.write_to(oss),
+        _ => system.write_in_parts(oss, ""),
+    };
+    let mut class = Classroom::open(&plan, write, stop)?;
     let mut spec = args.spec();
     if args.goal() == Goal::Disk {
         spec.disk = Some(OwnDisk::build(&places::phase1(), folder)?.path().to_owned());
     }
     let mut machine = class.machine(&spec)?;
     let mut story = Story::new(std::slice::from_ref(&machine));
-    let reached = wait(args.goal(), &mut class, &mut machine, &mut story, stop);
+    let patience = PATIENCE + PATIENCE_A_MIB * args.handed_on;
+    let reached = wait(args.goal(), patience, &mut class, &mut machine, &mut story, stop);
     machine.photograph(&folder.join("screen.png"))?;
     let took =
         reached.map_err(|error| with_evidence(error, std::slice::from_mut(&mut machine), stop))?;
@@ -221,13 +232,14 @@ fn boot(args: &Args, folder: &Path, stop: &Stop) -> Result<Duration> {
 /// Tells the story until the goal is reached; how long after power-on that was.
 fn wait(
     goal: Goal,
+    patience: Duration,
     class: &mut Classroom,
     machine: &mut Machine,
     story: &mut Story,
     stop: &Stop,
 ) -> Result<Duration> {
     let mac = machine.spec().mac.clone();
-    until(&name(&goal), PATIENCE, stop, || {
+    until(&name(&goal), patience, stop, || {
         if let Some(status) = class.server().ended()? {
             bail!("bt-server ended ({status}):\n{}", class.server().said());
         }

@@ -16,6 +16,8 @@ const DRIVERS: [&str; 3] = ["virtio_pci", "virtio_net", "e1000"];
 
 /// PID 1. `@NAME@` and `@MODULES@` are filled in.
 const INIT: &str = include_str!("target_os/init.sh");
+/// Where its init finds the bytes that it compares.
+const PAYLOAD: &str = "payload";
 /// What udhcpc calls with its lease.
 const LEASE: &str = "#!/bin/sh\n[ \"$1\" = bound ] || exit 0\n\
     ifconfig \"$interface\" \"$ip\" netmask \"$subnet\"\necho \"$ip\" >>/run/addresses\n";
@@ -25,7 +27,11 @@ const LEASE: &str = "#!/bin/sh\n[ \"$1\" = bound ] || exit 0\n\
 pub struct TargetOs {
     name: String,
     kernel: Vec<u8>,
-    initrd: Vec<u8>,
+    /// What runs.
+    init: Vec<u8>,
+    /// What the payload must be, an archive too.
+    sum: Vec<u8>,
+    payload: Vec<u8>,
 }
 
 impl TargetOs {
@@ -71,34 +77,56 @@ impl TargetOs {
         archive.file("init", init.as_bytes(), 0o755);
         archive.file("lease", LEASE.as_bytes(), 0o755);
         let payload = noise(padding);
-        let sum = format!("{}  /payload\n", hex(&Sha256::digest(&payload)));
-        archive.file("payload", &payload, 0o644);
-        archive.file("payload.sha256", sum.as_bytes(), 0o644);
+        let line = format!("{}  /{PAYLOAD}\n", hex(&Sha256::digest(&payload)));
+        let mut sum = Archive::new();
+        sum.file("payload.sha256", line.as_bytes(), 0o644);
         // Not compressed: the noise would not shrink, and the kernel starts sooner.
-        let initrd = archive.finish().context("cannot pack the initrd")?;
         Ok(TargetOs {
             name: name.to_owned(),
             kernel,
-            initrd,
+            init: archive.finish().context("cannot pack the initrd")?,
+            sum: sum.finish().context("cannot pack the sum")?,
+            payload,
         })
     }
 
-    /// Bytes a machine has to fetch to start it.
+    /// Bytes a machine has to fetch to start it, but for some hundred of the payload's archive.
     pub fn size(&self) -> u64 {
-        (self.kernel.len() + self.initrd.len()) as u64
+        let parts = [&self.kernel, &self.init, &self.sum, &self.payload];
+        parts.iter().map(|part| part.len() as u64).sum()
     }
 
-    /// Writes it as the folder `oss/NAME`, with a config.yaml that starts it by kexec.
+    /// Writes it as the folder `oss/NAME`, with a config.yaml that starts it by kexec from a kernel and an initrd.
     pub fn write_to(&self, oss: &Path) -> Result<()> {
+        let mut payload = Archive::new();
+        payload.file(PAYLOAD, &self.payload, 0o644);
+        let payload = payload.finish().context("cannot pack the payload")?;
+        let initrd = [&self.init[..], &self.sum, &payload].concat();
+        self.write(oss, &[("initrd.img", &initrd)], "initrd: initrd.img\n", "")
+    }
+
+    /// The same of two initrds and a file that is handed on with them, and with `words` behind its command line.
+    pub fn write_in_parts(&self, oss: &Path, words: &str) -> Result<()> {
+        let files: [(&str, &[u8]); 3] = [
+            (PAYLOAD, &self.payload),
+            ("sum.img", &self.sum),
+            ("system.img", &self.init),
+        ];
+        let keys = format!("initrd: [system.img, sum.img]\ninitrd_files: {PAYLOAD}\n");
+        self.write(oss, &files, &keys, words)
+    }
+
+    fn write(&self, oss: &Path, files: &[(&str, &[u8])], keys: &str, words: &str) -> Result<()> {
         let folder = oss.join(&self.name);
         fs::create_dir_all(&folder)?;
         fs::write(folder.join("vmlinuz"), &self.kernel)?;
-        fs::write(folder.join("initrd.img"), &self.initrd)?;
-        let config = "dispname: A small Debian\n\
-            method: kexec\n\
-            kernel: vmlinuz\n\
-            initrd: initrd.img\n\
-            cmdline: console=tty0 console=ttyS0,115200 quiet\n";
+        for (name, bytes) in files {
+            fs::write(folder.join(name), bytes)?;
+        }
+        let config = format!(
+            "dispname: A small Debian\nmethod: kexec\nkernel: vmlinuz\n{keys}\
+             cmdline: console=tty0 console=ttyS0,115200 quiet {words}\n"
+        );
         fs::write(folder.join("config.yaml"), config)?;
         Ok(())
     }

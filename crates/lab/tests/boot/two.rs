@@ -17,9 +17,10 @@ fn boot_two_machines() {
     // everything stays for the other one.
     let settings = "boottorrent:\n  version: 0\n  timeout: -1\n  seed_time: 20\n";
     let system = TargetOs::build(&target().join("phase1"), "small", 12 * MIB).unwrap();
-    // The folder holds more than the kernel and its initrd: nobody needs that to start.
+    // Of several files one initrd is made, without a copy of any. The folder holds more than those: nobody needs that to
+    // start.
     let mut class = open(settings, logs.path(), |oss| {
-        system.write_to(oss)?;
+        system.write_in_parts(oss, "bt.ip={ip} bt.mac={mac} bt.files={files}")?;
         let beside = oss.join("small/not needed.img");
         Ok(std::fs::write(beside, vec![7; 64 * MIB])?)
     });
@@ -54,6 +55,9 @@ fn boot_two_machines() {
             "its address changed: {line}"
         );
         assert!(line.contains(TargetOs::INTACT), "{line}");
+        let mac = &machine.spec().mac;
+        let words = format!("bt.ip={address} bt.mac={mac} bt.files=http://{SERVER}:6969/oss/small");
+        assert!(line.contains(&words), "{line}");
         let fetched: u64 = told.sources.iter().map(|source| source.bytes).sum();
         assert!(
             (system.size()..system.size() + MIB as u64).contains(&fetched),

@@ -10,7 +10,8 @@
 //!    chose the same one notice before they ask. It walks from piece to neighbouring piece, which
 //!    keeps machines apart even where they do not hear each other. In a room larger than what
 //!    everybody is connected to, claims are told on once; where the server has enough to do
-//!    already, others wait. A claim is a courtesy: it ends when it is not repeated, a stranger has
+//!    already, others wait. Who took more than its share of the server's pieces asks for one block at a time until the others
+//!    have caught up, and who has just met the server for a few only, so that others have something to share soon. A claim is a courtesy: it ends when it is not repeated, a stranger has
 //!    a few at most, and who breaks one is not believed any more. When nothing is claimed and
 //!    nothing new is left, the server gives the rarest pieces again rather than rest.
 //! 3. A machine that lacks a piece which a peer has is interested and keeps a window of requests
