@@ -13,6 +13,7 @@ mod managers;
 mod nft;
 mod ports;
 mod room;
+mod vlan;
 
 use std::io;
 use std::net::Ipv4Addr;
@@ -122,6 +123,7 @@ fn network(args: &Doctor, chosen: &Seen, seen: &[Seen], host: &Host) -> Vec<Find
     let name = &chosen.name;
     let now = interface::now(name).unwrap_or_default();
     let mut findings = room::interfaces(chosen, seen);
+    findings.extend(look::vlan(name).map(|vlan| vlan::finding(name, &vlan)));
     findings.push(room::link(chosen, now.link, look::speed(chosen)));
     findings.push(room::address(chosen));
     findings.extend(room::managed(chosen));
@@ -275,7 +277,7 @@ impl Doctor {
     /// The run that these options mean.
     fn serve(&self) -> Serve {
         Serve {
-            iface: self.iface.clone(),
+            iface: self.iface.iter().cloned().collect(),
             oss: self.oss.clone(),
             config: self.config.clone(),
             dhcp: self.dhcp,

@@ -131,10 +131,10 @@ impl Journal {
 }
 
 /// Records until `stop` is cancelled, then takes in what the doors still said on their way out and
-/// publishes the last snapshot. `server` is the server's own address, for what the log says of sources.
-pub async fn record(mut recorder: Recorder, server: Ipv4Addr, stop: CancellationToken) {
+/// publishes the last snapshot. `own` are the server's own addresses, at least one, for what the log says of sources.
+pub async fn record(mut recorder: Recorder, own: Vec<Ipv4Addr>, stop: CancellationToken) {
     let mut book = book::Book::default();
-    let mut log = log::Log::new(server);
+    let mut log = log::Log::new(own.clone());
     let mut tick = tokio::time::interval(PUBLISH_EVERY);
     let mut changed = true;
     loop {
@@ -150,7 +150,7 @@ pub async fn record(mut recorder: Recorder, server: Ipv4Addr, stop: Cancellation
                 book.count_lost(recorder.lost.swap(0, Ordering::Relaxed));
                 log.tick(recorder.epoch.elapsed(), &book.dropped());
                 if std::mem::take(&mut changed) {
-                    recorder.publish.send_replace(book.snapshot(server, recorder.epoch.elapsed()).into());
+                    recorder.publish.send_replace(book.snapshot(&own, recorder.epoch.elapsed()).into());
                 }
             }
             () = stop.cancelled() => break,
@@ -161,7 +161,7 @@ pub async fn record(mut recorder: Recorder, server: Ipv4Addr, stop: Cancellation
     }
     recorder
         .publish
-        .send_replace(book.snapshot(server, recorder.epoch.elapsed()).into());
+        .send_replace(book.snapshot(&own, recorder.epoch.elapsed()).into());
 }
 
 fn take_in(event: Event, epoch: Instant, book: &mut book::Book, log: &mut log::Log) {

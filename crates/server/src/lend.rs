@@ -11,8 +11,8 @@ use pxe::wire::Role;
 use crate::bind;
 use crate::hold::Hold;
 use crate::interface::manager;
-use crate::plan::Plan;
-use crate::serve::{self, Looked};
+use crate::plan::{Network, Plan};
+use crate::serve::network::{self, Looked};
 use crate::start::Refused;
 
 /// An interface that is ready for the run.
@@ -24,12 +24,12 @@ pub struct Lent {
     pub looked: Looked,
 }
 
-/// Makes the plan's interface ready, if its wire is silent. Hands back DHCP's ports, which are open from then on.
+/// Makes the interface of a network of the plan ready, if its wire is silent. Hands back DHCP's ports, which are open from then on.
 ///
 /// # Errors
 /// This process may not, or somebody else gives addresses on that wire.
-pub fn lend(plan: &Plan) -> Result<(Lent, bind::Dhcp), Refused> {
-    let interface = &plan.interface;
+pub fn lend(plan: &Plan, network: &Network) -> Result<(Lent, bind::Dhcp), Refused> {
+    let interface = &network.interface;
     let opened = bind::dhcp(&interface.name).map_err(Refused::Problems)?;
     let mut hold = Hold::start(&interface.name, plan.user.as_ref())?;
     if !interface.up {
@@ -39,13 +39,13 @@ pub fn lend(plan: &Plan) -> Result<(Lent, bind::Dhcp), Refused> {
         .enable_all()
         .build()
         .context("cannot start the runtime")?;
-    let (opened, looked) = runtime.block_on(serve::look(opened, plan))?;
+    let (opened, looked) = runtime.block_on(network::look(opened, plan, network))?;
     match &looked.role {
         Role::Full => {}
-        Role::Proxy { why } => return Err(Refused::Problems(vec![taken(plan, why)])),
+        Role::Proxy { why } => return Err(Refused::Problems(vec![taken(network, why)])),
         Role::Second { first } => {
             let why = format!("another bt-server answers there, {first}");
-            return Err(Refused::Problems(vec![taken(plan, &why)]));
+            return Err(Refused::Problems(vec![taken(network, &why)]));
         }
     }
     hold.address(interface.address, interface.prefix)?;
@@ -53,8 +53,8 @@ pub fn lend(plan: &Plan) -> Result<(Lent, bind::Dhcp), Refused> {
 }
 
 /// Somebody else gives addresses.
-fn taken(plan: &Plan, why: &str) -> Problem {
-    let interface = &plan.interface;
+fn taken(network: &Network, why: &str) -> Problem {
+    let interface = &network.interface;
     let name = &interface.name;
     let command = manager::ask_for_an_address(interface.manager, name);
     Problem::error(

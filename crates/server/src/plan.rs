@@ -1,4 +1,4 @@
-//! What this run will do: the configuration, the command line and the interface taken together.
+//! What this run will do: the configuration, the command line and the interfaces taken together.
 //! Flags beat the file, and it says so. Looks at the machine, opens and changes nothing.
 
 use std::net::{Ipv4Addr, SocketAddrV4};
@@ -22,7 +22,10 @@ use crate::state;
 use crate::user::{User, Users};
 
 mod agree;
+mod interfaces;
 mod machines;
+
+use interfaces::Share;
 
 /// The lease where the configuration names none: long enough for a lesson, short enough that the
 /// addresses of yesterday's machines are free again.
@@ -31,18 +34,34 @@ const DEFAULT_LEASE: Duration = Duration::from_secs(4 * 3600);
 /// A run, decided.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// Where the room is.
-    pub interface: Interface,
-    /// Which ports are opened.
+    /// What there is on each interface; at least one.
+    pub networks: Vec<Network>,
+    /// Which ports are opened on each.
     pub ports: Ports,
     /// What is wanted of DHCP; `None` where it is off.
     pub dhcp: Option<Wish>,
-    /// What the interface says of the network.
-    pub place: Place,
     /// Who the server becomes; `None` when it is not root and stays who it is.
     pub user: Option<User>,
     /// What can be booted.
     pub systems: Vec<LoadedSystem>,
+    /// Who boots, and as what.
+    pub who: WhoBoots,
+    /// Machines that boot once and may boot again.
+    pub boot_again: Vec<Again>,
+    /// Which systems are hashed.
+    pub rehash: Rehash,
+    /// Where state is kept; set once the folder is ready.
+    pub state: PathBuf,
+}
+
+/// One interface and the network that it is in. Machines of two networks do not reach each other, nor the server's
+/// address in the other: each is told of one alone.
+#[derive(Clone, Debug)]
+pub struct Network {
+    /// Where the room is.
+    pub interface: Interface,
+    /// What the interface says of the network.
+    pub place: Place,
     /// What machines are told, without the systems.
     pub manifest: Manifest,
     /// The tracker's URL, where the tracker is on.
@@ -53,14 +72,21 @@ pub struct Plan {
     pub pxe: pxe::Settings,
     /// The first and last address that may be given away.
     pub range: (Ipv4Addr, Ipv4Addr),
-    /// Who boots, and as what.
-    pub who: WhoBoots,
-    /// Machines that boot once and may boot again.
-    pub boot_again: Vec<Again>,
-    /// Which systems are hashed.
-    pub rehash: Rehash,
-    /// Where state is kept; set once the folder is ready.
-    pub state: PathBuf,
+}
+
+impl Plan {
+    /// The first network: what is the same in all can be read there.
+    #[must_use]
+    pub fn first(&self) -> &Network {
+        &self.networks[0]
+    }
+
+    /// The server's addresses, one for each network.
+    #[must_use]
+    pub fn addresses(&self) -> Vec<Ipv4Addr> {
+        let networks = self.networks.iter();
+        networks.map(|network| network.interface.address).collect()
+    }
 }
 
 /// A plan, if there can be one, and everything that was found on the way.
@@ -96,10 +122,10 @@ pub fn check_on(args: &Serve, host: &Host) -> Checked {
         }
     }
     let user = user.map_err(|problem| problems.push(problem)).ok();
-    let interface = match (loaded.understood, &args.iface) {
+    let interfaces = match (loaded.understood, &args.iface[..]) {
         // What the unread file says about it is not known, and is not to be complained about.
-        (Understood::No, None) => None,
-        _ => agree::interface(args, &settings, &file, host, &mut problems),
+        (Understood::No, []) => None,
+        _ => interfaces::interfaces(args, &settings, &file, host, &mut problems),
     };
     let shelf = shelf(args).map_err(|problem| problems.push(problem)).ok();
     if let (Some(folder), Some(user)) = (&args.state, &user) {
@@ -109,33 +135,36 @@ pub fn check_on(args: &Serve, host: &Host) -> Checked {
     problems.extend(agree::ports_apart(args, &settings, &file, ports));
     problems.extend(agree::loader_without_tftp(args, &settings, &file));
 
-    let (Some(interface), Some(shelf), Some(user)) = (interface, shelf, user) else {
+    let (Some(interfaces), Some(shelf), Some(user)) = (interfaces, shelf, user) else {
         return Checked {
             plan: None,
             problems,
         };
     };
     let systems = std::mem::take(&mut loaded.systems);
-    let place = agree::place(host, &interface);
-    let mut plan = decide(args, &settings, ports, systems, interface, shelf, user);
-    plan.place = place;
-    match machines::rules(&plan.who) {
-        Ok(rules) => plan.pxe.machines = rules,
-        Err(conflict) => {
-            let remedy = "correct the section machines";
-            problems.push(Problem::error(&file, conflict.to_string(), remedy));
+    let shares = interfaces::shares(&settings, &file, host, &interfaces, &mut problems);
+    let rooms = interfaces.into_iter().zip(shares).collect();
+    let mut plan = decide(args, &settings, ports, systems, rooms, &shelf, user);
+    let rules = machines::rules(&plan.who).unwrap_or_else(|conflict| {
+        let remedy = "correct the section machines";
+        problems.push(Problem::error(&file, conflict.to_string(), remedy));
+        pxe::Machines::default()
+    });
+    for network in &mut plan.networks {
+        network.place = interfaces::place(host, &network.interface);
+        network.pxe.machines = rules.clone();
+        // A range that the checks above found wrong already is not told twice. The plan stays, so that
+        // what else is in the way is found too; with an error nobody follows it.
+        let pool = pool(&network.pxe);
+        let is_named = network.pxe.range.is_some();
+        if let (Err(error), true, false) =
+            (&pool, ports.dhcp, problems.iter().any(Problem::is_error))
+        {
+            let interface = &network.interface;
+            problems.push(agree::unusable_range(
+                &settings, &file, interface, is_named, error,
+            ));
         }
-    }
-    // A range that the checks above found wrong already is not told twice. The plan stays, so that
-    // what else is in the way is found too; with an error nobody follows it.
-    let pool = pool(&plan.pxe);
-    if let (Err(error), true, false) = (&pool, ports.dhcp, problems.iter().any(Problem::is_error)) {
-        problems.push(agree::unusable_range(
-            &settings,
-            &file,
-            &plan.interface,
-            error,
-        ));
     }
     Checked {
         plan: Some(plan),
@@ -193,33 +222,39 @@ fn decide(
     settings: &Settings,
     ports: Ports,
     systems: Vec<LoadedSystem>,
-    interface: Interface,
-    mut shelf: Shelf,
+    rooms: Vec<(Interface, Share)>,
+    shelf: &Shelf,
     user: Option<User>,
 ) -> Plan {
-    let http = SocketAddrV4::new(interface.address, ports.http);
-    put_scripts(&mut shelf, http);
-    let pxe = firmware_settings(args, settings, &interface, ports);
     let named: Vec<catalog::System> = systems.iter().map(|one| one.system.clone()).collect();
     let who = catalog::who_boots(settings, &named);
-    let range = pool(&pxe).map_or((interface.address, interface.address), |pool| pool.range());
+    let network = |(interface, share): (Interface, Share)| {
+        let http = SocketAddrV4::new(interface.address, ports.http);
+        let mut shelf = shelf.clone();
+        put_scripts(&mut shelf, http);
+        let pxe = firmware_settings(args, settings, &interface, share, ports);
+        let range = pool(&pxe).map_or((interface.address, interface.address), |pool| pool.range());
+        Network {
+            manifest: Manifest {
+                machines: machines::entries(&who),
+                ..manifest(settings, &named, http, ports.peer)
+            },
+            announce: settings.tracker.then(|| format!("http://{http}/announce")),
+            interface,
+            place: Place::default(),
+            shelf,
+            pxe,
+            range,
+        }
+    };
     Plan {
-        announce: settings.tracker.then(|| format!("http://{http}/announce")),
-        manifest: Manifest {
-            machines: machines::entries(&who),
-            ..manifest(settings, &named, http, ports.peer)
-        },
+        networks: rooms.into_iter().map(network).collect(),
         who,
         boot_again: args.boot_again.clone(),
-        interface,
         ports,
         dhcp: agree::dhcp(args, settings),
-        place: Place::default(),
         user,
         systems,
-        shelf,
-        pxe,
-        range,
         rehash: if args.rehash {
             Rehash::Everything
         } else {
@@ -275,14 +310,14 @@ fn firmware_settings(
     args: &Serve,
     settings: &Settings,
     interface: &Interface,
+    share: Share,
     ports: Ports,
 ) -> pxe::Settings {
-    let range = settings.dhcp_range.as_ref().map(|range| range.value);
     let lan = &settings.network;
     pxe::Settings {
         server: interface.address,
         prefix: interface.prefix,
-        range: range.map(|range| (range.start, range.end)),
+        range: share.range,
         lease: match settings.lease() {
             Some(catalog::LeaseTime::Lasts(time)) => time,
             // RFC 2131, section 3.3: all ones mean for ever.
@@ -290,28 +325,15 @@ fn firmware_settings(
             None => DEFAULT_LEASE,
         },
         // Where nothing is said: a private room has no way out; what the machines need is on this server.
-        router: lan.router.map(|router| router.value),
+        router: share.router,
         dns: lan.dns.iter().map(|server| server.value).collect(),
         ntp: lan.ntp.iter().map(|server| server.value).collect(),
         domain: lan.domain.as_ref().map(|domain| domain.value.clone()),
-        subnets: lan
-            .subnets
-            .iter()
-            .map(|subnet| relayed(&subnet.value))
-            .collect(),
+        subnets: share.subnets,
         // Set once it is known that they hold together.
         machines: pxe::Machines::default(),
         http_port: ports.http,
         loader: args.loader,
-    }
-}
-
-fn relayed(subnet: &catalog::Subnet) -> pxe::RelayedSubnet {
-    pxe::RelayedSubnet {
-        network: subnet.network,
-        prefix: subnet.prefix,
-        range: subnet.range,
-        router: subnet.router,
     }
 }
 

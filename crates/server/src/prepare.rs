@@ -6,13 +6,14 @@ use std::collections::HashMap;
 use std::io::IsTerminal;
 use std::num::NonZero;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::Context;
 use catalog::manifest::{Entry, Manifest, ManifestFile};
 use indicatif::{ProgressBar, ProgressStyle};
 use initrd::Archive;
-use metainfo::{FileEntry, Sha256};
+use metainfo::{FileEntry, Sha256, Torrent};
 use seeder::{Cache, Hashed};
 
 use crate::check::LoadedSystem;
@@ -36,11 +37,35 @@ pub struct Prepared {
     /// Each system's torrent, and the files it was made of.
     pub systems: Vec<Hashed>,
     /// Payload files by `NAME/path`, for the web seed.
-    pub payload: HashMap<String, PayloadFile>,
+    pub payload: Arc<HashMap<String, PayloadFile>>,
     /// The initrd that carries torrents and manifest to the machines.
     pub torrents_gz: Vec<u8>,
+    /// What every manifest says of the systems.
+    entries: Vec<Entry>,
     /// Bytes that were read and hashed for it now.
     pub hashed: u64,
+}
+
+impl Prepared {
+    /// As `torrents_gz`, for machines of another network, which know the server by other addresses.
+    ///
+    /// # Errors
+    /// An archive has no room for so much.
+    pub fn torrents_gz_for(
+        &self,
+        mut manifest: Manifest,
+        announce: Option<&str>,
+    ) -> anyhow::Result<Vec<u8>> {
+        manifest.systems.clone_from(&self.entries);
+        let torrents = self.systems.iter().map(|one| {
+            let torrent = one.torrent.clone();
+            match announce {
+                Some(url) => torrent.with_announce(url),
+                None => torrent,
+            }
+        });
+        pack(&manifest, torrents)
+    }
 }
 
 /// Hashes what `cache` does not know of `systems`, with all cores, and packs what came of it.
@@ -57,19 +82,21 @@ pub fn prepare(
     rehash: Rehash,
 ) -> anyhow::Result<Prepared> {
     let (mut all, hashed) = hash(systems, cache, rehash)?;
-    let mut payload = HashMap::new();
+    let (mut payload, mut entries) = (HashMap::new(), Vec::new());
     for (one, system) in all.iter_mut().zip(systems) {
         if let Some(url) = announce {
             one.torrent = one.torrent.clone().with_announce(url);
         }
         payload.extend(payload_files(one));
-        manifest.systems.push(entry(one, system));
+        entries.push(entry(one, system));
     }
-    let torrents_gz = pack(&manifest, &all)?;
+    manifest.systems.clone_from(&entries);
+    let torrents_gz = pack(&manifest, all.iter().map(|one| one.torrent.clone()))?;
     Ok(Prepared {
         systems: all,
-        payload,
+        payload: Arc::new(payload),
         torrents_gz,
+        entries,
         hashed,
     })
 }
@@ -152,16 +179,16 @@ fn entry(hashed: &Hashed, one: &LoadedSystem) -> Entry {
 }
 
 /// `torrents.gz` as the design describes it; the kernel unpacks it over phase 1's root.
-fn pack(manifest: &Manifest, systems: &[Hashed]) -> anyhow::Result<Vec<u8>> {
+fn pack(manifest: &Manifest, torrents: impl Iterator<Item = Torrent>) -> anyhow::Result<Vec<u8>> {
     let (boottorrent, configs) = manifest.to_files();
     let mut archive = Archive::new();
     archive.dir("torrents", 0o755);
     archive.file("torrents/Boottorrent.yaml", boottorrent.as_bytes(), 0o644);
     archive.file("torrents/configs.yaml", configs.as_bytes(), 0o644);
-    for (entry, one) in manifest.systems.iter().zip(systems) {
+    for (entry, torrent) in manifest.systems.iter().zip(torrents) {
         archive.file(
             &format!("torrents/{}", entry.torrent),
-            &one.torrent.to_bytes(),
+            &torrent.to_bytes(),
             0o644,
         );
     }

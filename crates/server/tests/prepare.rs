@@ -73,7 +73,11 @@ fn start(systems: &[LoadedSystem], state: &Path, rehash: Rehash) -> anyhow::Resu
 
 /// The manifest as a machine finds it.
 fn manifest(prepared: &Prepared) -> Manifest {
-    let archive = initrd::gunzip(&prepared.torrents_gz, 64 << 20).unwrap();
+    manifest_in(&prepared.torrents_gz)
+}
+
+fn manifest_in(torrents_gz: &[u8]) -> Manifest {
+    let archive = initrd::gunzip(torrents_gz, 64 << 20).unwrap();
     let entries = initrd::entries(&archive).unwrap();
     let text = |path: &str| {
         let entry = entries.iter().find(|entry| entry.path == path);
@@ -92,6 +96,28 @@ fn sha256sum(file: &Path) -> String {
     assert!(output.status.success(), "{output:?}");
     let digits = output.stdout.split(|byte| *byte == b' ').next().unwrap();
     String::from_utf8(digits.to_vec()).unwrap()
+}
+
+/// Machines of each network are told of one address of the server, and of the same torrents.
+#[test]
+fn another_network_gets_the_same_systems_from_another_address() {
+    let prepared = World::new().start(Rehash::Changed);
+    let told = Manifest {
+        server: "http://10.78.0.1:6969".to_owned(),
+        systems: Vec::new(),
+        ..manifest(&prepared)
+    };
+    let archive = prepared.torrents_gz_for(told, Some("http://10.78.0.1:6969/announce"));
+    let archive = archive.unwrap();
+    let (one, two) = (manifest(&prepared), manifest_in(&archive));
+    assert_eq!(two.server, "http://10.78.0.1:6969");
+    assert_eq!((one.systems.len(), &one.systems), (3, &two.systems));
+    let unpacked = initrd::gunzip(&archive, 64 << 20).unwrap();
+    let named = |address: &str| {
+        let mut parts = unpacked.windows(address.len());
+        parts.any(|part| part == address.as_bytes())
+    };
+    assert!(named("10.78.0.1:6969/announce") && !named("10.77.0.1"));
 }
 
 #[test]

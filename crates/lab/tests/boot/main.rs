@@ -10,3 +10,4 @@ mod relay;
 mod room;
 mod server;
 mod two;
+mod vlan;

@@ -139,14 +139,15 @@ impl Book {
     }
 
     /// What watchers may see of everything.
-    pub(super) fn snapshot(&mut self, server: Ipv4Addr, now: Duration) -> Snapshot {
+    pub(super) fn snapshot(&mut self, own: &[Ipv4Addr], now: Duration) -> Snapshot {
         let dropped = self.dropped();
         let names = &self.names;
         let mut kept: Vec<(&Who, &mut Kept)> = self.machines.iter_mut().collect();
         kept.sort_by_key(|(_, kept)| kept.arrival);
         Snapshot {
             at_ms: now.as_millis() as u64,
-            server,
+            server: own.first().copied().unwrap_or(Ipv4Addr::UNSPECIFIED),
+            servers: own.to_vec(),
             machines: kept
                 .into_iter()
                 .map(|(who, kept)| machine(*who, name_of(names, *who), kept, now))

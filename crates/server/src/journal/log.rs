@@ -19,8 +19,8 @@ const TELL_DROPPED_EVERY: Duration = Duration::from_secs(30);
 
 /// The journal's pen.
 pub(super) struct Log {
-    /// The server's own address: bytes from anywhere else came from machines.
-    server: Ipv4Addr,
+    /// The server's own addresses: bytes from anywhere else came from machines.
+    own: Vec<Ipv4Addr>,
     lines: Allowance,
     left_out: u64,
     told_dropped: u64,
@@ -28,9 +28,9 @@ pub(super) struct Log {
 }
 
 impl Log {
-    pub(super) fn new(server: Ipv4Addr) -> Self {
+    pub(super) fn new(own: Vec<Ipv4Addr>) -> Self {
         Self {
-            server,
+            own,
             lines: LINES,
             left_out: 0,
             told_dropped: 0,
@@ -60,8 +60,19 @@ impl Log {
         let name = book
             .name_of(who)
             .map_or(String::new(), |name| format!("{name}  "));
-        let line = step.line_at(self.server);
+        let line = step.line_at(self.server(step));
         tracing::info!("{mac:17}  {address:<15}  {name}{line}");
+    }
+
+    /// The server as the machine of this step knows it: machines of each network know one of its addresses.
+    fn server(&self, step: &Step) -> Ipv4Addr {
+        let sources = match step {
+            Step::Fetched { progress, .. } => &progress.sources[..],
+            _ => &[],
+        };
+        let mut known = sources.iter().map(|source| source.address);
+        let known = known.find(|address| self.own.contains(address));
+        known.unwrap_or_else(|| self.own.first().copied().unwrap_or(Ipv4Addr::UNSPECIFIED))
     }
 
     /// Tells, now and then and only if it moved, how much was refused or left out.
