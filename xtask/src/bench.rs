@@ -62,6 +62,11 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     if !args.what.built() && args.what.has_ours() {
         dist::build()?;
     }
+    if let What::Tftp(args) = &args.what
+        && !args.built
+    {
+        tftp::build()?;
+    }
     let tools = Tools::get()?;
     if !programs::is_root() {
         return again_as_root();

@@ -1,12 +1,12 @@
 //! `cargo xtask boot`: boots one virtual machine, of any firmware the lab has, and says how long each part took and what
 //! travelled. The loaders of bt-server are compared with it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Result, bail, ensure};
 use clap::ValueEnum;
-use lab::{Classroom, Firmware, Machine, Nic, Plan, Spec, Start, Stop, TargetOs, until};
+use lab::{Classroom, Firmware, Machine, Nic, OwnDisk, Plan, Spec, Start, Stop, TargetOs, until};
 
 use crate::demo::{Story, again_as_root, fresh_folder, give_back, hello, with_evidence};
 use crate::{dist, places, run, setup};
@@ -35,6 +35,9 @@ pub(crate) struct Args {
     /// RAM of the machine in MiB [default: what its firmware needs]
     #[arg(long)]
     memory: Option<u32>,
+    /// A folder with another phase 1 and other loaders than those inside bt-server
+    #[arg(long, value_name = "DIR")]
+    phase1: Option<PathBuf>,
     /// Boot so often, one after the other, and print the median
     #[arg(long, default_value_t = 1)]
     runs: usize,
@@ -55,6 +58,7 @@ enum Kind {
     Uefi,
     UefiHttp,
     SecureBoot,
+    SecureBootHttp,
     UefiIa32,
     Arm64,
 }
@@ -74,6 +78,8 @@ enum Goal {
     Menu,
     /// The chosen system says hello
     System,
+    /// Its own disk says hello, since the configuration leaves the machine to that
+    Disk,
 }
 
 impl Kind {
@@ -83,6 +89,7 @@ impl Kind {
             Kind::Uefi => Firmware::Uefi,
             Kind::UefiHttp => Firmware::UefiHttp,
             Kind::SecureBoot => Firmware::SecureBoot,
+            Kind::SecureBootHttp => Firmware::SecureBootHttp,
             Kind::UefiIa32 => Firmware::UefiIa32,
             Kind::Arm64 => Firmware::UefiArm64,
         }
@@ -129,7 +136,7 @@ impl Goal {
         match self {
             Goal::Loader => Some("its loader runs"),
             Goal::Menu => Some("shows the menu"),
-            Goal::System => None,
+            Goal::System | Goal::Disk => None,
         }
     }
 }
@@ -171,20 +178,33 @@ fn boot(args: &Args, folder: &Path, stop: &Stop) -> Result<Duration> {
     // The menu waits for a person, or nobody has a say.
     let settings = match args.goal() {
         Goal::System => "boottorrent:\n  version: 0\n  timeout: 0\n",
+        Goal::Disk => {
+            "boottorrent:\n  version: 0\nmachines:\n  list:\n    - {match: \"*\", boot: local}\n"
+        }
         _ => "boottorrent:\n  version: 0\n  timeout: -1\n",
     };
     let mode = name(&args.dhcp);
+    let mut options = vec!["--loader", &args.loader, "--dhcp", &mode];
+    let other = args
+        .phase1
+        .as_ref()
+        .map(|folder| folder.display().to_string());
+    options.extend(other.iter().flat_map(|folder| ["--phase1", folder]));
     let plan = Plan {
         program: &places::server(),
         settings,
         start: Start::Flags,
-        options: &["--loader", &args.loader, "--dhcp", &mode],
+        options: &options,
         server_rate: None,
         beside: (args.dhcp == Dhcp::Proxy).then_some(&[][..]),
         logs: folder,
     };
     let mut class = Classroom::open(&plan, |oss| system.write_to(oss), stop)?;
-    let mut machine = class.machine(&args.spec())?;
+    let mut spec = args.spec();
+    if args.goal() == Goal::Disk {
+        spec.disk = Some(OwnDisk::build(&places::phase1(), folder)?.path().to_owned());
+    }
+    let mut machine = class.machine(&spec)?;
     let mut story = Story::new(std::slice::from_ref(&machine));
     let reached = wait(args.goal(), &mut class, &mut machine, &mut story, stop);
     machine.photograph(&folder.join("screen.png"))?;
@@ -212,9 +232,13 @@ fn wait(
             bail!("bt-server ended ({status}):\n{}", class.server().said());
         }
         story.follow(&class.machines()?);
-        match goal.milestone() {
-            Some(milestone) => Ok(story.reached(&mac, milestone)),
-            None => Ok(hello(machine, story)?.then(|| machine.age())),
+        match (goal, goal.milestone()) {
+            (_, Some(milestone)) => Ok(story.reached(&mac, milestone)),
+            (Goal::Disk, None) => Ok(machine
+                .console()
+                .contains(OwnDisk::MARKER)
+                .then(|| machine.age())),
+            (_, None) => Ok(hello(machine, story)?.then(|| machine.age())),
         }
     })
 }

@@ -43,7 +43,7 @@ const LOADERS: [Loader; 11] = [
     // Signed by Microsoft; it asks for grubx64.efi beside it, by that name, and checks Debian's signature on it.
     Loader { package: "shim-signed",           path: "usr/lib/shim/shimx64.efi.signed",                           name: "shimx64.efi" },
     Loader { package: "grub-efi-amd64-signed", path: "usr/lib/grub/x86_64-efi-signed/grubnetx64.efi.signed",      name: "grubx64.efi" },
-    Loader { package: "grub-efi-ia32-bin",     path: "usr/lib/grub/i386-efi/monolithic/grubnetia32.efi",          name: "grubia32.efi" },
+    Loader { package: "grub-efi-ia32-unsigned", path: "usr/lib/grub/i386-efi/monolithic/grubnetia32.efi",          name: "grubia32.efi" },
     Loader { package: "grub-efi-arm64-bin",    path: "usr/lib/grub/arm64-efi/monolithic/grubnetaa64.efi",         name: "grubaa64.efi" },
 ];
 
@@ -88,7 +88,7 @@ pub(crate) fn build() -> Result<Manifest> {
     let (packages, trees) = fetch_and_unpack(&packages).or_else(|error| {
         eprintln!("{error:#}");
         // Mirrors keep no version for long: old lists name files that are gone.
-        setup::refresh_lists()?;
+        packages::refresh_lists(&wanted)?;
         fetch_and_unpack(&packages::resolve(&wanted)?)
     })?;
     let manifest = make(&packages, &trees, &bttui, &image).context("phase 1 could not be made")?;
@@ -246,7 +246,7 @@ mod tests {
     fn every_loader_s_package_is_in_the_list() {
         let list = packages::wanted(include_str!("../../phase1/packages.txt")).unwrap();
         for loader in LOADERS {
-            let is_it = |name: &str| name.split(':').next() == Some(loader.package);
+            let is_it = |name: &str| name.split([':', '/']).next() == Some(loader.package);
             assert!(
                 list.iter().any(|wanted| is_it(&wanted.name)),
                 "{}",

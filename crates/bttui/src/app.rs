@@ -7,6 +7,7 @@
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::time::Duration;
 
+use catalog::Method;
 use catalog::manifest::{Entry, Manifest, Seeding};
 use report::{ChosenBy, Facts, Progress, Step};
 
@@ -254,14 +255,8 @@ impl App {
                 Key::Enter if count > 0 => {
                     let system = *selected;
                     self.failures = 0;
-                    self.choose(
-                        Choice {
-                            system,
-                            by: ChosenBy::Person,
-                        },
-                        now,
-                        actions,
-                    );
+                    let by = ChosenBy::Person;
+                    self.choose(Choice { system, by }, now, actions);
                 }
                 // Whoever moves about is choosing: the countdown must not choose over them.
                 _ => {
@@ -328,14 +323,18 @@ impl App {
         actions.push(Action::Report(step));
         match refusal {
             Some(what) => self.fail(During::Unsupported(choice.system), what, now, actions),
-            None => self.fetch(choice.system, now, actions),
+            None => self.begin(choice.system, now, actions),
         }
     }
 
-    fn fetch(&mut self, system: usize, now: Duration, actions: &mut Vec<Action>) {
+    /// Fetches the system, unless there is nothing to be fetched.
+    fn begin(&mut self, system: usize, now: Duration, actions: &mut Vec<Action>) {
         let Some(entry) = self.systems().get(system) else {
             return;
         };
+        if entry.method == Method::Local {
+            return self.start(system, actions);
+        }
         let progress = Progress {
             system: entry.name.clone(),
             total: entry.size,
@@ -367,7 +366,7 @@ impl App {
             }
             During::Fetching(system) | During::Starting(system) => {
                 actions.push(Action::Report(Step::Retry));
-                self.fetch(system, now, actions);
+                self.begin(system, now, actions);
             }
             During::Unsupported(_) => {}
         }

@@ -27,6 +27,12 @@ pub struct Cli {
 pub enum Command {
     /// Downloads what a torrent describes, verified, and shares it meanwhile
     Fetch(Fetch),
+    /// Shows the screen of the guest whose VNC server has this Unix socket; Ctrl+Alt+G goes back
+    #[command(hide = true)]
+    View {
+        /// As `-vnc unix:SOCKET` names it
+        socket: PathBuf,
+    },
 }
 
 /// The headless download.
@@ -171,6 +177,7 @@ mod tests {
                 "5",
             ],
             &["bttui", "start"],
+            &["bttui", "view"],
         ];
         for arguments in table {
             assert!(Cli::try_parse_from(*arguments).is_err(), "{arguments:?}");

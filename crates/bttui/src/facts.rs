@@ -35,6 +35,14 @@ pub fn only_signed_kernels() -> bool {
     is_locked(&read("/sys/kernel/security/lockdown"))
 }
 
+/// Whether this kernel uses the services of 32-bit UEFI: then it starts no other kernel.
+pub fn uses_32_bit_uefi() -> bool {
+    uses_32_bits(
+        &read("/sys/firmware/efi/fw_platform_size"),
+        &read("/proc/cmdline"),
+    )
+}
+
 /// Time since the kernel started, in milliseconds, for the server's timeline.
 pub fn uptime_ms() -> u64 {
     uptime(&read("/proc/uptime"))
@@ -45,6 +53,15 @@ pub fn uptime_ms() -> u64 {
 fn is_locked(lockdown: &str) -> bool {
     let levels = ["[integrity]", "[confidentiality]"];
     levels.iter().any(|level| lockdown.contains(level))
+}
+
+/// `noefi` and `efi=noruntime` leave UEFI's services alone (kernel-parameters.txt).
+fn uses_32_bits(platform_size: &str, cmdline: &str) -> bool {
+    let is_off = |word: &str| {
+        let of_efi = word.strip_prefix("efi=").unwrap_or_default();
+        word == "noefi" || of_efi.split(',').any(|flag| flag == "noruntime")
+    };
+    platform_size.trim() == "32" && !cmdline.split_whitespace().any(is_off)
 }
 
 fn read(path: &str) -> String {
@@ -126,6 +143,15 @@ mod tests {
         assert_eq!(processors(CPUINFO), 2);
         assert_eq!(processor_name(CPUINFO), "Intel Core i5-4590 CPU @ 3.30GHz");
         assert_eq!(uptime("12.34 45.67\n"), 12_340);
+        assert!(uses_32_bits("32\n", "quiet\n"));
+        for (size, line) in [
+            ("64\n", "quiet"),
+            ("", ""),
+            ("32\n", "quiet efi=debug,noruntime\n"),
+            ("32\n", "noefi"),
+        ] {
+            assert!(!uses_32_bits(size, line), "{size}{line}");
+        }
         assert!(is_locked("none [integrity] confidentiality\n"));
         assert!(is_locked("none integrity [confidentiality]\n"));
         assert!(!is_locked("[none] integrity confidentiality\n"));

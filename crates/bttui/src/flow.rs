@@ -7,6 +7,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
+use anyhow::{Context, anyhow};
 use catalog::Method;
 use report::{Report, Step};
 use swarm::core::PeerExchange;
@@ -31,6 +32,8 @@ const TICK: Duration = Duration::from_millis(250);
 const LOOK_FOR_LEASE: Duration = Duration::from_millis(200);
 /// How long the last report may hold up the start.
 const LAST_REPORT: Duration = Duration::from_millis(1500);
+/// How long the server may take to agree to a restart from the disk: two attempts.
+const AGREEMENT: Duration = Duration::from_secs(6);
 /// The server's usual port, for reports before the manifest has named the server.
 const USUAL_PORT: u16 = 6969;
 
@@ -217,19 +220,19 @@ impl Machine {
         let (Some(entry), Some(lease)) = (app.systems().get(system), &app.lease) else {
             return;
         };
-        let Method::Kexec {
-            kernel,
-            initrd,
-            cmdline,
-        } = &entry.method
-        else {
-            return;
-        };
-        let plan = Plan {
-            folder: Path::new(DOWNLOADS).join(&entry.name),
-            kernel: kernel.clone(),
-            initrds: initrd.clone(),
-            cmdline: cmdline.clone(),
+        let plan = match &entry.method {
+            Method::Kexec {
+                kernel,
+                initrd,
+                cmdline,
+            } => Some(Plan {
+                folder: Path::new(DOWNLOADS).join(&entry.name),
+                kernel: kernel.clone(),
+                initrds: initrd.clone(),
+                cmdline: cmdline.clone(),
+            }),
+            Method::Local => None,
+            Method::Bin { .. } | Method::Qemu { .. } => return,
         };
         let starting = stamped(
             lease.mac,
@@ -244,7 +247,10 @@ impl Machine {
             if let Some(job) = job {
                 job.end().await;
             }
-            let Err(error) = leave(allowed, plan, reporter, starting).await;
+            let Err(error) = match plan {
+                Some(plan) => leave(allowed, plan, reporter, starting).await,
+                None => leave_for_disk(allowed, reporter, starting).await,
+            };
             voice
                 .tell(Event::Broken {
                     what: sentence(&error),
@@ -268,6 +274,20 @@ async fn leave(
     }
     tty::leave_all("Starting the new kernel.");
     tokio::task::spawn_blocking(move || kexec::jump(allowed)).await?
+}
+
+/// Has the server tell this machine's firmware to go on with the disk, and restarts: without that it would only come
+/// back here. Only a failure returns.
+async fn leave_for_disk(
+    allowed: Phase1,
+    reporter: Option<Reporter>,
+    starting: Report,
+) -> anyhow::Result<std::convert::Infallible> {
+    let reporter = reporter.context("the server is not known")?;
+    let agreed = reporter.agreed(starting, AGREEMENT).await;
+    agreed.map_err(|why| anyhow!("This machine was not restarted: {why}."))?;
+    tty::leave_all("Restarting. The firmware goes on with this machine's own disk.");
+    tokio::task::spawn_blocking(move || kexec::restart(allowed)).await?
 }
 
 /// Looks for the DHCP script's file; until it is there, says why it may not be.

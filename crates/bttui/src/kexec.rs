@@ -69,7 +69,8 @@ pub fn load(_allowed: Phase1, plan: &Plan) -> anyhow::Result<()> {
             &error,
             &plan.kernel,
             sizes,
-            facts::memory_available()
+            facts::memory_available(),
+            facts::uses_32_bit_uefi(),
         ))
     })
 }
@@ -89,6 +90,17 @@ pub fn jump(_allowed: Phase1) -> anyhow::Result<Infallible> {
     rustix::system::reboot(rustix::system::RebootCommand::Kexec)
         .context("the kernel refused the jump into the new one")?;
     Err(anyhow!("the jump into the new kernel came back"))
+}
+
+/// Restarts the machine, firmware first.
+///
+/// # Errors
+/// The kernel's refusal. On success it does not return.
+pub fn restart(_allowed: Phase1) -> anyhow::Result<Infallible> {
+    rustix::fs::sync();
+    rustix::system::reboot(rustix::system::RebootCommand::Restart)
+        .context("the kernel refused to restart the machine")?;
+    Err(anyhow!("the machine did not restart"))
 }
 
 #[derive(Copy, Clone, Debug)]
@@ -141,7 +153,7 @@ fn join(parts: &[PathBuf], to: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn explain(error: &io::Error, kernel: &str, sizes: Sizes, available: u64) -> String {
+fn explain(error: &io::Error, kernel: &str, sizes: Sizes, available: u64, uefi32: bool) -> String {
     let memory = format!(
         "the kernel has {}, the initrd {}; {} of memory are free, and about {} times the initrd is needed.",
         report::bytes(sizes.kernel),
@@ -150,6 +162,9 @@ fn explain(error: &io::Error, kernel: &str, sizes: Sizes, available: u64) -> Str
         TIMES_INITRD,
     );
     let why = match error.raw_os_error().map(Errno::from_raw_os_error) {
+        Some(Errno::NOEXEC) if uefi32 => {
+            "the UEFI of this machine has 32 bits, and a kernel that uses it cannot start another one. Boot phase 1 with efi=noruntime on its command line, as this server's grub.cfg does.".to_owned()
+        }
         Some(Errno::NOEXEC) => {
             format!("{kernel} is not a kernel that this machine can start. It must be a bzImage for 64-bit PCs (not an ELF vmlinux, not a 32-bit kernel).")
         }
@@ -239,8 +254,13 @@ mod tests {
             (Errno::IO, "refused"),
         ];
         for (errno, expected) in table {
-            let text = explain(&io::Error::from(errno), "vmlinuz", sizes, 640 << 20);
+            let text = explain(&io::Error::from(errno), "vmlinuz", sizes, 640 << 20, false);
             assert!(text.contains(expected), "{errno}: {text}");
         }
+        let text = explain(&io::Error::from(Errno::NOEXEC), "vmlinuz", sizes, 1, true);
+        assert!(
+            text.contains("32 bits") && text.contains("efi=noruntime"),
+            "{text}"
+        );
     }
 }

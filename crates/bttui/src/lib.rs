@@ -5,7 +5,7 @@
 //! [`ui`] draws it; [`console`] and [`tty`] bring it to every screen and serial line. [`flow`] is
 //! phase 1 from waking up to the jump: [`lease`], [`facts`] and [`offers`] read what phase 1 left for
 //! it, [`memory`] says whether a system fits, [`download`] fetches, [`reports`] tells the server and [`waiting`] asks it, [`kexec`] starts, and [`phase1`] guards all
-//! that acts on the machine. [`fetch`] is the download alone, for any Linux.
+//! that acts on the machine. [`guest`] shows a virtual machine's screen on this one's. [`fetch`] is the download alone, for any Linux.
 //!
 //! It holds no protocol (that is `swarm`) and no server code. Names are never resolved: a static
 //! program cannot, and everything it is told carries addresses. Unsafe code is in [`sys`] alone.
@@ -20,6 +20,7 @@ pub mod fetch;
 pub mod fetch_log;
 pub mod fetch_share;
 pub mod flow;
+pub mod guest;
 pub mod kexec;
 pub mod keys;
 pub mod lease;

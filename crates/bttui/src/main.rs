@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use bttui::cli::{Cli, Command};
 use bttui::phase1::Phase1;
-use bttui::{fetch, flow, tty};
+use bttui::{fetch, flow, guest, tty};
 use clap::{CommandFactory, Parser};
 
 /// The command line made no sense, or this is not the place for it.
@@ -27,6 +27,10 @@ fn main() -> ExitCode {
     };
     let ended = match cli.command {
         Some(Command::Fetch(args)) => runtime.block_on(fetch::run(&args)),
+        Some(Command::View { socket }) => match Phase1::detect() {
+            Ok(allowed) => runtime.block_on(guest::view(allowed, &socket)),
+            Err(why) => Ok(not_here(&why)),
+        },
         None => match Phase1::detect() {
             Ok(allowed) => {
                 tty::restore_on_panic();
@@ -51,7 +55,7 @@ fn not_here(why: &str) -> u8 {
     let help = Cli::command().render_help();
     let _ = writeln!(
         std::io::stderr(),
-        "bttui without a command is the program of phase 1 and does nothing elsewhere ({why}).\n\n{help}"
+        "bttui without a command, or with `view`, is the program of phase 1 and does nothing elsewhere ({why}).\n\n{help}"
     );
     USAGE
 }

@@ -51,10 +51,9 @@ pub fn method_name(method: &Method) -> &'static str {
 /// Why this version cannot start a system, if it cannot.
 pub fn unsupported(method: &Method) -> Option<String> {
     let what = match method {
-        Method::Kexec { .. } => return None,
+        Method::Kexec { .. } | Method::Local => return None,
         Method::Bin { .. } => "a program (method bin)",
         Method::Qemu { .. } => "a virtual machine (method bin-qemu-x86_64)",
-        Method::Local => "the machine's own disk (method local)",
     };
     Some(format!(
         "This version cannot start {what} yet. Choose another system, or start this one by hand."

@@ -16,6 +16,9 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// The pause before the second and last attempt for a step that matters.
 const AGAIN_AFTER: Duration = Duration::from_secs(1);
 
+/// HTTP's status for what the server cannot do as it is set up.
+const CONFLICT: u16 = 409;
+
 /// The way to the server's journal. Dropping it ends the task once the queue is empty.
 #[derive(Clone, Debug)]
 pub struct Reporter {
@@ -25,6 +28,7 @@ pub struct Reporter {
 #[derive(Debug)]
 enum Message {
     Report(Report),
+    Ask(Report, oneshot::Sender<Option<u16>>),
     Flush(oneshot::Sender<()>),
 }
 
@@ -40,6 +44,27 @@ impl Reporter {
     /// Queues a report; a full queue loses it.
     pub fn send(&self, report: Report) {
         let _ = self.queue.try_send(Message::Report(report));
+    }
+
+    /// Sends a report, after all before it, that the server must agree to.
+    ///
+    /// # Errors
+    /// It does not, or is not heard of within `limit`: why, in a sentence.
+    pub async fn agreed(&self, report: Report, limit: Duration) -> Result<(), String> {
+        let (told, answer) = oneshot::channel();
+        let ask = async {
+            self.queue.send(Message::Ask(report, told)).await.ok()?;
+            answer.await.ok()?
+        };
+        match tokio::time::timeout(limit, ask).await.ok().flatten() {
+            Some(200..300) => Ok(()),
+            Some(CONFLICT) => Err(
+                "the server cannot tell this machine's firmware to go on with the disk, because it does not answer DHCP \
+                 here (dhcp: off), or because too many machines have gone on with theirs just now".to_owned(),
+            ),
+            Some(status) => Err(format!("the server refused it (HTTP status {status})")),
+            None => Err("the server did not answer".to_owned()),
+        }
     }
 
     /// Sends the last report before the machine leaves: waits until it and all before it were sent
@@ -68,22 +93,23 @@ pub fn stamped(mac: Mac, step: Step) -> Report {
 async fn post_all(url: String, mut waiting: mpsc::Receiver<Message>) {
     while let Some(message) = waiting.recv().await {
         match message {
-            Message::Report(report) => post(&url, &report).await,
+            Message::Report(report) => drop(post(&url, &report).await),
+            Message::Ask(report, told) => drop(told.send(post(&url, &report).await)),
             Message::Flush(done) => drop(done.send(())),
         }
     }
 }
 
-async fn post(url: &str, report: &Report) {
-    let Ok(body) = serde_json::to_vec(report) else {
-        return;
-    };
-    let accepted = |status: u16| (200..300).contains(&status);
+/// The status of the server's answer, if there was one.
+async fn post(url: &str, report: &Report) -> Option<u16> {
+    let body = serde_json::to_vec(report).ok()?;
+    // A refusal that is meant would be the same once more.
+    let answered = |status: u16| (200..300).contains(&status) || status == CONFLICT;
     let first = http::post_json(url, body.clone(), PATIENCE).await;
     // Progress is outdated in a second, anything else is worth another attempt.
-    if !matches!(first, Ok(status) if accepted(status)) && !matches!(report.step, Step::Progress(_))
-    {
-        tokio::time::sleep(AGAIN_AFTER).await;
-        let _ = http::post_json(url, body, PATIENCE).await;
+    if matches!(first, Ok(status) if answered(status)) || matches!(report.step, Step::Progress(_)) {
+        return first.ok();
     }
+    tokio::time::sleep(AGAIN_AFTER).await;
+    http::post_json(url, body, PATIENCE).await.ok()
 }

@@ -183,6 +183,23 @@ fn enter_starts_what_is_selected() {
     );
 }
 
+/// Nothing of it is fetched, and trying again is asking the server again.
+#[test]
+fn the_own_disk_is_started_at_once() {
+    let mut app = after(menu(three()), [Key::End], 6);
+    let actions = press(&mut app, Key::Enter, 7);
+    let chosen = Action::Report(Step::Chosen {
+        system: "disk".to_owned(),
+        by: ChosenBy::Person,
+    });
+    assert_eq!(actions, [chosen, Action::Start(2)]);
+    let what = "the server did not answer".to_owned();
+    app.handle(Event::Broken { what }, seconds(13));
+    assert!(matches!(app.screen, Screen::Failed(_)), "{:?}", app.screen);
+    let again = [Action::Report(Step::Retry), Action::Start(2)];
+    assert_eq!(press(&mut app, Key::Char('r'), 14), again);
+}
+
 #[test]
 fn the_shell_opens_where_it_was_asked_for() {
     let open = [Action::Report(Step::Shell), Action::Shell(1)];

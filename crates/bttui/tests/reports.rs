@@ -13,6 +13,11 @@ const MAC: Mac = Mac([0x52, 0x54, 0, 0x12, 0x34, 0x56]);
 
 /// A server that accepts every report; what it got comes out of the channel.
 fn server() -> (String, mpsc::Receiver<(String, Report)>) {
+    answering("204 No Content")
+}
+
+/// A server that answers every report so.
+fn answering(status: &'static str) -> (String, mpsc::Receiver<(String, Report)>) {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
     let url = format!("http://{}", listener.local_addr().expect("an address"));
     let (got, out) = mpsc::channel();
@@ -33,9 +38,12 @@ fn server() -> (String, mpsc::Receiver<(String, Report)>) {
             let mut body = vec![0; length];
             reader.read_exact(&mut body).expect("a body");
             let report = serde_json::from_slice(&body).expect("a report");
-            let answer = b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n";
+            let answer = format!("HTTP/1.1 {status}\r\nConnection: close\r\n\r\n");
             let _ = got.send((first.trim().to_owned(), report));
-            reader.get_mut().write_all(answer).expect("an answer");
+            reader
+                .get_mut()
+                .write_all(answer.as_bytes())
+                .expect("an answer");
         }
     });
     (url, out)
@@ -55,6 +63,31 @@ async fn reports_arrive_in_order_and_the_last_is_waited_for() {
         assert_eq!((report.mac, report.step), (MAC, expected));
         assert!(report.uptime_ms > 0);
     }
+}
+
+#[tokio::test]
+async fn what_the_server_must_agree_to_is_refused_in_words() {
+    let table = [
+        ("204 No Content", None),
+        ("409 Conflict", Some("does not answer DHCP")),
+        ("500 Internal Server Error", Some("status 500")),
+    ];
+    for (status, expected) in table {
+        let (url, out) = answering(status);
+        let reporter = Reporter::start(&url);
+        reporter.send(stamped(MAC, Step::Shell));
+        let agreed = reporter
+            .agreed(stamped(MAC, Step::Retry), Duration::from_secs(20))
+            .await;
+        assert_eq!(out.try_recv().expect("the first").1.step, Step::Shell);
+        match expected {
+            None => assert_eq!(agreed, Ok(())),
+            Some(why) => assert!(agreed.expect_err(status).contains(why), "{status}"),
+        }
+    }
+    let gone = Reporter::start("http://127.0.0.1:1");
+    let agreed = gone.agreed(stamped(MAC, Step::Retry), Duration::from_secs(20));
+    assert!(agreed.await.expect_err("nobody").contains("did not answer"));
 }
 
 #[tokio::test]

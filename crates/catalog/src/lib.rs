@@ -40,7 +40,10 @@ pub use {
         settings,
     },
     system::{PayloadFile, System, system},
-    together::{default_system, display_oss, menu_timeout, offered, on_interface, together},
+    together::{
+        default_system, display_oss, menu_timeout, offered, on_interface, range_on_interface,
+        together,
+    },
     who::{MachineTold, WhoBoots, who_boots},
     yaml::text::{LONGEST_FILE, decode},
 };

@@ -89,11 +89,7 @@ pub fn together(
     let alone: Vec<&System> = systems.iter().map(|(system, _)| system).collect();
     problems.extend(no_default(settings, settings_file, &alone));
     problems.extend(who::with_systems(settings, settings_file, &alone));
-    let by_itself = |system: &System| who::starts_by_itself(settings, &alone, &system.name);
-    let unstartable = systems
-        .iter()
-        .filter(|(system, _)| !(matches!(system.method, Method::Local) && by_itself(system)));
-    problems.extend(unstartable.filter_map(not_yet_started));
+    problems.extend(systems.iter().filter_map(not_yet_started));
     problems
 }
 
@@ -158,24 +154,43 @@ fn no_default(settings: &Settings, file: &str, systems: &[&System]) -> Option<Pr
 
 /// Methods that the menu shows and explains, but that machines cannot start in this version.
 fn not_yet_started((system, file): &(System, String)) -> Option<Problem> {
-    let (what, remedy) = match system.method {
-        Method::Kexec { .. } => return None,
-        Method::Local => (
-            "is offered in the menu, but a machine can be left to its own disk only before that, where this is \
-             its default",
-            "name it with os: in the section machines, or with default_os, and else remove the folder",
-        ),
-        Method::Bin { .. } | Method::Qemu { .. } => (
-            "is offered in the menu, but this version's machines cannot start its method yet",
-            "use method: kexec where the system has a Linux kernel",
-        ),
-    };
-    let what = format!("{} {what}", system.dispname);
+    if matches!(system.method, Method::Kexec { .. } | Method::Local) {
+        return None;
+    }
+    let what = format!(
+        "{} is offered in the menu, but this version's machines cannot start its method yet",
+        system.dispname
+    );
+    let remedy = "use method: kexec where the system has a Linux kernel";
     let problem = Problem::warning(file, what, remedy);
     Some(problem.at(system.method_line).found(system.method.name()))
 }
 
-/// What the settings ask of an interface that its addresses (with prefix lengths) cannot give.
+/// A `dhcp_range` that is not inside a subnet of the interface: an error wherever this server is to give addresses.
+/// Where another one gives them, nothing is given of it.
+pub fn range_on_interface(
+    settings: &Settings,
+    settings_file: &str,
+    interface: &str,
+    addresses: &[(Ipv4Addr, u8)],
+) -> Option<Problem> {
+    let range = settings.dhcp_range.as_ref()?;
+    let &(address, prefix) = addresses.first()?;
+    let fits = |&(address, prefix): &(Ipv4Addr, u8)| range.value.fits(address, prefix);
+    if addresses.iter().any(fits) {
+        return None;
+    }
+    let (first, last) = hosts(address, prefix);
+    let what =
+        format!("dnsmasq.dhcp_range is not inside the subnet of {interface}, {address}/{prefix}");
+    let remedy = format!("choose addresses from {first} to {last}, or remove the line");
+    let found = format!("{} to {}", range.value.start, range.value.end);
+    let problem = Problem::error(settings_file, what, remedy);
+    Some(problem.at(range.line).found(found))
+}
+
+/// What the settings ask of an interface that its addresses (with prefix lengths) cannot give, whatever this server
+/// turns out to be there; see [`range_on_interface`] for the rest.
 pub fn on_interface(
     settings: &Settings,
     settings_file: &str,
@@ -196,16 +211,6 @@ pub fn on_interface(
         problems.push(problem.at(host.line).found(host.value.to_string()));
     }
     if let Some(range) = &settings.dhcp_range {
-        let fits = |&(address, prefix): &(Ipv4Addr, u8)| range.value.fits(address, prefix);
-        if !addresses.iter().any(fits) {
-            let what = format!(
-                "dnsmasq.dhcp_range is not inside the subnet of {interface}, {address}/{prefix}"
-            );
-            let remedy = format!("choose addresses from {first} to {last}, or remove the line");
-            let found = format!("{} to {}", range.value.start, range.value.end);
-            let problem = Problem::error(settings_file, what, remedy);
-            problems.push(problem.at(range.line).found(found));
-        }
         let own = addresses.iter().map(|&(_, prefix)| netmask(prefix));
         if let Some(mask) = range.value.netmask
             && own.clone().all(|own| own != mask)

@@ -142,18 +142,6 @@ pub(crate) fn among_themselves(file: &str, settings: &Settings) -> Vec<Problem> 
     problems
 }
 
-/// Whether a system is the default of the room or of an entry.
-pub(crate) fn starts_by_itself(settings: &Settings, systems: &[&System], name: &str) -> bool {
-    let room = default_of(settings, systems);
-    let mut entries = settings.machines.rules.iter();
-    room.is_some_and(|system| system.name == name)
-        || entries.any(|rule| {
-            let os = rule.os.as_ref();
-            os.and_then(|os| named(&os.value, systems))
-                .is_some_and(|system| system.name == name)
-        })
-}
-
 /// What entries say of systems that does not fit those there are.
 pub(crate) fn with_systems(settings: &Settings, file: &str, systems: &[&System]) -> Vec<Problem> {
     if systems.is_empty() {

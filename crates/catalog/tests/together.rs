@@ -4,7 +4,7 @@
 
 use catalog::{
     PayloadFile, Problem, Settings, System, default_system, display_oss, menu_timeout, offered,
-    on_interface, settings, system, together,
+    on_interface, range_on_interface, settings, system, together,
 };
 
 const FILE: &str = "Boottorrent.yaml";
@@ -196,7 +196,10 @@ fn the_interface_must_be_able_to_give_what_is_asked() {
         ),
     ];
     for (text, expected) in table {
-        let message = said(&on_interface(&written(text), FILE, "eth0", &addresses));
+        let settings = written(text);
+        let mut problems = on_interface(&settings, FILE, "eth0", &addresses);
+        problems.extend(range_on_interface(&settings, FILE, "eth0", &addresses));
+        let message = said(&problems);
         assert!(message.contains(expected), "{text}: {message}");
         assert_eq!(message.is_empty(), expected.is_empty(), "{text}: {message}");
     }

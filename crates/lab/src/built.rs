@@ -46,7 +46,7 @@ pub fn kernel_modules(target: &Path) -> Result<PathBuf> {
     let packages = fs::read_dir(&unpacked).with_context(missing)?.flatten();
     let versions = packages
         .filter_map(|package| fs::read_dir(package.path().join("lib/modules")).ok())
-        .flat_map(|versions| versions.flatten());
+        .flat_map(Iterator::flatten);
     versions
         .map(|version| version.path().join("kernel"))
         .find(|path| path.exists())

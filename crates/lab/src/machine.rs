@@ -1,7 +1,7 @@
 //! One QEMU machine that boots from the network, and everything a person standing before it could
 //! do: read its screen and its serial console, press keys, pull the plug.
 //!
-//! It has no disk: whatever it runs came over the wire.
+//! It has no disk unless it is given one: whatever it runs came over the wire.
 
 mod command;
 mod firmware;
@@ -43,6 +43,8 @@ pub struct Spec {
     /// RAM in MiB. Under SeaBIOS 128 reach the network, under EDK2 192; kexec of the target system with
     /// 12 MiB of payload finds no place in 192.
     pub memory_mib: u32,
+    /// Its own disk, second in the boot order; what it writes there is forgotten.
+    pub disk: Option<PathBuf>,
 }
 
 impl Spec {
@@ -54,6 +56,7 @@ impl Spec {
             nic,
             firmware: Firmware::Bios,
             memory_mib: Firmware::Bios.usual_memory_mib(),
+            disk: None,
         }
     }
 

@@ -48,9 +48,6 @@ pub enum Action {
 pub struct Question {
     /// Does anybody but `request.mac` answer at this address?
     pub address: Ipv4Addr,
-    /// Whose it was before, if that is remembered: what old tables say of that machine at this
-    /// address is no news.
-    pub former: Option<Mac>,
     /// Who is to get it.
     pub request: Request,
 }
@@ -84,6 +81,10 @@ pub enum Reason {
     NotABootQuestion,
     /// The rules leave it alone, or to its own disk where another server gives the addresses.
     LeftAlone,
+    /// Another bt-server looks at the wire.
+    OfABtServer,
+    /// Another bt-server boots this room, and this one only keeps what it gave.
+    LeftToAnother,
     /// It asked from, or through a relay agent at, an address that is no single host's.
     NowhereToAnswer,
 }
@@ -106,6 +107,8 @@ impl Reason {
             Self::NotOurLease => "keeps an address of another server",
             Self::NotABootQuestion => "no question about booting",
             Self::LeftAlone => "a machine that is left alone",
+            Self::OfABtServer => "another bt-server's question",
+            Self::LeftToAnother => "another bt-server boots this room",
             Self::NowhereToAnswer => "asked from nowhere",
         }
     }

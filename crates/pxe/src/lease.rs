@@ -200,11 +200,6 @@ impl Leases {
         (binding.mac == mac && binding.until > now).then_some(binding.stage)
     }
 
-    /// Whose `address` is or was last, as far as remembered.
-    pub(crate) fn owner(&self, address: Ipv4Addr) -> Option<Mac> {
-        self.bindings.get(&address).map(|binding| binding.mac)
-    }
-
     /// The address `mac` holds now.
     pub(crate) fn current(&self, mac: Mac, now: Duration) -> Option<(Ipv4Addr, Stage)> {
         let address = self.address_of(mac)?;

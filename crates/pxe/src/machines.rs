@@ -3,8 +3,8 @@
 //! The longest pattern that fits a machine has the one rule that holds for it. No pattern is there twice, so
 //! nothing depends on an order. A machine that is ignored hears nothing from us, not even of an address,
 //! whichever program on it asks: to its network this server is not there. One that is left to its own disk gets its
-//! address as always, and its firmware is named no loader: that goes on with the next device of its boot
-//! order, whatever firmware it is. (Measured in QEMU: iPXE in a BIOS at once, EDK2 after asking for 61 s.)
+//! address as always, and its firmware is named no loader, or one that there is not ([`crate::plan::own_disk`]): that goes
+//! on with the next device of its boot order, whatever firmware it is.
 //!
 //! Which machines have started is [`Started`]'s; nothing in here knows why a rule is as it is.
 
@@ -142,6 +142,9 @@ impl Machines {
             Boot::Once if started.has(mac) => {
                 Treatment::OwnDisk("it was to boot once, and has (--boot-again lets it boot again)")
             }
+            Boot::Always | Boot::Once if started.is_left(mac) => {
+                Treatment::OwnDisk("it was chosen in its menu a moment ago")
+            }
             Boot::Always | Boot::Once => Treatment::Boots,
             Boot::Local => Treatment::OwnDisk("Boottorrent.yaml says so"),
             Boot::Ignore if self.of(mac).is_none() => Treatment::Unknown,
@@ -219,6 +222,23 @@ mod tests {
             let once = machines.treatment(Mac([0x52, 0x54, 0, 0x13, 0, 1]), &started);
             assert!(matches!(once, Treatment::OwnDisk(why) if why.contains("--boot-again")));
         }
+    }
+
+    #[test]
+    fn who_chose_its_own_disk_is_left_to_it_for_a_while() {
+        let mac = Mac([2, 0, 0, 0, 0, 1]);
+        let mut started = Started::default();
+        started.leave(mac).expect("room");
+        let treated = |others, started: &Started| {
+            let machines = Machines::new([], others).expect("sound");
+            machines.treatment(mac, started)
+        };
+        let chosen = Treatment::OwnDisk("it was chosen in its menu a moment ago");
+        assert_eq!(treated(Boot::Always, &started), chosen);
+        assert_eq!(treated(Boot::Once, &started), chosen);
+        assert_eq!(treated(Boot::Ignore, &started), Treatment::Unknown);
+        started.come_back(mac);
+        assert_eq!(treated(Boot::Always, &started), Treatment::Boots);
     }
 
     #[test]

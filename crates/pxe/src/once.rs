@@ -1,11 +1,12 @@
-//! Machines that boot once and have, and how that is written down for the next run.
+//! Machines that boot once and have, and how that is written down for the next run; and those in whose menu their own
+//! disk was chosen, which is forgotten again.
 //!
 //! A line is a hardware address and when its system started; without its line a machine boots again. Nothing
 //! in here touches a file, and what it keeps is bounded: machines beyond that boot again, for those that
 //! are remembered must not be pushed out by a stranger who invents others.
 
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use report::Mac;
@@ -15,9 +16,12 @@ use crate::pool::LARGEST;
 /// Machines remembered.
 pub const MOST: usize = LARGEST as usize;
 
-/// Who has started, and when by the computer's clock, in seconds since 1970.
+/// Who has started, and when by the computer's clock, in seconds since 1970; and who is left to its own disk for now.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct Started(BTreeMap<Mac, i64>);
+pub struct Started {
+    lines: BTreeMap<Mac, i64>,
+    left: BTreeSet<Mac>,
+}
 
 /// There are [`MOST`] already.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -47,7 +51,7 @@ impl Started {
     /// Whether `mac` has started.
     #[must_use]
     pub fn has(&self, mac: Mac) -> bool {
-        self.0.contains_key(&mac)
+        self.lines.contains_key(&mac)
     }
 
     /// Notes that `mac` has started; says whether that is news.
@@ -55,8 +59,8 @@ impl Started {
     /// # Errors
     /// [`Full`]: it is not remembered.
     pub fn note(&mut self, mac: Mac, wall: i64) -> Result<bool, Full> {
-        let room = self.0.len() < MOST;
-        match self.0.entry(mac) {
+        let room = self.lines.len() < MOST;
+        match self.lines.entry(mac) {
             Entry::Occupied(_) => Ok(false),
             Entry::Vacant(free) if room => {
                 free.insert(wall);
@@ -68,31 +72,57 @@ impl Started {
 
     /// `mac` may boot again; says whether that is news.
     pub fn forget(&mut self, mac: Mac) -> bool {
-        self.0.remove(&mac).is_some()
+        self.lines.remove(&mac).is_some()
+    }
+
+    /// `mac` is left to its own disk until [`Started::come_back`].
+    ///
+    /// # Errors
+    /// [`Full`]: it boots as before.
+    pub fn leave(&mut self, mac: Mac) -> Result<(), Full> {
+        if self.left.len() >= MOST && !self.left.contains(&mac) {
+            return Err(Full);
+        }
+        self.left.insert(mac);
+        Ok(())
+    }
+
+    /// `mac` boots again as the rules have it.
+    pub fn come_back(&mut self, mac: Mac) {
+        self.left.remove(&mac);
+    }
+
+    /// Whether `mac` is left to its own disk for now.
+    #[must_use]
+    pub fn is_left(&self, mac: Mac) -> bool {
+        self.left.contains(&mac)
+    }
+
+    /// The lines of `read`, and those that are left to their disks as before: that is written down nowhere.
+    pub fn take_lines(&mut self, read: Self) {
+        self.lines = read.lines;
     }
 
     /// How many there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.lines.len()
     }
 
     /// Whether there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.lines.is_empty()
     }
 }
 
 impl FromIterator<Mac> for Started {
     fn from_iter<I: IntoIterator<Item = Mac>>(machines: I) -> Self {
-        Self(
-            machines
-                .into_iter()
-                .take(MOST)
-                .map(|mac| (mac, 0))
-                .collect(),
-        )
+        let machines = machines.into_iter().take(MOST);
+        Self {
+            lines: machines.map(|mac| (mac, 0)).collect(),
+            left: BTreeSet::new(),
+        }
     }
 }
 
@@ -104,7 +134,7 @@ impl fmt::Display for Started {
             "# Machines that were to boot once and have: hardware address, started at (in seconds since 1970, see \
              date -d @SECONDS).\n# Without its line a machine boots again; a running server notices."
         )?;
-        self.0
+        self.lines
             .iter()
             .try_for_each(|(mac, at)| writeln!(f, "{mac} {at}"))
     }
@@ -156,5 +186,22 @@ mod tests {
         let (read, foreign) =
             Started::read((started.to_string() + "06:00:00:00:00:00\n").as_bytes());
         assert_eq!((read.len(), foreign), (MOST, 1));
+    }
+
+    #[test]
+    fn who_is_left_to_its_disk_is_written_down_nowhere() {
+        let mut started = Started::default();
+        assert_eq!(started.leave(mac(1)), Ok(()));
+        assert!(started.is_left(mac(1)) && !started.has(mac(1)));
+        let (read, _) = Started::read(started.to_string().as_bytes());
+        assert!(!read.is_left(mac(1)) && started.is_empty());
+        started.take_lines([mac(2)].into_iter().collect());
+        assert!(started.is_left(mac(1)) && started.has(mac(2)));
+        started.come_back(mac(1));
+        assert!(!started.is_left(mac(1)));
+        let many = (0..).take(MOST).map(mac);
+        assert!(many.into_iter().all(|mac| started.leave(mac).is_ok()));
+        assert_eq!(started.leave(mac(u32::MAX)), Err(Full));
+        assert_eq!(started.leave(mac(7)), Ok(()), "it is among them");
     }
 }

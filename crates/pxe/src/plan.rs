@@ -7,7 +7,6 @@ use std::str::FromStr;
 
 use crate::firmware::{Asks, Firmware, Machine};
 use crate::script;
-use crate::settings::Mode;
 
 /// syslinux's BIOS loader with an HTTP client.
 pub const LPXELINUX: &str = "lpxelinux.0";
@@ -28,6 +27,10 @@ pub const GRUB_IA32: &str = "grubia32.efi";
 /// GRUB for ARM.
 pub const GRUB_ARM64: &str = "grubaa64.efi";
 
+/// A file that there is not: what UEFI is named that is to go on with the machine's own disk. It is on the screen for
+/// a moment, so it says what happens.
+pub const NO_FILE: &str = "continue-with-own-disk";
+
 /// Which loader machines get (`--loader`).
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 pub enum Loader {
@@ -40,7 +43,7 @@ pub enum Loader {
     Lpxelinux,
     /// For a BIOS: `pxelinux.0` and TFTP for everything; also for an iPXE that asks.
     Pxelinux,
-    /// For UEFI x64: shim and GRUB, then TFTP, whoever gives the addresses; also for HTTP Boot.
+    /// For UEFI x64: shim and GRUB, also for HTTP Boot.
     Shim,
 }
 
@@ -76,7 +79,6 @@ pub struct Boot {
 struct Row {
     asks: Asks,
     machine: Machine,
-    modes: &'static [Mode],
     settings: &'static [Loader],
     gets: Gets,
 }
@@ -100,10 +102,6 @@ use Asks::{HttpBoot, Ipxe, Pxe};
 use Gets::{Http, Script, SyslinuxHttp, SyslinuxTftp, Tftp};
 use Machine::{Bios, UefiArm64, UefiIa32, UefiX64};
 
-const BOTH: &[Mode] = &[Mode::Full, Mode::Proxy];
-const FULL: &[Mode] = &[Mode::Full];
-const PROXY: &[Mode] = &[Mode::Proxy];
-
 const ANY: &[Loader] = &[
     Loader::Auto,
     Loader::Ipxe,
@@ -114,7 +112,12 @@ const ANY: &[Loader] = &[
 // What is set for UEFI says nothing about a BIOS, and the other way round.
 const BIOS_AUTO: &[Loader] = &[Loader::Auto, Loader::Lpxelinux, Loader::Shim];
 const BIOS_SCRIPT: &[Loader] = &[Loader::Auto, Loader::Ipxe, Loader::Shim];
-const UEFI_AUTO: &[Loader] = &[Loader::Auto, Loader::Lpxelinux, Loader::Pxelinux];
+const NOT_IPXE: &[Loader] = &[
+    Loader::Auto,
+    Loader::Lpxelinux,
+    Loader::Pxelinux,
+    Loader::Shim,
+];
 const NOT_SHIM: &[Loader] = &[
     Loader::Auto,
     Loader::Ipxe,
@@ -129,53 +132,69 @@ const SHIM: &[Loader] = &[Loader::Shim];
 #[rustfmt::skip]
 const PLANS: &[Row] = &[
     // Debian's iPXE waits 13 s for IPv6 routers before it loads anything; lpxelinux does not.
-    Row { asks: Pxe,      machine: Bios,      modes: BOTH,  settings: BIOS_AUTO,   gets: SyslinuxHttp(LPXELINUX) },
-    Row { asks: Pxe,      machine: Bios,      modes: BOTH,  settings: IPXE,        gets: Tftp(UNDIONLY) },
-    Row { asks: Pxe,      machine: Bios,      modes: BOTH,  settings: PXE,         gets: SyslinuxTftp(PXELINUX) },
+    Row { asks: Pxe,      machine: Bios,      settings: BIOS_AUTO,   gets: SyslinuxHttp(LPXELINUX) },
+    Row { asks: Pxe,      machine: Bios,      settings: IPXE,        gets: Tftp(UNDIONLY) },
+    Row { asks: Pxe,      machine: Bios,      settings: PXE,         gets: SyslinuxTftp(PXELINUX) },
     // "77=iPXE" cannot tell a card's ROM from an iPXE that we sent: the script is right for both,
     // and an iPXE that were sent to one would ask again, and get one again, without end.
-    Row { asks: Ipxe,     machine: Bios,      modes: BOTH,  settings: BIOS_SCRIPT, gets: Script },
-    Row { asks: Ipxe,     machine: Bios,      modes: BOTH,  settings: LPXE,        gets: SyslinuxHttp(LPXELINUX) },
-    Row { asks: Ipxe,     machine: Bios,      modes: BOTH,  settings: PXE,         gets: SyslinuxTftp(PXELINUX) },
-    Row { asks: Ipxe,     machine: UefiX64,   modes: BOTH,  settings: ANY,         gets: Script },
-    // No request tells whether Secure Boot is on. shim boots with it and without, and does not wait.
-    Row { asks: Pxe,      machine: UefiX64,   modes: FULL,  settings: UEFI_AUTO,   gets: Tftp(SHIM_X64) },
-    // Debian's GRUB (2.06) knows nothing of proxies: it asks the server that gave the address for its
-    // configuration, for minutes. shim and iPXE follow the proxy. So with Secure Boot on only a full
-    // server boots, or a DHCP server whose next-server we are (then with --loader shim).
-    Row { asks: Pxe,      machine: UefiX64,   modes: PROXY, settings: UEFI_AUTO,   gets: Tftp(SNPONLY) },
-    Row { asks: Pxe,      machine: UefiX64,   modes: BOTH,  settings: IPXE,        gets: Tftp(SNPONLY) },
-    Row { asks: Pxe,      machine: UefiX64,   modes: BOTH,  settings: SHIM,        gets: Tftp(SHIM_X64) },
-    // Debian's signed GRUB has no HTTP: fetched by HTTP it ends at its prompt. iPXE boots unless
-    // Secure Boot is on; then firmware refuses it and tries what is next, which is PXE in most setups.
-    Row { asks: HttpBoot, machine: UefiX64,   modes: BOTH,  settings: NOT_SHIM,    gets: Http(IPXE_EFI) },
-    Row { asks: HttpBoot, machine: UefiX64,   modes: BOTH,  settings: SHIM,        gets: Http(SHIM_X64) },
+    Row { asks: Ipxe,     machine: Bios,      settings: BIOS_SCRIPT, gets: Script },
+    Row { asks: Ipxe,     machine: Bios,      settings: LPXE,        gets: SyslinuxHttp(LPXELINUX) },
+    Row { asks: Ipxe,     machine: Bios,      settings: PXE,         gets: SyslinuxTftp(PXELINUX) },
+    Row { asks: Ipxe,     machine: UefiX64,   settings: ANY,         gets: Script },
+    // No request tells whether Secure Boot is on. shim boots with it and without, and does not wait. Beside another DHCP
+    // server it needs a GRUB from 2.12 on, which phase 1 has: earlier ones ask the server that gave the address for
+    // their configuration.
+    Row { asks: Pxe,      machine: UefiX64,   settings: NOT_IPXE,    gets: Tftp(SHIM_X64) },
+    Row { asks: Pxe,      machine: UefiX64,   settings: IPXE,        gets: Tftp(SNPONLY) },
+    // iPXE boots unless Secure Boot is on; then firmware refuses it and tries what is next, PXE in most setups. Whether
+    // shim does is open: GRUB 2.12 has HTTP, but in the one run with it no request for GRUB came after shim's.
+    Row { asks: HttpBoot, machine: UefiX64,   settings: NOT_SHIM,    gets: Http(IPXE_EFI) },
+    Row { asks: HttpBoot, machine: UefiX64,   settings: SHIM,        gets: Http(SHIM_X64) },
     // There is no iPXE for these in Debian.
-    Row { asks: Pxe,      machine: UefiIa32,  modes: BOTH,  settings: ANY,         gets: Tftp(GRUB_IA32) },
-    Row { asks: Ipxe,     machine: UefiIa32,  modes: BOTH,  settings: ANY,         gets: Tftp(GRUB_IA32) },
-    Row { asks: HttpBoot, machine: UefiIa32,  modes: BOTH,  settings: ANY,         gets: Http(GRUB_IA32) },
-    Row { asks: Pxe,      machine: UefiArm64, modes: BOTH,  settings: ANY,         gets: Tftp(GRUB_ARM64) },
-    Row { asks: Ipxe,     machine: UefiArm64, modes: BOTH,  settings: ANY,         gets: Tftp(GRUB_ARM64) },
-    Row { asks: HttpBoot, machine: UefiArm64, modes: BOTH,  settings: ANY,         gets: Http(GRUB_ARM64) },
+    Row { asks: Pxe,      machine: UefiIa32,  settings: ANY,         gets: Tftp(GRUB_IA32) },
+    Row { asks: Ipxe,     machine: UefiIa32,  settings: ANY,         gets: Tftp(GRUB_IA32) },
+    Row { asks: HttpBoot, machine: UefiIa32,  settings: ANY,         gets: Http(GRUB_IA32) },
+    Row { asks: Pxe,      machine: UefiArm64, settings: ANY,         gets: Tftp(GRUB_ARM64) },
+    Row { asks: Ipxe,     machine: UefiArm64, settings: ANY,         gets: Tftp(GRUB_ARM64) },
+    Row { asks: HttpBoot, machine: UefiArm64, settings: ANY,         gets: Http(GRUB_ARM64) },
 ];
+
+/// What firmware gets that is to go on with the machine's own disk; all other firmware is named nothing.
+///
+/// UEFI that is named nothing asks for 61 s, in hope of another server (EDK2). Told "not found" by TFTP, it goes on with
+/// the next entry of its boot order at once, and no signature is needed for that as it would be for a loader that only
+/// exits. Seen with EDK2's PXE; that its HTTP Boot does the same is not tried. A BIOS, and iPXE anywhere, goes on when
+/// it is named nothing.
+const OWN_DISK: &[(Asks, Gets)] = &[(Pxe, Tftp(NO_FILE)), (HttpBoot, Http(NO_FILE))];
+
+/// What is named to `firmware` that is to go on with the machine's own disk, if anything.
+#[must_use]
+pub fn own_disk(firmware: Firmware, http: SocketAddrV4) -> Option<Boot> {
+    let (_, gets) = OWN_DISK.iter().find(|(asks, _)| *asks == firmware.asks)?;
+    (firmware.machine != Bios).then(|| named(*gets, http))
+}
 
 /// What `firmware` gets from the server whose HTTP port is `http`, or `None` when this kind of
 /// firmware cannot be booted.
 #[must_use]
-pub fn boot(firmware: Firmware, loader: Loader, mode: Mode, http: SocketAddrV4) -> Option<Boot> {
+pub fn boot(firmware: Firmware, loader: Loader, http: SocketAddrV4) -> Option<Boot> {
     let row = PLANS.iter().find(|row| {
         row.asks == firmware.asks
             && row.machine == firmware.machine
-            && row.modes.contains(&mode)
             && row.settings.contains(&loader)
     })?;
+    Some(named(row.gets, http))
+}
+
+/// What is written into a reply.
+fn named(gets: Gets, http: SocketAddrV4) -> Boot {
     let plain = |file: String| Boot {
         file,
         config: None,
         prefix: None,
     };
     let config = Some(script::PXELINUX_CONFIG.to_owned());
-    Some(match row.gets {
+    match gets {
         Tftp(file) => plain(file.to_owned()),
         Http(file) => plain(script::url(http, file)),
         Script => plain(script::url(http, script::IPXE_SCRIPT)),
@@ -188,7 +207,7 @@ pub fn boot(firmware: Firmware, loader: Loader, mode: Mode, http: SocketAddrV4) 
             prefix: Some(script::url(http, "")),
             ..plain(file.to_owned())
         },
-    })
+    }
 }
 
 #[cfg(test)]
@@ -203,34 +222,31 @@ mod tests {
         let url = |name: &str| format!("http://10.77.0.1:6969/boot/{name}");
         let script = url("boot.ipxe");
         let cases = [
-            (Pxe, Bios, Loader::Auto, BOTH, LPXELINUX.to_owned()),
-            (Pxe, Bios, Loader::Ipxe, BOTH, UNDIONLY.to_owned()),
-            (Pxe, Bios, Loader::Pxelinux, BOTH, PXELINUX.to_owned()),
-            (Pxe, Bios, Loader::Shim, BOTH, LPXELINUX.to_owned()),
-            (Ipxe, Bios, Loader::Auto, BOTH, script.clone()),
-            (Ipxe, Bios, Loader::Ipxe, BOTH, script.clone()),
-            (Ipxe, Bios, Loader::Lpxelinux, BOTH, LPXELINUX.to_owned()),
-            (Ipxe, Bios, Loader::Pxelinux, BOTH, PXELINUX.to_owned()),
-            (Pxe, UefiX64, Loader::Auto, FULL, SHIM_X64.to_owned()),
-            (Pxe, UefiX64, Loader::Auto, PROXY, SNPONLY.to_owned()),
-            (Pxe, UefiX64, Loader::Ipxe, BOTH, SNPONLY.to_owned()),
-            (Pxe, UefiX64, Loader::Shim, BOTH, SHIM_X64.to_owned()),
-            (Ipxe, UefiX64, Loader::Pxelinux, BOTH, script),
-            (HttpBoot, UefiX64, Loader::Auto, BOTH, url(IPXE_EFI)),
-            (HttpBoot, UefiX64, Loader::Shim, BOTH, url(SHIM_X64)),
-            (Pxe, UefiIa32, Loader::Auto, BOTH, GRUB_IA32.to_owned()),
-            (HttpBoot, UefiIa32, Loader::Auto, BOTH, url(GRUB_IA32)),
-            (Pxe, UefiArm64, Loader::Ipxe, BOTH, GRUB_ARM64.to_owned()),
-            (HttpBoot, UefiArm64, Loader::Auto, BOTH, url(GRUB_ARM64)),
+            (Pxe, Bios, Loader::Auto, LPXELINUX.to_owned()),
+            (Pxe, Bios, Loader::Ipxe, UNDIONLY.to_owned()),
+            (Pxe, Bios, Loader::Pxelinux, PXELINUX.to_owned()),
+            (Pxe, Bios, Loader::Shim, LPXELINUX.to_owned()),
+            (Ipxe, Bios, Loader::Auto, script.clone()),
+            (Ipxe, Bios, Loader::Ipxe, script.clone()),
+            (Ipxe, Bios, Loader::Lpxelinux, LPXELINUX.to_owned()),
+            (Ipxe, Bios, Loader::Pxelinux, PXELINUX.to_owned()),
+            (Pxe, UefiX64, Loader::Auto, SHIM_X64.to_owned()),
+            (Pxe, UefiX64, Loader::Ipxe, SNPONLY.to_owned()),
+            (Pxe, UefiX64, Loader::Shim, SHIM_X64.to_owned()),
+            (Ipxe, UefiX64, Loader::Pxelinux, script),
+            (HttpBoot, UefiX64, Loader::Auto, url(IPXE_EFI)),
+            (HttpBoot, UefiX64, Loader::Shim, url(SHIM_X64)),
+            (Pxe, UefiIa32, Loader::Auto, GRUB_IA32.to_owned()),
+            (HttpBoot, UefiIa32, Loader::Auto, url(GRUB_IA32)),
+            (Pxe, UefiArm64, Loader::Ipxe, GRUB_ARM64.to_owned()),
+            (HttpBoot, UefiArm64, Loader::Auto, url(GRUB_ARM64)),
         ];
-        for (asks, machine, loader, modes, file) in cases {
-            for mode in modes {
-                let boot = boot(Firmware { machine, asks }, loader, *mode, HTTP).unwrap();
-                assert_eq!(boot.file, file, "{asks:?} {machine:?} {loader:?} {mode:?}");
-                assert_eq!(boot.prefix.is_some(), file == LPXELINUX);
-                let syslinux = file == LPXELINUX || file == PXELINUX;
-                assert_eq!(boot.config.is_some(), syslinux);
-            }
+        for (asks, machine, loader, file) in cases {
+            let boot = boot(Firmware { machine, asks }, loader, HTTP).unwrap();
+            assert_eq!(boot.file, file, "{asks:?} {machine:?} {loader:?}");
+            assert_eq!(boot.prefix.is_some(), file == LPXELINUX);
+            let syslinux = file == LPXELINUX || file == PXELINUX;
+            assert_eq!(boot.config.is_some(), syslinux);
         }
     }
 
@@ -238,20 +254,37 @@ mod tests {
     fn each_question_has_one_answer() {
         for asks in [Pxe, HttpBoot, Ipxe] {
             for machine in MACHINES {
-                for (loader, mode) in ANY.iter().flat_map(|l| BOTH.iter().map(move |m| (l, m))) {
+                for loader in ANY {
                     let rows = PLANS.iter().filter(|row| {
-                        row.asks == asks
-                            && row.machine == machine
-                            && row.settings.contains(loader)
-                            && row.modes.contains(mode)
+                        row.asks == asks && row.machine == machine && row.settings.contains(loader)
                     });
                     // BIOS has no HTTP Boot.
                     let expected = usize::from((asks, machine) != (HttpBoot, Bios));
                     let count = rows.count();
-                    assert_eq!(count, expected, "{asks:?} {machine:?} {loader:?} {mode:?}");
+                    assert_eq!(count, expected, "{asks:?} {machine:?} {loader:?}");
                 }
             }
         }
+    }
+
+    #[test]
+    fn uefi_alone_is_named_a_file_that_there_is_not() {
+        for machine in [UefiX64, UefiIa32, UefiArm64, Machine::Unknown(27)] {
+            let file = |asks| own_disk(Firmware { machine, asks }, HTTP).map(|boot| boot.file);
+            assert_eq!(file(Pxe).as_deref(), Some(NO_FILE));
+            assert_eq!(file(HttpBoot), Some(script::url(HTTP, NO_FILE)));
+            assert_eq!(file(Ipxe), None);
+        }
+        for asks in [Pxe, HttpBoot, Ipxe] {
+            let firmware = Firmware {
+                machine: Bios,
+                asks,
+            };
+            assert_eq!(own_disk(firmware, HTTP), None);
+        }
+        let is_a_loader =
+            |row: &Row| matches!(row.gets, Tftp(file) | Http(file) if file == NO_FILE);
+        assert!(!PLANS.iter().any(is_a_loader));
     }
 
     #[test]
@@ -273,7 +306,7 @@ mod tests {
             (HttpBoot, Bios),
         ] {
             let firmware = Firmware { machine, asks };
-            assert_eq!(boot(firmware, Loader::Auto, Mode::Full, HTTP), None);
+            assert_eq!(boot(firmware, Loader::Auto, HTTP), None);
         }
     }
 }

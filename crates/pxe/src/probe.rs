@@ -1,7 +1,8 @@
 //! Asking the wire whether another DHCP server is there, before we answer anyone.
 //!
 //! It builds our own DISCOVER and recognises a stranger's hand in what comes back or flies past, or
-//! that of another bt-server; sending and waiting is the caller's.
+//! that of another bt-server; sending and waiting is the caller's. What follows from it is
+//! [`crate::wire`]'s.
 
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddrV4};
@@ -10,9 +11,12 @@ use dhcproto::v4::{DhcpOption, Encodable, Flags, Message, MessageType, OptionCod
 use report::Mac;
 
 use crate::packet::{FIXED_PART, Kind, Request, code};
+use crate::reply;
 
 /// By this vendor class (option 60) one bt-server knows another, in question and answer alike.
 pub const CLASS: &[u8] = b"bt-server";
+/// How a question begins to say who asks, where that one is about to serve.
+const LOOKS: &str = "looks=";
 const BOOTREPLY: u8 = 2;
 const MAGIC_COOKIE: &[u8] = &[99, 130, 83, 99];
 const OFFER: u8 = 2;
@@ -28,8 +32,34 @@ pub struct Foreign {
     pub server_id: Option<Ipv4Addr>,
     /// The address it offered or confirmed.
     pub offered: Option<Ipv4Addr>,
+    /// Whose question this answers. `None` when only a client's choice gave it away.
+    pub to: Option<Mac>,
     /// It is a bt-server, and answers HTTP here. That says nothing about who gives addresses.
     pub ours: Option<SocketAddrV4>,
+}
+
+/// A bt-server that has begun to look at the wire and would serve it: what its questions tell, so that
+/// two that begin together know of each other before either serves. The lower one of two serves.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct Claim {
+    /// The address that it has, or will take.
+    pub address: Ipv4Addr,
+    /// Its interface's hardware address: of two without an address, both may be about to take the same.
+    pub mac: Mac,
+    /// Where it will answer HTTP.
+    pub http: u16,
+}
+
+/// What a datagram to port 67 gives away.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Overheard {
+    /// A machine looks for an address.
+    Wants,
+    /// A machine takes, renews or returns a stranger's address.
+    Choice(Foreign),
+    /// Another bt-server asks, and what it claims where it has begun to look at this wire in order to serve it.
+    /// It gets no address, but is to hear [`greeting`] where somebody serves.
+    Question(Option<Claim>),
 }
 
 impl Foreign {
@@ -59,9 +89,10 @@ impl fmt::Display for Foreign {
 /// Our DISCOVER, with a transaction number drawn by the caller. It asks for a broadcast answer,
 /// because the asking host may have no address. Its vendor class is nobody's but ours: a DHCP server
 /// makes its usual offer, proxies for PXE keep silent, and another bt-server says that it is one
-/// instead of offering an address.
+/// instead of offering an address. Who looks at the wire in order to serve it says so with its `claim`;
+/// DHCP servers take no notice of that option.
 #[must_use]
-pub fn discover(xid: u32, mac: Mac) -> Vec<u8> {
+pub fn discover(xid: u32, mac: Mac, claim: Option<Claim>) -> Vec<u8> {
     let none = Ipv4Addr::UNSPECIFIED;
     let mut message = Message::new_with_id(xid, none, none, none, none, &mac.0);
     message.set_flags(Flags::default().set_broadcast());
@@ -73,9 +104,22 @@ pub fn discover(xid: u32, mac: Mac) -> Vec<u8> {
         OptionCode::Router,
         OptionCode::DomainNameServer,
     ]));
+    if let Some(Claim { address, http, .. }) = claim {
+        let told = format!("{LOOKS}{}", SocketAddrV4::new(address, http));
+        reply::raw(&mut message, code::BT_SERVER, told.into_bytes());
+    }
     let mut bytes = message.to_vec().unwrap_or_default();
     bytes.resize(bytes.len().max(300), 0);
     bytes
+}
+
+/// What a bt-server that serves answers to `bytes`, if that is another one's question: that it is one,
+/// and where.
+#[must_use]
+pub fn greeting(bytes: &[u8], own: SocketAddrV4) -> Option<Vec<u8>> {
+    let request = Request::read(bytes).ok()?;
+    let asks = is_of_bt_server(&request) && request.kind == Kind::Discover;
+    asks.then(|| reply::greet(own, &request))
 }
 
 /// Does a bt-server ask, as [`discover`] makes it?
@@ -120,6 +164,7 @@ pub fn foreign_reply(bytes: &[u8], source: Ipv4Addr, ours: &[Ipv4Addr]) -> Optio
         address: source,
         server_id,
         offered,
+        to: bytes[28..34].try_into().ok().map(Mac),
         ours: brother,
     })
 }
@@ -130,17 +175,46 @@ fn told_port(data: &[u8]) -> Option<u16> {
     port.parse().ok().filter(|port| *port != 0)
 }
 
-/// A datagram that came to port 67: a client that takes, renews or returns a stranger's address?
+/// What a datagram that came to port 67 gives away, if anything; `ours` are addresses that are no
+/// strangers.
 #[must_use]
-pub fn foreign_choice(bytes: &[u8], ours: &[Ipv4Addr]) -> Option<Foreign> {
+pub fn overheard(bytes: &[u8], ours: &[Ipv4Addr]) -> Option<Overheard> {
     let request = Request::read(bytes).ok()?;
-    let server_id = request
-        .server_id
-        .filter(|id| !ours.contains(id) && !id.is_unspecified())?;
-    (request.kind == Kind::Request).then_some(Foreign {
+    match request.kind {
+        Kind::Discover if is_of_bt_server(&request) => {
+            Some(Overheard::Question(claim(bytes, request.mac)))
+        }
+        Kind::Discover => Some(Overheard::Wants),
+        Kind::Request => foreign_choice(&request, ours).map(Overheard::Choice),
+        Kind::Decline | Kind::Release | Kind::Inform => None,
+    }
+}
+
+fn foreign_choice(request: &Request, ours: &[Ipv4Addr]) -> Option<Foreign> {
+    let named = request.server_id;
+    let server_id = named.filter(|id| !ours.contains(id) && !id.is_unspecified())?;
+    Some(Foreign {
         address: Ipv4Addr::UNSPECIFIED,
         server_id: Some(server_id),
         offered: request.requested,
+        to: None,
         ours: None,
+    })
+}
+
+/// What a bt-server's question claims, as [`discover`] writes it.
+fn claim(bytes: &[u8], mac: Mac) -> Option<Claim> {
+    let message = borrowed::Message::new(bytes).ok()?;
+    let mut told = message
+        .opts()
+        .filter(|option| u8::from(option.code()) == code::BT_SERVER)
+        .filter_map(|option| Some(option.data().strip_prefix(LOOKS.as_bytes())?.to_vec()));
+    let told = String::from_utf8(told.next()?).ok()?;
+    let told: SocketAddrV4 = told.parse().ok()?;
+    let plausible = told.port() != 0 && !told.ip().is_unspecified();
+    plausible.then_some(Claim {
+        address: *told.ip(),
+        mac,
+        http: told.port(),
     })
 }

@@ -3,7 +3,7 @@
 //! Nothing is decided here but the form; the firmware's quirks about form sit beside the line that
 //! needs them.
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddrV4};
 use std::time::Duration;
 
 use dhcproto::v4::{
@@ -62,7 +62,7 @@ pub(crate) fn write(
     verdict: Verdict<'_>,
     boot: Option<(Firmware, &Boot)>,
 ) -> Vec<u8> {
-    let mut message = begin(settings, request, verdict.kind());
+    let mut message = begin(settings.server, request, verdict.kind());
     match verdict {
         Verdict::Offer(address) => {
             message.set_yiaddr(address);
@@ -108,17 +108,17 @@ pub(crate) fn write(
 }
 
 /// What one bt-server tells another that looks at the wire: that it is one, and where.
-pub(crate) fn greet(settings: &Settings, request: &Request) -> Vec<u8> {
-    let mut message = begin(settings, request, MessageType::Offer);
-    message.set_siaddr(settings.server);
+pub(crate) fn greet(own: SocketAddrV4, request: &Request) -> Vec<u8> {
+    let mut message = begin(*own.ip(), request, MessageType::Offer);
+    message.set_siaddr(*own.ip());
     let class = crate::probe::CLASS.to_vec();
     insert(&mut message, DhcpOption::ClassIdentifier(class));
-    let told = format!("http={}", settings.http_port);
+    let told = format!("http={}", own.port());
     raw(&mut message, code::BT_SERVER, told.into_bytes());
     encode(message, request)
 }
 
-fn begin(settings: &Settings, request: &Request, kind: MessageType) -> Message {
+fn begin(server: Ipv4Addr, request: &Request, kind: MessageType) -> Message {
     let none = Ipv4Addr::UNSPECIFIED;
     let mut message = Message::new_with_id(
         request.xid,
@@ -133,7 +133,7 @@ fn begin(settings: &Settings, request: &Request, kind: MessageType) -> Message {
         message.set_flags(Flags::default().set_broadcast());
     }
     insert(&mut message, DhcpOption::MessageType(kind));
-    insert(&mut message, DhcpOption::ServerIdentifier(settings.server));
+    insert(&mut message, DhcpOption::ServerIdentifier(server));
     message
 }
 
@@ -310,7 +310,7 @@ fn insert(message: &mut Message, option: DhcpOption) {
     message.opts_mut().insert(option);
 }
 
-fn raw(message: &mut Message, code: u8, data: Vec<u8>) {
+pub(crate) fn raw(message: &mut Message, code: u8, data: Vec<u8>) {
     insert(
         message,
         DhcpOption::Unknown(UnknownOption::new(OptionCode::from(code), data)),

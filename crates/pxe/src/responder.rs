@@ -2,13 +2,14 @@
 //!
 //! In [`Mode::Full`] this is an authoritative DHCP server for its subnets that also tells firmware
 //! what to load (`full`); in [`Mode::Proxy`] it does the latter alone, beside another server
-//! (`proxy`). Questions to port 4011 have an answer in both (`boot_server`). It never sends, never
+//! (`proxy`); in [`Mode::Second`] neither (`second`). Questions to port 4011 have an answer in the first two (`boot_server`). It never sends, never
 //! waits, and never finds out by itself whether an address is in use: it asks its caller with
 //! [`Action::ProbeAddress`] and goes on with [`Responder::probed`].
 
 mod boot_server;
 mod full;
 mod proxy;
+mod second;
 
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::Arc;
@@ -21,7 +22,7 @@ use crate::firmware::{Client, Firmware};
 use crate::lease::{Change, Lease, Leases};
 use crate::machines::{Treatment, UNKNOWN};
 use crate::once::Started;
-use crate::packet::{Kind, Request};
+use crate::packet::Request;
 use crate::plan::{self, Boot};
 use crate::pool::{Pool, PoolError};
 use crate::probe;
@@ -74,7 +75,7 @@ impl Responder {
     }
 
     /// From now on we give addresses, or another server does. Machines with a lease of ours that
-    /// still runs go on renewing it in either mode.
+    /// still runs go on renewing it in every mode.
     pub fn set_mode(&mut self, mode: Mode) {
         self.mode = mode;
     }
@@ -137,16 +138,20 @@ impl Responder {
         match self.mode {
             Mode::Full => self.probed_full(question, in_use, now),
             // Another server came up meanwhile.
-            Mode::Proxy => self.decide(question.request, now),
+            Mode::Proxy | Mode::Second => self.decide(question.request, now),
         }
     }
 
     fn decide(&mut self, request: Request, now: Duration) -> Action {
+        // It gets no address; whether it hears that we are here is not a question of leases.
         if probe::is_of_bt_server(&request) {
-            return self.greeting(&request);
+            return ignore(&request, Reason::OfABtServer);
         }
         if !is_host(request.giaddr) {
             return ignore(&request, Reason::NowhereToAnswer);
+        }
+        if self.mode == Mode::Second {
+            return self.second(&request, now);
         }
         if let Some(action) = self.unanswered(&request, now) {
             return action;
@@ -164,19 +169,7 @@ impl Responder {
                 let why = no_pool_behind(request.giaddr);
                 self.refuse(request.mac, now, why)
             }
-            (Mode::Proxy, place) => self.proxy(&request, place, now),
-        }
-    }
-
-    /// Another bt-server looks at the wire. It gets no address, but hears that we are here.
-    fn greeting(&self, request: &Request) -> Action {
-        if request.kind != Kind::Discover {
-            return ignore(request, Reason::NoAddress);
-        }
-        Action::Reply {
-            bytes: reply::greet(&self.settings, request),
-            to: SocketAddrV4::new(Ipv4Addr::BROADCAST, CLIENT_PORT),
-            steps: Vec::new(),
+            (Mode::Proxy | Mode::Second, place) => self.proxy(&request, place, now),
         }
     }
 
@@ -212,6 +205,16 @@ impl Responder {
         }
     }
 
+    /// Who has an address and asks for the rest. The answer goes to the address in the packet: never
+    /// outside our subnets, or a stranger could aim us at anybody.
+    fn inform(&self, request: &Request, place: Place, verdict: Verdict<'_>) -> Action {
+        let pool = self.subnets.get(place).leases.pool();
+        match pool.in_subnet(request.ciaddr) {
+            true => self.reply(request, place, verdict, Vec::new()),
+            false => ignore(request, Reason::ForeignSubnet),
+        }
+    }
+
     fn reply(
         &self,
         request: &Request,
@@ -228,8 +231,7 @@ impl Responder {
 
     fn written(&self, request: &Request, place: Place, verdict: Verdict<'_>) -> Vec<u8> {
         let plan = match Client::of(request) {
-            Client::Firmware(_) if self.own_disk(request).is_some() => None,
-            Client::Firmware(firmware) => self.plan(firmware).map(|boot| (firmware, boot)),
+            Client::Firmware(firmware) => self.told(request, firmware).map(|boot| (firmware, boot)),
             Client::System => None,
         };
         let boot = plan.as_ref().map(|(firmware, boot)| (*firmware, boot));
@@ -254,13 +256,21 @@ impl Responder {
         SocketAddrV4::new(to, CLIENT_PORT)
     }
 
+    /// What this machine's firmware is named to load; nothing is an answer too, where it then goes on with the disk.
+    fn told(&self, request: &Request, firmware: Firmware) -> Option<Boot> {
+        match self.own_disk(request) {
+            Some(_) => plan::own_disk(firmware, self.settings.http()),
+            None => self.plan(firmware),
+        }
+    }
+
+    /// Whether there is nothing to be said to this firmware beside another server's offer.
+    fn is_named_nothing(&self, request: &Request) -> bool {
+        matches!(Client::of(request), Client::Firmware(firmware) if self.told(request, firmware).is_none())
+    }
+
     fn plan(&self, firmware: Firmware) -> Option<Boot> {
-        plan::boot(
-            firmware,
-            self.settings.loader,
-            self.mode,
-            self.settings.http(),
-        )
+        plan::boot(firmware, self.settings.loader, self.settings.http())
     }
 
     /// Why firmware of this kind gets nothing from us, not even an address: it would sit there with

@@ -12,6 +12,10 @@ pub const KERNEL: &str = "bzImage";
 pub const INITRDS: [&str; 3] = ["rootfs.gz", "diff.gz", "torrents.gz"];
 /// Phase 1's command line: speak on the serial line too, keep the screen for the menu.
 pub const COMMAND_LINE: &str = "console=ttyS0,115200 console=tty0 quiet";
+/// Leaves the services of UEFI alone. Linux's loader for 64-bit kernels refuses (ENOEXEC) as long as services of 32-bit
+/// UEFI are in use, since it could not hand them on (`bzImage64_probe` in arch/x86/kernel/kexec-bzimage64.c). Without
+/// them it tells the next kernel where ACPI's tables are, which that could not ask UEFI any more.
+const WITHOUT_EFI: &str = "efi=noruntime";
 /// How iPXE tells phase 1 which card it booted from, in the form syslinux's `IPAPPEND 2` has.
 const IPXE_BOOTIF: &str = "BOOTIF=01-${netX/mac:hexhyp}";
 /// The iPXE script's name below `/boot/`.
@@ -22,6 +26,8 @@ pub const PXELINUX_CONFIG: &str = "pxelinux.cfg/default";
 /// GRUB's configuration at the TFTP root. Debian's signed image looks for others there before, by
 /// its platform's name; whoever serves says "not found" to those.
 pub const GRUB_CONFIG: &str = "grub/grub.cfg";
+/// The same beside the loader itself: by HTTP there is nothing of ours at the root.
+pub const GRUB_CONFIG_BESIDE: &str = "grub.cfg";
 
 /// The URL of a loader's file on the server's HTTP port. No name resolution is ever needed.
 #[must_use]
@@ -67,12 +73,16 @@ pub fn pxelinux_config() -> String {
     )
 }
 
-/// `grub/grub.cfg`. Names begin at the root of the device that GRUB itself came from. There is no
+/// `grub/grub.cfg`. Names begin at the root of the device that GRUB itself came from, `$root`, which is
+/// `tftp,ADDRESS` or `http,ADDRESS:PORT`. There is no
 /// menu in it, so nothing waits for a timeout; and since GRUB's language has no "and", what follows
 /// a success stands inside it.
 #[must_use]
 pub fn grub_config() -> String {
-    let initrds: String = INITRDS.iter().map(|name| format!(" /{name}")).collect();
+    let initrds: String = INITRDS
+        .iter()
+        .map(|name| format!(" $folder/{name}"))
+        .collect();
     format!(
         r#"# There is only this kernel, for PCs.
 if [ "$grub_cpu" = "arm64" ]; then
@@ -84,8 +94,15 @@ fi
 if regexp --set=1:a --set=2:b --set=3:c --set=4:d --set=5:e --set=6:f '^(..):(..):(..):(..):(..):(..)$' "$net_default_mac"; then
   card="BOOTIF=01-$a-$b-$c-$d-$e-$f"
 fi
+# A kernel that uses the services of 32-bit UEFI refuses to start another one by kexec.
+if [ "$grub_cpu" = "i386" ]; then
+  efi="{WITHOUT_EFI}"
+fi
+if regexp '^http,' "$root"; then
+  folder="/boot"
+fi
 while [ "$root" ]; do
-  if linux /{KERNEL} {COMMAND_LINE} $card; then
+  if linux $folder/{KERNEL} {COMMAND_LINE} $card $efi; then
     if initrd{initrds}; then
       boot
     fi
@@ -145,8 +162,8 @@ LABEL phase1
     fn grub_reads_a_configuration_that_starts_at_once_and_tries_again() {
         let config = grub_config();
         let start = "
-  if linux /bzImage console=ttyS0,115200 console=tty0 quiet $card; then
-    if initrd /rootfs.gz /diff.gz /torrents.gz; then
+  if linux $folder/bzImage console=ttyS0,115200 console=tty0 quiet $card $efi; then
+    if initrd $folder/rootfs.gz $folder/diff.gz $folder/torrents.gz; then
       boot
     fi
   fi

@@ -15,6 +15,9 @@ pub enum Mode {
     /// Another server does: firmware gets only what to boot, beside the other server's offer
     /// (proxyDHCP, PXE specification 2.1, section 2.2.3), and nobody gets an address.
     Proxy,
+    /// Another bt-server does, and says what to boot: nobody is answered but who keeps an address of
+    /// ours.
+    Second,
 }
 
 /// What the responder must know of the site.

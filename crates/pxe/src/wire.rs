@@ -4,11 +4,23 @@
 //! address, that somebody was heard. It says when to ask next, and which [`Role`] is safe. Silence proves something
 //! only where we asked more than once and waited; in doubt machines get no address from us. It goes on for as long as
 //! the server runs. Asking and listening is the caller's.
+//!
+//! Another server counts for as long as it is heard. Once our questions stayed without an answer for [`GONE`], the wire
+//! is looked at as at the start; who comes and goes is waited for twice as long each time. Of several bt-servers one
+//! serves: the one that did first, of those that begin together the one with the lower address, and so do two that
+//! served on two wires that have become one.
 
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::time::Duration;
 
-use crate::probe::Foreign;
+use report::Mac;
+
+use crate::probe::{Claim, Foreign, Overheard};
+use present::Link;
+
+pub use present::GONE;
+
+mod present;
 
 /// How long the wire must have been silent, from our first question on, before anybody gets an address from us. A
 /// server that pings an address before it offers it needs 3 s, so three of our questions get the time they need.
@@ -65,48 +77,72 @@ pub enum Role {
 pub struct Watch {
     wish: Wish,
     place: Place,
-    /// The server's own address, as other servers hear of it.
-    own: Ipv4Addr,
-    /// Whether a role was had before: who comes later is then the second.
+    /// The server's own address, as other servers hear of it, and its interface's hardware address.
+    own: (Ipv4Addr, Mac),
+    /// The port that it will answer HTTP at, where it looks in order to serve.
+    http: Option<u16>,
+    /// Why no address may be given away whatever is seen.
+    barred: Option<String>,
+    /// Whether a role is had: who comes later is then the second. Not any more while the wire is looked at anew.
     settled: bool,
     link: Option<Link>,
 }
 
-/// What was seen since the link came up: with the cable, the wire may have become another.
-#[derive(Clone, Debug, Default)]
-struct Link {
-    first_question: Option<Duration>,
-    next_question: Duration,
-    questions: u32,
-    /// Who answered first, and when.
-    foreign: Option<(Foreign, Duration)>,
-    /// Another bt-server, and when it was heard first.
-    ours: Option<(SocketAddrV4, Duration)>,
-}
-
 impl Watch {
-    /// Nothing was seen yet, not even a link.
+    /// Nothing was seen yet, not even a link. `own` is the address that the server has or will take, `mac` its
+    /// interface's.
     #[must_use]
-    pub fn new(wish: Wish, place: Place, own: Ipv4Addr) -> Watch {
+    pub fn new(wish: Wish, place: Place, own: Ipv4Addr, mac: Mac) -> Watch {
         Watch {
             wish,
             place,
-            own,
+            own: (own, mac),
+            http: None,
+            barred: None,
             settled: false,
             link: None,
         }
     }
 
+    /// The same for who looks in order to serve, with HTTP at this port, and not only to see.
+    #[must_use]
+    pub fn to_serve(self, http: u16) -> Watch {
+        Watch {
+            http: Some(http),
+            ..self
+        }
+    }
+
+    /// From now on no address is given away, whatever is seen; `why` follows "proxy: ".
+    pub fn bar(&mut self, why: String) {
+        self.barred = Some(why);
+    }
+
+    /// What our questions are to tell other bt-servers: nothing any more once the role is had, for then they are
+    /// answered.
+    #[must_use]
+    pub fn claim(&self) -> Option<Claim> {
+        let (address, mac) = self.own;
+        let http = self.http.filter(|_| !self.settled)?;
+        Some(Claim { address, mac, http })
+    }
+
+    /// Where another bt-server's question is to be answered from, if it is to be: it is to hear of the one that
+    /// serves, and of nobody who is not sure. Who makes way says for a moment still that it served, or the other, which may have
+    /// heard only its offers, would take it for a stranger.
+    #[must_use]
+    pub fn serves(&self) -> Option<SocketAddrV4> {
+        let link = self.link.as_ref();
+        let second = link.is_some_and(|link| link.ours.is_some() && link.made_way.is_none());
+        let http = self.http.filter(|_| self.settled && !second)?;
+        Some(SocketAddrV4::new(self.own.0, http))
+    }
+
     /// Whether the interface has a link now. A wire that comes back is looked at anew.
     pub fn link(&mut self, up: bool, now: Duration) {
         match (up, &self.link) {
-            (true, None) => {
-                self.link = Some(Link {
-                    next_question: now,
-                    ..Link::default()
-                });
-            }
-            (false, Some(_)) => self.link = None,
+            (true, None) => self.link = Some(Link::new(now)),
+            (false, Some(_)) => (self.link, self.settled) = (None, false),
             _ => {}
         }
     }
@@ -115,48 +151,81 @@ impl Watch {
     #[must_use]
     pub fn is_question_due(&self, now: Duration) -> bool {
         let link = self.link.as_ref();
-        link.is_some_and(|link| link.foreign.is_none() && link.next_question <= now)
+        link.is_some_and(|link| link.next_question <= now)
     }
 
     /// Notes that the question was sent.
     pub fn asked(&mut self, now: Duration) {
-        let known = self.role(now).is_some();
+        let every = match self.role(now) {
+            Some(_) => LATER,
+            None => EVERY,
+        };
         if let Some(link) = &mut self.link {
-            link.first_question.get_or_insert(now);
-            link.questions += 1;
-            link.next_question = now + if known { LATER } else { EVERY };
+            link.asked(every, now);
         }
     }
 
-    /// Notes who was heard: [`crate::probe::foreign_reply`] and [`crate::probe::foreign_choice`] know.
+    /// Notes who answered somebody, as [`crate::probe::foreign_reply`] reads it.
     pub fn heard(&mut self, foreign: Foreign, now: Duration) {
-        let late = self.settled;
+        let (late, served) = (self.settled, self.serves().is_some());
         let Some(link) = &mut self.link else { return };
-        match foreign.ours {
-            // Of two that began in the same moment, the one with the lower address goes on.
-            Some(first) if late && self.own < *first.ip() => {}
-            Some(first) => {
-                link.ours.get_or_insert((first, now));
+        if let Some(first) = foreign.ours {
+            // Of two that serve already, the one with the lower address goes on.
+            link.sister(first, late && self.own.0 < *first.ip(), now);
+            if served && link.ours.is_some() {
+                link.made_way.get_or_insert(now);
             }
-            None => {
-                link.foreign.get_or_insert((foreign, now));
+            return;
+        }
+        let answers_us = foreign.to == Some(self.own.1);
+        let before = link.first_heard().is_some();
+        link.stranger(foreign, answers_us, now);
+        if (late || !answers_us) && !before && link.first_heard().is_some() {
+            // Another bt-server, or a stranger? And does it answer again?
+            link.next_question = now;
+        }
+    }
+
+    /// Notes what came to port 67, as [`crate::probe::overheard`] reads it.
+    pub fn overheard(&mut self, what: Overheard, now: Duration) {
+        match (what, self.claim()) {
+            (Overheard::Choice(foreign), _) => self.heard(foreign, now),
+            // Its firmware asks for a minute: nobody is to find out only after that that the other server is gone.
+            (Overheard::Wants, _) => {
+                let link = self.link.as_mut();
+                if let Some(link) = link.filter(|link| link.first_heard().is_some()) {
+                    link.ask_soon(now);
+                }
             }
+            (Overheard::Question(Some(twin)), Some(own)) if twin < own => {
+                if let Some(link) = &mut self.link {
+                    link.twin(now);
+                }
+            }
+            (Overheard::Question(_), _) => {}
         }
     }
 
     /// The role that is safe as far as is known; `None` while there is not enough to tell.
     #[must_use]
-    pub fn role(&self, now: Duration) -> Option<Role> {
-        let link = self.link.as_ref()?;
-        let answered = [
-            link.foreign.as_ref().map(|(_, at)| *at),
-            link.ours.map(|(_, at)| at),
-        ];
-        match answered.into_iter().flatten().min() {
-            Some(at) if now < at + OTHERS => None,
-            Some(_) => Some(self.beside(link)),
-            None => link.was_silent(now).then(|| self.alone()),
+    pub fn role(&mut self, now: Duration) -> Option<Role> {
+        if self.link.as_mut()?.forget(now) {
+            self.settled = false;
         }
+        let link = self.link.as_ref()?;
+        match link.first_heard() {
+            Some(first) if now < first + OTHERS => None,
+            Some(_) => Some(self.beside(link)),
+            None if self.waits_for_a_twin(now) => None,
+            None => link.was_silent(QUESTIONS, now).then(|| self.alone()),
+        }
+    }
+
+    /// Whether another bt-server that began together with us is to take its role first.
+    #[must_use]
+    pub fn waits_for_a_twin(&self, now: Duration) -> bool {
+        let link = self.link.as_ref();
+        self.claim().is_some() && link.is_some_and(|link| link.waits_for_a_twin(now))
     }
 
     /// Notes that the role is acted on from now on.
@@ -166,13 +235,10 @@ impl Watch {
 
     /// Beside somebody who was heard.
     fn beside(&self, link: &Link) -> Role {
-        match (link.ours, &link.foreign) {
-            (Some((first, _)), _) if !self.settled => Role::Second { first },
-            (_, Some((foreign, _))) => Role::Proxy {
-                why: format!("another DHCP server answers, {foreign}"),
-            },
-            (Some((first, _)), None) => Role::Proxy {
-                why: format!("another bt-server serves this wire too, {first}: end one of the two"),
+        match (&link.ours, &link.stranger) {
+            (Some(ours), _) => Role::Second { first: ours.who },
+            (None, Some(stranger)) => Role::Proxy {
+                why: format!("another DHCP server answers, {}", stranger.who.named),
             },
             // Only who heard nobody is not beside somebody.
             (None, None) => self.alone(),
@@ -183,7 +249,10 @@ impl Watch {
     fn alone(&self) -> Role {
         let Place { leased, gateway } = self.place;
         let why = match (self.wish, leased, gateway) {
-            (Wish::Full, ..) | (Wish::Auto, None, None) => return Role::Full,
+            (Wish::Full, ..) | (Wish::Auto, None, None) => match &self.barred {
+                None => return Role::Full,
+                Some(why) => why.clone(),
+            },
             (Wish::Proxy, ..) => {
                 "as --dhcp proxy says, although nobody was heard who gives addresses".to_owned()
             }
@@ -197,16 +266,6 @@ impl Watch {
             ),
         };
         Role::Proxy { why }
-    }
-}
-
-impl Link {
-    fn was_silent(&self, now: Duration) -> bool {
-        let since = |first: Duration| now.saturating_sub(first);
-        let long = self
-            .first_question
-            .is_some_and(|first| since(first) >= SILENCE);
-        long && self.questions >= QUESTIONS
     }
 }
 

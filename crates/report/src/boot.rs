@@ -23,6 +23,8 @@ pub(crate) struct Boot {
     pub(crate) system: Option<String>,
     pub(crate) trouble: Option<String>,
     pub(crate) file_bytes: u64,
+    /// The last part of a loader that arrived whole.
+    pub(crate) loader: Option<String>,
 }
 
 impl Boot {
@@ -132,6 +134,9 @@ impl Boot {
             self.broken_off = Some((name.to_owned(), times.saturating_add(1)));
         }
         if let Some(stage) = Stage::of_file(name) {
+            if stage == Stage::Loader && sent >= total {
+                self.loader = Some(name.to_owned());
+            }
             self.advance(now, stage);
             if self.stage == stage {
                 self.grew = now;

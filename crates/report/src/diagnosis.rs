@@ -11,6 +11,8 @@ const LOADER_PATIENCE: Duration = Duration::from_secs(30);
 const WAKE_PATIENCE: Duration = Duration::from_secs(120);
 /// A download reports once a second.
 const SILENCE: Duration = Duration::from_secs(15);
+/// Loaders for UEFI without a signature.
+const UNSIGNED: [&str; 2] = ["snponly.efi", "ipxe.efi"];
 /// Requests for an address that are no accident any more.
 const ASKED_OFTEN: u32 = 3;
 
@@ -65,11 +67,24 @@ impl Timeline {
 
     fn loader(&self, idle: Duration) -> Option<String> {
         (idle > LOADER_PATIENCE).then(|| {
-            self.broken_off().unwrap_or_else(|| {
+            let broken_off = self.broken_off();
+            broken_off.or_else(|| self.unsigned()).unwrap_or_else(|| {
                 "fetched the loader but never asked for a kernel: look at its screen; Secure Boot refuses \
                  loaders that are not signed"
                     .into()
             })
+        })
+    }
+
+    /// A loader that runs asks for more.
+    fn unsigned(&self) -> Option<String> {
+        let loader = self.boot.loader.as_deref()?;
+        let name = loader.rsplit('/').next()?;
+        UNSIGNED.contains(&name).then(|| {
+            format!(
+                "fetched {name}, which is not signed, and then nothing more: probably Secure Boot is on and refuses it. \
+                 Switch that off in its setup, or start the server with --loader auto or shim, whose loaders are signed"
+            )
         })
     }
 

@@ -290,6 +290,32 @@ fn an_aborted_first_transfer_is_not_a_bad_cable() {
     assert!(said.contains("never asked for a kernel"), "{said}");
 }
 
+/// Firmware fetches all of it, refuses it, and may ask again.
+#[test]
+fn a_loader_without_a_signature_that_does_not_run_is_secure_boot() {
+    let refused = |name: &str| {
+        let once = [
+            discover("UEFI x64 PXE"),
+            Step::Lease { address: ADDRESS },
+            file(name, 0, 9),
+            file(name, 9, 9),
+        ];
+        let twice = [once.clone(), once].concat();
+        told(twice).diagnosis(Duration::from_secs(60))
+    };
+    for name in ["snponly.efi", "boot/ipxe.efi"] {
+        let said = refused(name).unwrap_or_default();
+        assert!(said.contains("probably Secure Boot"), "{said}");
+        assert!(said.contains("--loader auto"), "{said}");
+    }
+    let said = refused("grubx64.efi").unwrap_or_default();
+    assert!(!said.contains("probably"), "{said}");
+    // It runs, and its script's kernel is what does not come.
+    let runs = told(vec![file("snponly.efi", 9, 9), file("boot.ipxe", 9, 9)]);
+    let said = runs.diagnosis(Duration::from_secs(60)).unwrap_or_default();
+    assert!(!said.contains("probably"), "{said}");
+}
+
 /// Beside a foreign DHCP server, and after a failure.
 #[test]
 fn other_ways_through_a_boot() {

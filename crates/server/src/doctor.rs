@@ -17,7 +17,6 @@ mod vlan;
 
 use std::io;
 use std::net::Ipv4Addr;
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -26,7 +25,7 @@ use clap::Args;
 use pxe::wire::{Place, Role, Watch, Wish};
 use report::Mac;
 
-use crate::args::{Dhcp, Serve};
+use crate::args::Serve;
 use crate::check::{self, Sources};
 use crate::doors::wire::{self, Wire};
 use crate::host::Host;
@@ -46,30 +45,9 @@ const LISTEN: Duration = Duration::from_secs(20);
 Exit codes: 0 nothing is in the way (there may be warnings), 1 something is, 2 wrong command line"
 )]
 pub struct Doctor {
-    /// The network interface of the room [default: the only wired one]
-    #[arg(long, value_name = "NAME")]
-    pub iface: Option<String>,
-    /// Folder with one sub-folder per operating system [default: ./oss]
-    #[arg(long, value_name = "DIR")]
-    pub oss: Option<PathBuf>,
-    /// Configuration [default: Boottorrent.yaml beside or in oss]
-    #[arg(long, value_name = "FILE")]
-    pub config: Option<PathBuf>,
-    /// DHCP, as for `start`
-    #[arg(long, value_enum, value_name = "MODE", hide_possible_values = true)]
-    pub dhcp: Option<Dhcp>,
-    /// Port of tracker, boot files and API [default: 6969]
-    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
-    pub http_port: Option<u16>,
-    /// Port of the BitTorrent seed, from 1024 up [default: 6881]
-    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1024..))]
-    pub peer_port: Option<u16>,
-    /// User to become [default: the sudo user, else nobody]
-    #[arg(long, value_name = "NAME")]
-    pub user: Option<String>,
-    /// Use the phase 1 in this folder, not the embedded one
-    #[arg(long, value_name = "DIR")]
-    pub phase1: Option<PathBuf>,
+    /// The options of `start`, for the run that is meant.
+    #[command(flatten)]
+    pub serve: Serve,
     /// Print the findings as JSON
     #[arg(long)]
     pub json: bool,
@@ -94,7 +72,6 @@ pub fn run(args: &Doctor) -> ExitCode {
 #[must_use]
 pub fn examine(args: &Doctor) -> Sheet {
     let host = Host::look();
-    let serve = args.serve();
     let mut sheet = Sheet::default();
     match &host.interfaces {
         Ok(seen) => {
@@ -114,7 +91,9 @@ pub fn examine(args: &Doctor) -> Sheet {
                 .push(Finding::error("interface", what, "run it with sudo"));
         }
     }
-    sheet.findings.extend(files(plan::check_on(&serve, &host)));
+    sheet
+        .findings
+        .extend(files(plan::check_on(&args.serve, &host)));
     sheet
 }
 
@@ -134,7 +113,7 @@ fn network(args: &Doctor, chosen: &Seen, seen: &[Seen], host: &Host) -> Vec<Find
         look::is_strict(name),
     ));
 
-    let ports = plan::ports(&args.serve());
+    let ports = plan::ports(&args.serve);
     let doors = ports::doors(ports);
     // What every port is tried at where there is no address yet: a server at any address would be in the way.
     let address = chosen
@@ -173,7 +152,7 @@ fn listen(name: &str, mac: Mac, own: Ipv4Addr) -> io::Result<Option<Role>> {
         .enable_all()
         .build()?;
     runtime.block_on(async {
-        let watch = Watch::new(Wish::Auto, Place::default(), own);
+        let watch = Watch::new(Wish::Auto, Place::default(), own, mac);
         let seen = wire::Seen::nothing(name, mac, watch);
         let mut wire = Wire::new(wire::open(name)?, seen)?;
         let role = async {
@@ -274,27 +253,12 @@ fn problem(problem: &Problem) -> Finding {
 }
 
 impl Doctor {
-    /// The run that these options mean.
-    fn serve(&self) -> Serve {
-        Serve {
-            iface: self.iface.iter().cloned().collect(),
-            oss: self.oss.clone(),
-            config: self.config.clone(),
-            dhcp: self.dhcp,
-            http_port: self.http_port,
-            peer_port: self.peer_port,
-            user: self.user.clone(),
-            phase1: self.phase1.clone(),
-            ..Serve::default()
-        }
-    }
-
     /// The interface that the command line or the configuration names.
     fn named(&self) -> Option<String> {
-        self.iface.clone().or_else(|| {
+        self.serve.iface.first().cloned().or_else(|| {
             let sources = Sources {
-                config: self.config.clone(),
-                oss: self.oss.clone(),
+                config: self.serve.config.clone(),
+                oss: self.serve.oss.clone(),
                 as_user: None,
             };
             let settings = check::settings(&sources).settings;

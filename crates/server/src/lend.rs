@@ -4,16 +4,23 @@
 //! the plan has for it; where somebody does, that one gives addresses, to this computer too. [`crate::hold`] takes
 //! everything back at the end. Runs as root, before the runtime.
 
+use std::thread;
+use std::time::{Duration, Instant};
+
 use anyhow::Context;
 use catalog::Problem;
 use pxe::wire::Role;
 
 use crate::bind;
 use crate::hold::Hold;
-use crate::interface::manager;
+use crate::interface::{self, manager};
 use crate::plan::{Network, Plan};
 use crate::serve::network::{self, Looked};
 use crate::start::Refused;
+
+/// How long a card may take to find its link after it was switched on. Gigabit over copper needs two to four seconds.
+const LINK_WITHIN: Duration = Duration::from_secs(6);
+const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// An interface that is ready for the run.
 #[derive(Debug)]
@@ -35,13 +42,20 @@ pub fn lend(plan: &Plan, network: &Network) -> Result<(Lent, bind::Dhcp), Refuse
     if !interface.up {
         hold.up()?;
     }
+    if plan.networks.len() > 1 && !has_link_within(&interface.name, LINK_WITHIN) {
+        return Err(Refused::Problems(vec![no_link(network)]));
+    }
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .context("cannot start the runtime")?;
     let (opened, looked) = runtime.block_on(network::look(opened, plan, network))?;
     match &looked.role {
-        Role::Full => {}
+        role @ Role::Full => {
+            if let Some(problem) = network.in_the_way_of(role) {
+                return Err(Refused::Problems(vec![problem.clone()]));
+            }
+        }
         Role::Proxy { why } => return Err(Refused::Problems(vec![taken(network, why)])),
         Role::Second { first } => {
             let why = format!("another bt-server answers there, {first}");
@@ -50,6 +64,29 @@ pub fn lend(plan: &Plan, network: &Network) -> Result<(Lent, bind::Dhcp), Refuse
     }
     hold.address(interface.address, interface.prefix)?;
     Ok((Lent { hold, looked }, opened))
+}
+
+fn has_link_within(name: &str, longest: Duration) -> bool {
+    let begun = Instant::now();
+    loop {
+        let link = interface::now(name).is_ok_and(|now| now.link);
+        if link || begun.elapsed() >= longest {
+            return link;
+        }
+        thread::sleep(LOOK_EVERY);
+    }
+}
+
+/// Alone it could be waited for.
+fn no_link(network: &Network) -> Problem {
+    let name = &network.interface.name;
+    Problem::error(
+        "interface",
+        format!(
+            "{name} has neither an address nor a link, and the other networks would wait for it"
+        ),
+        format!("plug in its cable, give it an address, or leave {name} out"),
+    )
 }
 
 /// Somebody else gives addresses.

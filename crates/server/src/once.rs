@@ -25,10 +25,15 @@ use tokio_util::sync::CancellationToken;
 use crate::leases;
 use crate::replace::replace;
 
+/// The method by which a machine goes on with its own disk, as it reports it.
+const LOCAL: &str = "local";
 /// The file's name in the state folder.
 const FILE: &str = "booted-once";
 /// The most that is read: twice what the most machines need.
 const MOST_BYTES: u64 = 2 << 20;
+/// How long a machine in whose menu its own disk was chosen is left to that. Large servers need some minutes until their
+/// firmware asks; a person who wants the menu again waits as long.
+const LEFT_FOR: Duration = Duration::from_secs(5 * 60);
 /// A machine that reports a failure so soon after its start has not started. Later, somebody else may say so.
 const TAKEN_BACK: Duration = Duration::from_secs(60);
 /// How often it is looked whether a person changed the file.
@@ -75,6 +80,8 @@ struct Kept {
     started: Started,
     /// Those who started in this run, as long as they may take it back.
     lately: BTreeMap<Mac, Instant>,
+    /// Until when machines are left to their own disks.
+    left: BTreeMap<Mac, Instant>,
     /// The file as we know it; `None` where there is none.
     file: Option<Identity>,
     /// It was said that the file cannot be read or written.
@@ -94,7 +101,7 @@ impl Once {
         let before = kept.started.len();
         for who in again {
             match who {
-                Again::All => kept.started = Started::default(),
+                Again::All => kept.started.take_lines(Started::default()),
                 Again::Machine(mac) => {
                     kept.started.forget(*mac);
                 }
@@ -138,18 +145,46 @@ impl Once {
         self.0.tell.subscribe()
     }
 
-    /// A machine's own word. Its start is written down when this returns.
-    pub async fn heard(&self, mac: Mac, step: &Step) {
+    /// A machine's own word. Its start is written down when this returns, or it is left to its own disk.
+    ///
+    /// # Errors
+    /// It wants to go on with its own disk, and why its firmware cannot be told.
+    pub async fn heard(&self, mac: Mac, step: &Step) -> Result<(), &'static str> {
         let has_started = match step {
+            Step::Starting { method, .. } if method == LOCAL => return self.leave(mac),
             Step::Starting { .. } if self.0.machines.boot(mac) == Boot::Once => true,
             Step::Failed { .. } if self.0.kept().lately.contains_key(&mac) => false,
-            _ => return,
+            _ => return Ok(()),
         };
         let shared = Arc::clone(&self.0);
         let work = move || shared.take_in(mac, has_started, Instant::now());
         if tokio::task::spawn_blocking(work).await.is_err() {
             tracing::error!("the start of {mac} was not written down");
         }
+        Ok(())
+    }
+
+    /// Leaves `mac` to its own disk for [`LEFT_FOR`].
+    fn leave(&self, mac: Mac) -> Result<(), &'static str> {
+        if self.0.tell.receiver_count() == 0 {
+            return Err("this server does not tell firmware what to boot (dhcp is off)");
+        }
+        let left = self.0.kept().leave(mac, Instant::now());
+        let is_new =
+            left.map_err(|pxe::once::Full| "too many machines are left to their own disks")?;
+        // One task for a machine, however often it says so.
+        if is_new {
+            self.0.tell_all();
+            let shared = Arc::clone(&self.0);
+            tokio::spawn(async move {
+                while let Some(until) = shared.left_until(mac) {
+                    tokio::time::sleep_until(until.into()).await;
+                    shared.kept().come_back(mac, Instant::now());
+                }
+                shared.tell_all();
+            });
+        }
+        Ok(())
     }
 
     /// Takes in what a person changes in the file, until `stop`.
@@ -168,7 +203,32 @@ impl Once {
     }
 }
 
+impl Kept {
+    /// Hands back whether it was not left to its disk already.
+    fn leave(&mut self, mac: Mac, now: Instant) -> Result<bool, pxe::once::Full> {
+        self.started.leave(mac)?;
+        Ok(self.left.insert(mac, now + LEFT_FOR).is_none())
+    }
+
+    /// Unless it chose that once more meanwhile.
+    fn come_back(&mut self, mac: Mac, now: Instant) {
+        if self.left.get(&mac).is_some_and(|until| *until <= now) {
+            self.left.remove(&mac);
+            self.started.come_back(mac);
+        }
+    }
+}
+
 impl Shared {
+    fn left_until(&self, mac: Mac) -> Option<Instant> {
+        self.kept().left.get(&mac).copied()
+    }
+
+    fn tell_all(&self) {
+        let started = self.kept().started.clone();
+        self.tell.send_replace(Arc::new(started));
+    }
+
     fn kept(&self) -> MutexGuard<'_, Kept> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -236,14 +296,15 @@ impl Shared {
                 path.display()
             );
         }
-        if started != kept.started {
+        let before = kept.started.clone();
+        kept.started.take_lines(started);
+        if kept.started != before {
             tracing::info!(
                 "{} machines have booted once ({})",
-                started.len(),
+                kept.started.len(),
                 path.display()
             );
         }
-        kept.started = started;
         self.tell.send_replace(Arc::new(kept.started.clone()));
     }
 

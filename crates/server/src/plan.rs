@@ -1,14 +1,12 @@
 //! What this run will do: the configuration, the command line and the interfaces taken together.
 //! Flags beat the file, and it says so. Looks at the machine, opens and changes nothing.
 
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
-use std::time::Duration;
 
-use catalog::manifest::{self, Manifest, SeedUntil};
-use catalog::{Problem, Settings, WhoBoots};
-use pxe::script;
-use pxe::wire::{Place, Wish};
+use catalog::manifest::Manifest;
+use catalog::{Problem, WhoBoots};
+use pxe::wire::{Place, Role, Wish};
 
 use crate::args::Serve;
 use crate::bind::Ports;
@@ -22,14 +20,12 @@ use crate::state;
 use crate::user::{User, Users};
 
 mod agree;
+mod decide;
 mod interfaces;
 mod machines;
 
-use interfaces::Share;
-
-/// The lease where the configuration names none: long enough for a lesson, short enough that the
-/// addresses of yesterday's machines are free again.
-const DEFAULT_LEASE: Duration = Duration::from_secs(4 * 3600);
+pub use decide::put_scripts;
+use decide::{decide, pool};
 
 /// A run, decided.
 #[derive(Clone, Debug)]
@@ -72,6 +68,17 @@ pub struct Network {
     pub pxe: pxe::Settings,
     /// The first and last address that may be given away.
     pub range: (Ipv4Addr, Ipv4Addr),
+    /// Why the range of the file cannot be used. Then no address may be given away.
+    pub unfit_range: Option<Problem>,
+}
+
+impl Network {
+    /// What is in the way of a role that was found to be safe: addresses are to be given, and there are none.
+    #[must_use]
+    pub fn in_the_way_of(&self, role: &Role) -> Option<&Problem> {
+        let problem = self.unfit_range.as_ref();
+        problem.filter(|_| *role == Role::Full)
+    }
 }
 
 impl Plan {
@@ -141,6 +148,15 @@ pub fn check_on(args: &Serve, host: &Host) -> Checked {
             problems,
         };
     };
+    let unfit = interfaces::unfit_range(&settings, &file, &interfaces);
+    problems.extend(
+        unfit
+            .iter()
+            .map(|unfit| match agree::needs_its_range(args, &settings) {
+                true => unfit.clone(),
+                false => agree::not_yet_an_error(unfit),
+            }),
+    );
     let systems = std::mem::take(&mut loaded.systems);
     let shares = interfaces::shares(&settings, &file, host, &interfaces, &mut problems);
     let rooms = interfaces.into_iter().zip(shares).collect();
@@ -153,6 +169,10 @@ pub fn check_on(args: &Serve, host: &Host) -> Checked {
     for network in &mut plan.networks {
         network.place = interfaces::place(host, &network.interface);
         network.pxe.machines = rules.clone();
+        if unfit.is_some() {
+            network.pxe.range = None;
+        }
+        network.unfit_range.clone_from(&unfit);
         // A range that the checks above found wrong already is not told twice. The plan stays, so that
         // what else is in the way is found too; with an error nobody follows it.
         let pool = pool(&network.pxe);
@@ -183,11 +203,6 @@ pub fn ports(args: &Serve) -> Ports {
     agree::ports(args, &settings.settings)
 }
 
-/// The addresses that may be given away.
-fn pool(pxe: &pxe::Settings) -> Result<pxe::Pool, pxe::PoolError> {
-    pxe::Pool::new(pxe.server, pxe.prefix, pxe.range, pxe.router)
-}
-
 fn shelf(args: &Serve) -> Result<Shelf, Problem> {
     let found = match &args.phase1 {
         Some(dir) => Shelf::from_dir(dir),
@@ -215,171 +230,4 @@ fn load(args: &Serve, users: &Users) -> (check::Loaded, Result<Option<User>, Pro
     let reader = user.as_ref().ok().and_then(Option::as_ref);
     loaded.read_systems(reader.map(|user| (user.uid, user.gid)));
     (loaded, user.map(|user| user.filter(|_| users.root)))
-}
-
-fn decide(
-    args: &Serve,
-    settings: &Settings,
-    ports: Ports,
-    systems: Vec<LoadedSystem>,
-    rooms: Vec<(Interface, Share)>,
-    shelf: &Shelf,
-    user: Option<User>,
-) -> Plan {
-    let named: Vec<catalog::System> = systems.iter().map(|one| one.system.clone()).collect();
-    let who = catalog::who_boots(settings, &named);
-    let network = |(interface, share): (Interface, Share)| {
-        let http = SocketAddrV4::new(interface.address, ports.http);
-        let mut shelf = shelf.clone();
-        put_scripts(&mut shelf, http);
-        let pxe = firmware_settings(args, settings, &interface, share, ports);
-        let range = pool(&pxe).map_or((interface.address, interface.address), |pool| pool.range());
-        Network {
-            manifest: Manifest {
-                machines: machines::entries(&who),
-                ..manifest(settings, &named, http, ports.peer)
-            },
-            announce: settings.tracker.then(|| format!("http://{http}/announce")),
-            interface,
-            place: Place::default(),
-            shelf,
-            pxe,
-            range,
-        }
-    };
-    Plan {
-        networks: rooms.into_iter().map(network).collect(),
-        who,
-        boot_again: args.boot_again.clone(),
-        ports,
-        dhcp: agree::dhcp(args, settings),
-        user,
-        systems,
-        rehash: if args.rehash {
-            Rehash::Everything
-        } else {
-            Rehash::Changed
-        },
-        state: PathBuf::new(),
-    }
-}
-
-/// Puts what loaders read on the shelf, as a server at `http` writes it.
-pub fn put_scripts(shelf: &mut Shelf, http: SocketAddrV4) {
-    shelf.put(script::IPXE_SCRIPT, script::boot_ipxe(http));
-    shelf.put(script::PXELINUX_CONFIG, script::pxelinux_config());
-    shelf.put(script::GRUB_CONFIG, script::grub_config());
-    // What the original told a foreign DHCP server to send as option 209.
-    shelf.put("pxelinux.cfg", script::pxelinux_config());
-}
-
-fn manifest(
-    settings: &Settings,
-    systems: &[catalog::System],
-    http: SocketAddrV4,
-    peer: u16,
-) -> Manifest {
-    let seed_time = settings.seed_time.as_ref().map(|seconds| seconds.value);
-    // What machines are told is decided: where `seed_time` is set nothing else holds, and where it is
-    // not, `seed_until: room` does, whether the file says so or not.
-    let room = seed_time.is_none();
-    // Nobody is waited for who could not be given anything.
-    let longest = match settings.machines_meet() {
-        true => settings
-            .seed_max
-            .map_or(manifest::SEED_MAX, |seconds| seconds.value),
-        false => 0,
-    };
-    Manifest {
-        version: manifest::VERSION,
-        timeout: catalog::menu_timeout(settings, systems),
-        default: catalog::default_system(settings, systems).map(|system| system.name.clone()),
-        seed_time,
-        seed_until: room.then_some(SeedUntil::Room),
-        seed_max: room.then_some(longest),
-        server: format!("http://{http}"),
-        seed: Some(SocketAddrV4::new(*http.ip(), peer)),
-        lpd: settings.bt_enable_lpd,
-        exchange: settings.enable_peer_exchange,
-        machines: Vec::new(),
-        systems: Vec::new(),
-    }
-}
-
-fn firmware_settings(
-    args: &Serve,
-    settings: &Settings,
-    interface: &Interface,
-    share: Share,
-    ports: Ports,
-) -> pxe::Settings {
-    let lan = &settings.network;
-    pxe::Settings {
-        server: interface.address,
-        prefix: interface.prefix,
-        range: share.range,
-        lease: match settings.lease() {
-            Some(catalog::LeaseTime::Lasts(time)) => time,
-            // RFC 2131, section 3.3: all ones mean for ever.
-            Some(catalog::LeaseTime::Infinite) => Duration::from_secs(u64::from(u32::MAX)),
-            None => DEFAULT_LEASE,
-        },
-        // Where nothing is said: a private room has no way out; what the machines need is on this server.
-        router: share.router,
-        dns: lan.dns.iter().map(|server| server.value).collect(),
-        ntp: lan.ntp.iter().map(|server| server.value).collect(),
-        domain: lan.domain.as_ref().map(|domain| domain.value.clone()),
-        subnets: share.subnets,
-        // Set once it is known that they hold together.
-        machines: pxe::Machines::default(),
-        http_port: ports.http,
-        loader: args.loader,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// What machines are told leaves nothing for them to decide.
-    #[test]
-    fn the_manifest_says_when_machines_start() {
-        let told = |yaml: &str| {
-            let settings = catalog::settings("Boottorrent.yaml", yaml).value;
-            let settings = settings.unwrap_or_else(|| panic!("{yaml}"));
-            let http = SocketAddrV4::new([10, 77, 0, 1].into(), 6969);
-            let told = manifest(&settings, &[], http, 6881);
-            (told.seed_time, told.seed_until, told.seed_max)
-        };
-        let room = Some(SeedUntil::Room);
-        for (keys, expected) in [
-            ("", (None, room, Some(60))),
-            ("  seed_until: room\n", (None, room, Some(60))),
-            ("  seed_max: 600\n", (None, room, Some(600))),
-            ("  seed_time: 0\n", (Some(0), None, None)),
-            (
-                "  seed_time: -1\n  seed_until: room\n  seed_max: 600\n",
-                (Some(-1), None, None),
-            ),
-            ("opentracker: {enable: False}\n", (None, room, Some(0))),
-            (
-                "  seed_max: 600\nopentracker: {enable: False}\n",
-                (None, room, Some(0)),
-            ),
-            (
-                "opentracker: {enable: False}\naria2: {bt_enable_lpd: True}\n",
-                (None, room, Some(60)),
-            ),
-            (
-                "  seed_time: 30\nopentracker: {enable: False}\n",
-                (Some(30), None, None),
-            ),
-        ] {
-            assert_eq!(
-                told(&format!("boottorrent:\n  version: 0\n{keys}")),
-                expected,
-                "{keys}"
-            );
-        }
-    }
 }

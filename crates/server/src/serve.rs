@@ -1,7 +1,8 @@
 //! The serving half of a run: hash, serve every network, and end in order.
 //!
-//! One cancel token and one task set: the first network that fails or the first signal stops all. The
-//! journal stops last, so that it hears what the doors say on their way out.
+//! One cancel token and one task set: the first signal stops all, and so does the failure of the last network; the
+//! failure of one leaves the others as they are. The journal stops last, so that it hears what the doors say on their
+//! way out.
 
 pub mod network;
 
@@ -29,11 +30,11 @@ const LAST_WORDS: Duration = Duration::from_millis(800);
 /// How long the seeds and the journal may take after them.
 const LAST_BYTES: Duration = Duration::from_millis(400);
 
-/// Serves the networks of `plan`, whose ports are in `rooms` in the same order, until a signal or the first failure,
-/// then prints what every machine did.
+/// Serves the networks of `plan`, whose ports are in `rooms` in the same order, until a signal or until none can be served
+/// any more, then prints what every machine did.
 ///
 /// # Errors
-/// Another DHCP server answers; a system cannot be hashed; a door fails.
+/// A system cannot be hashed; in each network another DHCP server answers where none may, or a door fails.
 pub async fn serve(rooms: Vec<(Bound, Option<Looked>)>, plan: Plan) -> anyhow::Result<()> {
     let mut signals = Signals::new()?;
     let stop = CancellationToken::new();
@@ -64,7 +65,8 @@ pub async fn serve(rooms: Vec<(Bound, Option<Looked>)>, plan: Plan) -> anyhow::R
     }
     drop(shared);
     if once.matters() {
-        networks.spawn(once.follow(stop.clone()));
+        // It only reads and forgets: without it nobody is served worse.
+        tokio::spawn(once.follow(stop.clone()));
     }
     let hashing = async {
         let prepared = hash(plan).await?;
@@ -74,7 +76,7 @@ pub async fn serve(rooms: Vec<(Bound, Option<Looked>)>, plan: Plan) -> anyhow::R
     let outcome = tokio::select! {
         () = signals.any() => Ok(()),
         failed = hashing => failed,
-        first = networks.join_next() => Err(network::first_failure(first)),
+        last = last_failure(&mut networks) => Err(last),
     };
     if is_ready.load(Ordering::Relaxed) {
         tracing::info!("stopping");
@@ -91,6 +93,17 @@ pub async fn serve(rooms: Vec<(Bound, Option<Looked>)>, plan: Plan) -> anyhow::R
         screen::print(&screen::table(&machines.borrow()));
     }
     outcome
+}
+
+/// Tells of each network that fails, and hands back why the last one did.
+async fn last_failure(networks: &mut JoinSet<anyhow::Result<()>>) -> anyhow::Error {
+    loop {
+        let failed = network::first_failure(networks.join_next().await);
+        if networks.is_empty() {
+            return failed;
+        }
+        tracing::error!("{failed:#}; the other networks are served as before");
+    }
 }
 
 /// Hashing keeps all cores busy and blocks, so it has threads of its own.

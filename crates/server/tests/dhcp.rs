@@ -14,6 +14,7 @@ use bt_server::{interface, journal};
 use lab::{Host, Room, Stop, until};
 use pxe::wire::{Place, Role, Watch, Wish};
 use report::Mac;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::common::udhcpc::Udhcpc;
@@ -275,7 +276,7 @@ fn with_server(
             let (state, stop) = (state.to_owned(), stop.clone());
             on_this_thread(async {
                 let started = Once::unused().watch();
-                let full = (Role::Full, wire(host)?);
+                let full = (watch::channel(Role::Full).0, wire(host, settled)?);
                 dhcp::run(sockets, full, settings, state, started, journal, stop).await
             })?
         })
@@ -296,18 +297,26 @@ fn look(host: &Host) -> Result<Role> {
         let server = dhcp::bind_server(host.interface())?;
         on_this_thread(async {
             let server = tokio::net::UdpSocket::from_std(server)?;
-            Ok(wire(host)?.first_role(&server).await?)
+            Ok(wire(host, |watch| watch)?.first_role(&server).await?)
         })?
     })
 }
 
 /// The wire of `host`, of which nothing was seen yet.
-fn wire(host: &Host) -> Result<Wire> {
+fn wire(host: &Host, watch: impl FnOnce(Watch) -> Watch) -> Result<Wire> {
     let interface = host.interface();
-    let watch = Watch::new(Wish::Auto, Place::default(), SERVER);
-    let [.., number] = host.address().context("no address")?.octets();
-    let seen = Seen::nothing(interface, Mac([0x52, 0x54, 0, 0, 0, number]), watch);
+    let own = host.address().context("no address")?;
+    let [.., number] = own.octets();
+    let mac = Mac([0x52, 0x54, 0, 0, 0, number]);
+    let new = Watch::new(Wish::Auto, Place::default(), own, mac).to_serve(6969);
+    let seen = Seen::nothing(interface, mac, watch(new));
     Ok(Wire::new(wire::open(interface)?, seen)?)
+}
+
+/// As it is once the role is had.
+fn settled(mut watch: Watch) -> Watch {
+    watch.settle();
+    watch
 }
 
 /// The namespace is the thread's: no other thread may poll the future.

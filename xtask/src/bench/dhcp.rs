@@ -2,8 +2,9 @@
 //!
 //! perfdhcp, the load generator of Kea, plays new machines through a relay agent at growing rates: DISCOVER, OFFER,
 //! REQUEST, ACK. A rate is served when at least 99 of 100 machines have their address in time; the server is a fresh one
-//! for each rate. Whether an address was given twice is perfdhcp's finding (its option -u).
+//! for each rate. Whether two machines had one address at one time is found out by listening.
 
+mod given;
 mod perfdhcp;
 mod report;
 mod server;
@@ -19,6 +20,7 @@ use super::compare::computer;
 use super::payload::MEMORY;
 use super::plan::SERVER;
 use super::tools::{self, Tools};
+use given::{Ear, Given};
 use perfdhcp::{CLIENT, Load};
 use report::{Line, Report, Step};
 use server::{PREFIX, Program};
@@ -142,11 +144,15 @@ fn step(program: Program, load: Load, tools: &Tools, stop: &Stop) -> Result<Step
     let mut serving = program.start(&room, &host, tools, &logs)?;
     serving.wait_until_it_serves(&room, &host, 67)?;
     let before = serving.cpu();
+    let ear = Ear::open(&relay)?;
     let heard = perfdhcp::play(&room, &relay, load, &logs)?;
+    let Given { twice, again, .. } = ear.close()?;
     serving.check()?;
     Ok(Step {
         load,
         heard,
+        twice,
+        again,
         cpu: serving.cpu() - before,
         memory: serving.peak_memory()?,
     })
@@ -175,12 +181,7 @@ fn promised(lines: &[Line]) -> Result<()> {
         lines.filter_map(|line| of(&line.runs)).reduce(f64::max)
     };
     for line in lines.iter().filter(|line| line.program == Program::Ours) {
-        let twice: u32 = line
-            .runs
-            .iter()
-            .flatten()
-            .map(|step| step.heard.twice)
-            .sum();
+        let twice: u32 = line.runs.iter().flatten().map(|step| step.twice).sum();
         ensure!(twice == 0, "{twice} addresses were given twice by ours");
     }
     for (what, of) in [
@@ -210,12 +211,13 @@ mod tests {
             asked: 1000,
             offered: got,
             got,
-            twice,
             rate: f64::from(rate),
         };
         Step {
             load,
             heard,
+            twice,
+            again: 0,
             cpu: 1.0,
             memory: 1,
         }

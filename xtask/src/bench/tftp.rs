@@ -21,6 +21,7 @@ use super::payload::MEMORY;
 use super::plan::SERVER;
 use super::tools::{self, Tools};
 use report::{Line, Report, Run};
+pub(in crate::bench) use server::build;
 use server::{Folder, Program};
 
 /// The network's bits: room for a thousand machines.

@@ -14,7 +14,7 @@ use crate::run;
 /// A line of `phase1/packages.txt`.
 pub(crate) struct Wanted {
     /// The package's name, or that of one which only depends on it; `NAME:ARCHITECTURE` for one of another architecture,
-    /// as apt writes it.
+    /// `NAME/RELEASE` for one of another Debian release, as apt writes it.
     pub(crate) name: String,
     /// The licence to name where the package's copyright file does not say it in a form for machines.
     pub(crate) licence: Option<String>,
@@ -29,8 +29,8 @@ pub(crate) struct Package {
     pub(crate) version: String,
     /// `amd64` or `all`, or the foreign one that was asked for.
     pub(crate) architecture: String,
-    /// The architecture apt must be asked for where it is not this machine's.
-    foreign: Option<String>,
+    /// Which apt knows it.
+    apt: Apt,
     /// The source package it was built from.
     pub(crate) source: String,
     /// That source's version.
@@ -70,35 +70,43 @@ pub(crate) fn wanted(list: &str) -> Result<Vec<Wanted>> {
 /// One of another architecture that cannot be had is left out, and why is said: not every mirror has all of them, and
 /// what it is for is missing then, no more.
 pub(crate) fn resolve(wanted: &[Wanted]) -> Result<Vec<Package>> {
-    let (foreign, own): (Vec<&Wanted>, Vec<&Wanted>) =
-        wanted.iter().partition(|wanted| wanted.name.contains(':'));
+    let (own, others): (Vec<&Wanted>, Vec<&Wanted>) = wanted
+        .iter()
+        .partition(|wanted| Apt::of(&wanted.name).1 == Apt::Own);
     let names: Vec<&str> = own.iter().map(|wanted| wanted.name.as_str()).collect();
-    let own_apt = Apt(None);
-    let named = known(own_apt, &names)?;
+    let named = known(&Apt::Own, &names)?;
     let mut packages = Vec::new();
     for (wanted, record) in own.into_iter().zip(named) {
         let record = match followed(&record) {
-            Some(real) => records(own_apt, &[&real])?.remove(0),
+            Some(real) => records(&Apt::Own, &[&real])?.remove(0),
             None => record,
         };
         packages.push(described(wanted, &record)?);
     }
-    for wanted in foreign {
-        match of_another_architecture(wanted) {
-            Ok(package) => packages.push(package),
-            Err(error) => eprintln!("{} is left out: {error:#}", wanted.name),
+    for wanted in others {
+        let (name, apt) = Apt::of(&wanted.name);
+        let found = known(&apt, &[name]).and_then(|records| described(wanted, &records[0]));
+        match (found, apt) {
+            (Ok(package), apt) => packages.push(Package { apt, ..package }),
+            (Err(error), Apt::Architecture(_)) => {
+                eprintln!("{} is left out: {error:#}", wanted.name);
+            }
+            (Err(error), _) => return Err(error.context(wanted.name.clone())),
         }
     }
     Ok(packages)
 }
 
-fn of_another_architecture(wanted: &Wanted) -> Result<Package> {
-    let (name, architecture) = wanted.name.split_once(':').context("no architecture")?;
-    let record = known(Apt(Some(architecture)), &[name])?.remove(0);
-    Ok(Package {
-        foreign: Some(architecture.to_owned()),
-        ..described(wanted, &record)?
-    })
+/// Fetches all package lists anew that these packages are found in.
+pub(crate) fn refresh_lists(wanted: &[Wanted]) -> Result<()> {
+    let mut apts: Vec<Apt> = Vec::new();
+    for wanted in wanted {
+        let (_, apt) = Apt::of(&wanted.name);
+        if !apts.contains(&apt) {
+            apts.push(apt);
+        }
+    }
+    apts.iter().try_for_each(Apt::refresh_lists)
 }
 
 fn described(wanted: &Wanted, record: &str) -> Result<Package> {
@@ -110,7 +118,7 @@ fn described(wanted: &Wanted, record: &str) -> Result<Package> {
 }
 
 /// The records of packages, from fresh lists where the lists know one of them not at all.
-fn known(apt: Apt<'_>, names: &[&str]) -> Result<Vec<String>> {
+fn known(apt: &Apt, names: &[&str]) -> Result<Vec<String>> {
     records(apt, names).or_else(|_| {
         apt.refresh_lists()?;
         records(apt, names)
@@ -126,8 +134,7 @@ pub(crate) fn fetch(package: &Package, folder: &Path) -> Result<PathBuf> {
     // A folder of its own: apt spells the version in its own way, and half a download must not look like a whole one.
     let fresh = folder.join(format!("{}.part", package.name));
     fs::create_dir_all(&fresh)?;
-    let apt = Apt(package.foreign.as_deref());
-    let mut download = apt.download(&package.name, &package.version)?;
+    let mut download = package.apt.download(&package.name, &package.version)?;
     run::run(download.current_dir(&fresh)).with_context(|| {
         format!(
             "could not fetch {} {}; are apt's lists current?",
@@ -176,7 +183,7 @@ fn file_name(package: &Package) -> String {
 }
 
 /// One record for each name, in one question: apt reads its lists anew each time.
-fn records(apt: Apt<'_>, names: &[&str]) -> Result<Vec<String>> {
+fn records(apt: &Apt, names: &[&str]) -> Result<Vec<String>> {
     let text = apt.show(names)?;
     names
         .iter()
@@ -212,7 +219,7 @@ fn parse(record: &str) -> Result<Package> {
         name: name.to_owned(),
         version: version.to_owned(),
         architecture: must("Architecture")?.to_owned(),
-        foreign: None,
+        apt: Apt::Own,
         source: source.to_owned(),
         source_version: source_version.to_owned(),
         built_using: field(record, "Built-Using")

@@ -25,7 +25,7 @@ const IMPURE: [&str; 6] = ["async-io", "async-std", "mio", "smol", "socket2", "t
 
 /// Crates that one room hides from all others.
 const HOMES: [(&str, &str); 6] = [
-    ("async-tftp", "server"),
+    ("async-tftp", "tftp"),
     ("axum", "server"),
     ("cpio", "initrd"),
     ("dhcproto", "pxe"),

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use catalog::Method;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
@@ -40,25 +41,21 @@ pub(super) fn starting(
     system: usize,
     look: Look,
 ) -> Lines {
-    let name = app
-        .systems()
-        .get(system)
-        .map_or("", |entry| &entry.dispname);
+    let entry = app.systems().get(system);
+    let name = entry.map_or("", |entry| &entry.dispname);
     let inner = panel::frame(screen, area, &format!("Starting {name}"), look);
-    let row = panel::prose(
-        screen,
-        inner,
-        1,
-        "Every byte is here and verified. The new kernel takes over now.",
-        PLAIN,
-    );
-    panel::prose(
-        screen,
-        inner,
-        row + 1,
-        "The screen may stay as it is until the new kernel writes to it.",
-        QUIET,
-    );
+    let (what, beside) = match entry.map(|entry| &entry.method) {
+        Some(Method::Local) => (
+            "This machine restarts now, and its firmware goes on with its own disk.",
+            "The server leaves it to its disk for five minutes; after that it offers the menu again.",
+        ),
+        _ => (
+            "Every byte is here and verified. The new kernel takes over now.",
+            "The screen may stay as it is until the new kernel writes to it.",
+        ),
+    };
+    let row = panel::prose(screen, inner, 1, what, PLAIN);
+    panel::prose(screen, inner, row + 1, beside, QUIET);
     (String::new(), Vec::new())
 }
 

@@ -59,6 +59,11 @@ pub(crate) fn all() -> Vec<Scene> {
         scene("sharing-asked", complete(three()), 41),
         scene("sharing-unheard", sharing_with(&[22, 23]), 55),
         scene("starting", starting(), 50),
+        scene(
+            "starting-disk",
+            after(menu(three()), [Key::End, Key::Enter], 21),
+            22,
+        ),
         scene("failed-kexec", failed(), 52),
         scene(
             "failed-unsupported",

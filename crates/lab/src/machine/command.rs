@@ -47,6 +47,11 @@ pub(super) fn arguments(spec: &Spec, ends: &Ends<'_>, here: Accelerator) -> Vec<
         let variables = chip(1, "", ends.variables);
         words.extend(["-drive".to_owned(), code, "-drive".to_owned(), variables]);
     }
+    if let Some(disk) = &spec.disk {
+        let drive = format!("if=none,id=disk,format=raw,snapshot=on,file={}", path(disk));
+        let device = "virtio-blk-pci,drive=disk,bootindex=1".to_owned();
+        words.extend(["-drive".to_owned(), drive, "-device".to_owned(), device]);
+    }
     let line = format!(
         "socket,id=line,path={},server=on,wait=off",
         path(ends.serial)
@@ -104,6 +109,24 @@ mod tests {
     fn only_a_pc_runs_on_a_pcs_processor() {
         assert!(line(Firmware::SecureBoot, Nic::Virtio).contains("-accel kvm"));
         assert!(line(Firmware::UefiArm64, Nic::Virtio).contains("-accel tcg"));
+    }
+
+    #[test]
+    fn a_disk_comes_after_the_network() {
+        let spec = Spec {
+            disk: Some("/tmp/disk.img".into()),
+            ..Spec::new("m", Nic::E1000, 7)
+        };
+        let ends = Ends {
+            tap: "tap1",
+            serial: Path::new("/tmp/m.serial"),
+            monitor: Path::new("/tmp/m.qmp"),
+            variables: Path::new("/tmp/m.vars"),
+        };
+        let line = arguments(&spec, &ends, Accelerator::Tcg).join(" ");
+        assert!(line.contains(
+            "snapshot=on,file=/tmp/disk.img -device virtio-blk-pci,drive=disk,bootindex=1"
+        ));
     }
 
     #[test]

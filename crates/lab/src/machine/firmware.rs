@@ -15,6 +15,8 @@ pub enum Firmware {
     UefiHttp,
     /// EDK2 with Secure Boot on and Microsoft's keys, as PCs are sold.
     SecureBoot,
+    /// The same, by UEFI's HTTP Boot.
+    SecureBootHttp,
     /// EDK2 with 32 bits on a 64-bit processor, as early Atom tablets and boxes have it.
     UefiIa32,
     /// EDK2 on a 64-bit ARM machine.
@@ -52,6 +54,12 @@ const PC: &str = "qemu-system-x86_64";
 const GUARDED: &str = "-machine q35,smm=on -vga std \
     -global driver=cfi.pflash01,property=secure,value=on -global ICH9-LPC.disable_s3=1";
 
+/// The same board without PXE, as [`UEFI_HTTP`].
+const GUARDED_HTTP: &str = "-machine q35,smm=on -vga std \
+    -global driver=cfi.pflash01,property=secure,value=on -global ICH9-LPC.disable_s3=1 \
+    -fw_cfg name=opt/org.tianocore/IPv4PXESupport,string=n \
+    -fw_cfg name=opt/org.tianocore/IPv6PXESupport,string=n";
+
 const BIOS: Parts = Parts {
     program: PC,
     board: "-machine pc -vga std",
@@ -88,6 +96,11 @@ const SECURE_BOOT: Parts = Parts {
     native: true,
 };
 
+const SECURE_BOOT_HTTP: Parts = Parts {
+    board: GUARDED_HTTP,
+    ..SECURE_BOOT
+};
+
 /// Debian builds it for Secure Boot only; without keys in its variables it checks nothing.
 const UEFI_IA32: Parts = Parts {
     program: PC,
@@ -113,11 +126,12 @@ const UEFI_ARM64: Parts = Parts {
 
 impl Firmware {
     /// All of them.
-    pub const ALL: [Firmware; 6] = [
+    pub const ALL: [Firmware; 7] = [
         Firmware::Bios,
         Firmware::Uefi,
         Firmware::UefiHttp,
         Firmware::SecureBoot,
+        Firmware::SecureBootHttp,
         Firmware::UefiIa32,
         Firmware::UefiArm64,
     ];
@@ -128,6 +142,7 @@ impl Firmware {
             Firmware::Uefi => &UEFI,
             Firmware::UefiHttp => &UEFI_HTTP,
             Firmware::SecureBoot => &SECURE_BOOT,
+            Firmware::SecureBootHttp => &SECURE_BOOT_HTTP,
             Firmware::UefiIa32 => &UEFI_IA32,
             Firmware::UefiArm64 => &UEFI_ARM64,
         }

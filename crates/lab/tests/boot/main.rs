@@ -5,6 +5,7 @@
 mod firmware;
 mod installer;
 mod original;
+mod own_disk;
 mod proxy;
 mod relay;
 mod room;

@@ -14,8 +14,10 @@ use crate::wait_until_told;
 
 /// As large as lpxelinux.0, the largest loader that a BIOS gets.
 const LOADER: usize = 75_000;
-/// The server repeats what is not acknowledged five times, a second apart, and then lets go.
-const LETS_GO: Duration = Duration::from_secs(10);
+/// The server hears an abort, and whose port is closed is gone at its next packet. Only who falls silent is waited for: 12 s.
+const LETS_GO: Duration = Duration::from_secs(20);
+/// An abort alone.
+const AT_ONCE: Duration = Duration::from_secs(5);
 /// What a transfer may cost the server, in KiB: its socket, its task, a window of blocks.
 const EACH: u64 = 64;
 
@@ -66,10 +68,10 @@ fn a_request_that_was_aborted_leaves_nothing_behind() -> Result<()> {
     desk.add_client(machine)?;
     let firmware = desk.firmware(machine)?;
     ensure!(firmware.ask_for_the_size(&name)? == LOADER);
-    ensure!(desk.transfers()? == idle + 1, "its transfer is not seen");
     let aborted = Instant::now();
     wait_until_idle(&desk, idle)?;
-    println!("let go after {:.1} s", aborted.elapsed().as_secs_f64());
+    let took = aborted.elapsed();
+    ensure!(took < AT_ONCE, "let go after {took:?}, not at the abort");
     // The same port may ask again now, and a new one may at any time.
     ensure!(firmware.fetch(&name)? == odd_bytes(LOADER));
     ensure!(firmware.ask_for_the_size(&name)? == LOADER);

@@ -15,10 +15,11 @@ use crate::action::{Action, Reason};
 use crate::firmware::Client;
 use crate::packet::{Kind, Request};
 use crate::reply::Verdict;
+use crate::settings::Mode;
 use crate::subnet::Place;
 
 impl Responder {
-    /// Decides about a datagram that came to port 4011 from `from`, in either mode. The reply leaves
+    /// Decides about a datagram that came to port 4011 from `from`. The reply leaves
     /// from port 4011.
     pub fn handle_4011(&mut self, bytes: &[u8], from: SocketAddrV4, now: Duration) -> Action {
         self.subnets.begin();
@@ -35,6 +36,9 @@ impl Responder {
         if !is_question || Client::of(&request) == Client::System {
             return ignore(&request, Reason::NotABootQuestion);
         }
+        if self.mode == Mode::Second {
+            return ignore(&request, Reason::LeftToAnother);
+        }
         // iPXE names the proxy that it asks, for which others on this computer may have ears too.
         if self.chose_another_server(&request) {
             return ignore(&request, Reason::AnotherServer);
@@ -45,11 +49,11 @@ impl Responder {
         if let Some(action) = self.unanswered(&request, now) {
             return action;
         }
-        if self.own_disk(&request).is_some() {
-            return ignore(&request, Reason::LeftAlone);
-        }
         if let Some(why) = self.unplanned(&request) {
             return self.refuse(request.mac, now, why);
+        }
+        if self.is_named_nothing(&request) {
+            return ignore(&request, Reason::LeftAlone);
         }
         self.unfollowed.moved_on(request.mac);
         let address = some_address(request.ciaddr);

@@ -28,7 +28,7 @@ impl Responder {
             Kind::Request => self.request(request, place, now),
             Kind::Decline => self.decline(&request, place, now),
             Kind::Release => self.release(&request, place, now),
-            Kind::Inform => self.inform(&request, place),
+            Kind::Inform => self.inform(&request, place, Verdict::Inform),
         }
     }
 
@@ -38,9 +38,7 @@ impl Responder {
         in_use: bool,
         now: Duration,
     ) -> Action {
-        let Question {
-            address, request, ..
-        } = question;
+        let Question { address, request } = question;
         // Only machines of our own subnet are looked for.
         let place = Place::OWN;
         let leases = self.subnets.leases(place);
@@ -130,22 +128,6 @@ impl Responder {
         ignore(request, Reason::Released)
     }
 
-    fn inform(&self, request: &Request, place: Place) -> Action {
-        // The answer goes to the address in the packet: never outside our subnets, or a stranger
-        // could aim us at anybody.
-        if self
-            .subnets
-            .get(place)
-            .leases
-            .pool()
-            .in_subnet(request.ciaddr)
-        {
-            self.reply(request, place, Verdict::Inform, Vec::new())
-        } else {
-            ignore(request, Reason::ForeignSubnet)
-        }
-    }
-
     /// Finds out whether somebody has the address, where that can be seen: ARP ends at the relay
     /// agent. Machines behind it look for themselves, and decline.
     fn look_at(
@@ -162,13 +144,8 @@ impl Responder {
             };
         }
         let leases = self.subnets.leases(place);
-        let former = leases.owner(address).filter(|mac| *mac != request.mac);
         leases.hold(request.mac, address, Stage::Probing, now + PROBE);
-        Action::ProbeAddress(Question {
-            address,
-            former,
-            request,
-        })
+        Action::ProbeAddress(Question { address, request })
     }
 
     fn offer(

@@ -57,7 +57,10 @@ impl Responder {
         if let Some(why) = self.own_disk(request) {
             let why = why.to_owned();
             steps.push((mac, Step::OwnDisk { why }));
-            return Action::Note { steps };
+            if self.is_named_nothing(request) {
+                return Action::Note { steps };
+            }
+            return self.reply(request, place, Verdict::BootOffer, steps);
         }
         let listens_to = self.unfollowed.offered(mac, firmware, now);
         if let Some(choice) = listens_to
@@ -119,20 +122,10 @@ impl Responder {
     }
 
     fn inform_boot(&self, request: &Request, place: Place) -> Action {
-        if self.own_disk(request).is_some() {
+        if self.is_named_nothing(request) {
             return ignore(request, Reason::LeftAlone);
         }
-        if self
-            .subnets
-            .get(place)
-            .leases
-            .pool()
-            .in_subnet(request.ciaddr)
-        {
-            self.reply(request, place, Verdict::BootAck, Vec::new())
-        } else {
-            ignore(request, Reason::ForeignSubnet)
-        }
+        self.inform(request, place, Verdict::BootAck)
     }
 
     fn does_not_follow(&self, firmware: Firmware, choice: Choice) -> String {

@@ -33,7 +33,7 @@ fn check(responder: &mut Responder, bytes: &[u8], now: Duration, in_use: bool) {
         fits(Mode::Proxy, &bytes, &steps);
         assert_eq!(to, from);
     }
-    let _ = pxe::probe::foreign_choice(bytes, &[]);
+    let _ = pxe::probe::overheard(bytes, &[]);
     let _ = pxe::probe::foreign_reply(bytes, settings().server, &[]);
 }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use pxe::machines::Rule;
+use pxe::plan::NO_FILE;
 use pxe::{Action, Boot, Change, Lease, Machines, Mode, Reason, Settings, Started};
 use report::{Mac, MacPattern, Step};
 
@@ -156,9 +157,7 @@ fn unknown_machines_are_named_with_the_remedy_once_a_minute() {
 #[test]
 fn a_machine_with_its_own_disk_gets_an_address_and_no_loader() {
     let mut world = World::new(with(&[(mac(1), boots(Boot::Local))], Boot::Always));
-    // HTTP Boot on arm64 has no loader here either, and needs none for this.
-    let arm = Client::new(mac(1), &[(60, b"HTTPClient:Arch:00019"), (93, &[0, 19])]);
-    for client in [Client::bios(mac(1)), Client::ipxe(mac(1)), arm] {
+    for client in [Client::bios(mac(1)), Client::ipxe(mac(1))] {
         let offer = world.reply(&client, DISCOVER);
         assert_eq!((offer.kind, offer.file.as_str()), (OFFER, ""));
         for code in [43, 60, 66, 67, 175, 209, 210] {
@@ -182,9 +181,32 @@ fn a_machine_with_its_own_disk_gets_an_address_and_no_loader() {
     assert_ne!(world.reply(&Client::bios(mac(2)), DISCOVER).file, "");
 }
 
-/// Beside another server there is nothing to be said to it, on port 4011 neither.
+/// UEFI that is named nothing asks for another minute; a file that nobody has ends that.
 #[test]
-fn a_machine_with_its_own_disk_hears_nothing_beside_another_server() {
+fn uefi_with_its_own_disk_is_named_a_file_that_there_is_not() {
+    let mut world = World::new(with(&[(mac(1), boots(Boot::Local))], Boot::Always));
+    // HTTP Boot on a machine that nothing is known about has no loader here, and needs none for this.
+    let http = Client::new(mac(1), &[(60, b"HTTPClient:Arch:00039"), (93, &[0, 39])]);
+    let url = format!("http://10.77.0.1:6969/boot/{NO_FILE}");
+    for (client, file) in [(Client::uefi(mac(1)), NO_FILE), (http, url.as_str())] {
+        world.responder.set_mode(Mode::Full);
+        let offer = world.reply(&client, DISCOVER);
+        assert_eq!((offer.kind, offer.file.as_str()), (OFFER, file));
+        let is_left = |step: &Step| matches!(step, Step::OwnDisk { .. });
+        assert!(offer.steps.iter().any(|(_, step)| is_left(step)));
+        assert_eq!(world.lease(&client).file, file);
+        world.responder.set_mode(Mode::Proxy);
+        assert_eq!(world.reply(&client, DISCOVER).file, file);
+        let from = SocketAddrV4::new(ip(77), 4011);
+        let asks = client.at(ip(77)).datagram(REQUEST);
+        let action = world.responder.handle_4011(&asks, from, world.now);
+        assert!(matches!(action, Action::Reply { .. }), "{action:?}");
+    }
+}
+
+/// Beside another server there is nothing to be said to a BIOS, on port 4011 neither.
+#[test]
+fn a_bios_with_its_own_disk_hears_nothing_beside_another_server() {
     let mut world = World::new(with(&[(mac(1), boots(Boot::Local))], Boot::Always));
     world.responder.set_mode(Mode::Proxy);
     let firmware = Client::bios(mac(1));

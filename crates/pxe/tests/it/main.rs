@@ -1,6 +1,7 @@
 //! The responder as firmware and operating systems meet it: bytes in, bytes out, no socket.
 
 mod client;
+mod crowd;
 mod hostile;
 mod kinds;
 mod leases;
@@ -13,5 +14,6 @@ mod recordings;
 mod records;
 mod relay;
 mod scenes;
+mod second;
 mod show;
 mod tshark;

@@ -82,23 +82,3 @@ fn a_stranger_who_invents_machines_is_bounded() {
     }
     assert_eq!((refused, silent), (256, 2000 - 256 - 10));
 }
-
-#[test]
-fn the_shell_hears_whose_address_it_was() {
-    let only = Ipv4Addr::new(10, 77, 0, 100);
-    let mut world = World::new(pxe::Settings {
-        range: Some((only, only)),
-        ..settings()
-    });
-    world.lease(&Client::bios(mac(1)));
-    world.pass(settings().lease.as_secs() + 1);
-    for (number, former) in [(1, None), (2, Some(mac(1)))] {
-        let mut responder = world.responder.clone();
-        let discover = Client::bios(mac(number)).datagram(DISCOVER);
-        let action = responder.handle(&discover, world.now);
-        let pxe::Action::ProbeAddress(question) = action else {
-            panic!("not probed: {action:?}");
-        };
-        assert_eq!((question.address, question.former), (only, former));
-    }
-}

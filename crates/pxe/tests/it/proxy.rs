@@ -44,7 +44,7 @@ fn every_firmware_hears_its_file_in_the_form_that_it_takes() {
         (Client::bios(mac(1)), "lpxelinux.0", "PXEClient", just_boot),
         (no_http, "lpxelinux.0", "PXEClient", just_boot),
         (Client::ipxe(mac(1)), SCRIPT, "PXEClient", None),
-        (Client::uefi(mac(1)), "snponly.efi", "PXEClient", None),
+        (Client::uefi(mac(1)), "shimx64.efi", "PXEClient", None),
         (Client::http_boot(mac(1)), ipxe_url, "HTTPClient", None),
     ];
     for (client, file, class, vendor) in cases {
@@ -215,7 +215,7 @@ fn declines_are_about_leases_of_ours_alone() {
 fn port_4011_answers_firmware_in_both_modes_where_it_asked_from() {
     for (mut world, file) in [
         (World::new(settings()), "shimx64.efi"),
-        (World::proxy(settings()), "snponly.efi"),
+        (World::proxy(settings()), "shimx64.efi"),
     ] {
         let edk2 = Client::uefi(mac(1)).at(ADDRESS);
         assert_eq!(at_4011(&mut world, &edk2, REQUEST, 4011).file, file);
@@ -258,7 +258,7 @@ fn firmware_that_ignores_proxy_offers_is_named_with_the_remedy() {
     let mut told = Vec::new();
     for _ in 0..8 {
         let offer = world.reply(&client, DISCOVER);
-        assert_eq!(offer.file, "snponly.efi", "it gets what can be given");
+        assert_eq!(offer.file, "shimx64.efi", "it gets what can be given");
         let refused = offer.steps.into_iter().filter_map(|(_, step)| match step {
             Step::Refused { why } => Some(why),
             _ => None,
@@ -272,7 +272,7 @@ fn firmware_that_ignores_proxy_offers_is_named_with_the_remedy() {
     assert_eq!(times, [30, 90], "from the third round on, once a minute");
     let expected = "its UEFI x64 PXE firmware takes 10.77.0.99 from 10.77.0.2 again and again and starts nothing of ours: \
                     it ignores proxyDHCP offers. Set next-server (option 66) to 10.77.0.1 and the boot file (option 67) to \
-                    snponly.efi at 10.77.0.2, or switch that DHCP server off and start with --dhcp full";
+                    shimx64.efi at 10.77.0.2, or switch that DHCP server off and start with --dhcp full";
     assert_eq!(told[0].1, expected);
 }
 

@@ -153,7 +153,7 @@ fn a_subnet_without_a_pool_is_refused_with_the_remedy_or_told_what_to_boot() {
     let offer = world.reply(&lost, DISCOVER);
     assert_eq!((offer.kind, offer.yiaddr), (OFFER, Ipv4Addr::UNSPECIFIED));
     assert_eq!(offer.to, SocketAddrV4::new(STRANGER, 67));
-    assert_eq!((offer.file.as_str(), offer.siaddr), ("snponly.efi", SERVER));
+    assert_eq!((offer.file.as_str(), offer.siaddr), ("shimx64.efi", SERVER));
     assert_eq!(
         (offer.giaddr, offer.options[&82].as_slice()),
         (STRANGER, SAID)

@@ -91,13 +91,13 @@ pub(super) fn bind(interface: &str, port: u16, share: bool) -> io::Result<UdpSoc
 }
 
 /// Serves DHCP on `sockets` until `stop`, with the leases that an earlier run left in the folder `state`. It begins
-/// in `role`; what `wire` sees later changes that. `started` says which of the machines that boot once have.
+/// in the role that `roles` has; what `wire` sees later changes that, and is told there. `started` says which of the machines that boot once have.
 ///
 /// # Errors
 /// The settings don't fit together.
 pub async fn run(
     sockets: Sockets,
-    (role, mut wire): (Role, Wire),
+    (roles, mut wire): (watch::Sender<Role>, Wire),
     settings: Settings,
     state: PathBuf,
     mut started: watch::Receiver<Arc<Started>>,
@@ -107,7 +107,7 @@ pub async fn run(
     let neighbours = Neighbours::new(sockets.arp, settings.server);
     let clock = Clock::begin();
     let mut responder = Responder::new(settings)?;
-    responder.set_mode(mode(Some(&role)));
+    responder.set_mode(mode(Some(&roles.borrow())));
     let (leases, mut responder) = Keeper::open(state, responder, clock.moment()).await?;
     journal.owners(owners(&responder, clock.run()));
     responder.set_started(Arc::clone(&started.borrow_and_update()));
@@ -132,7 +132,12 @@ pub async fn run(
             }
             changed = wire.changed() => {
                 match changed {
-                    Ok(role) => desk.take_role(role.as_ref(), &mut responder),
+                    Ok(role) => {
+                        desk.take_role(role.as_ref(), &mut responder);
+                        if let Some(role) = role {
+                            roles.send_replace(role);
+                        }
+                    }
                     // Everybody else is served meanwhile; it looks again at its next beat.
                     Err(error) => desk.tell_failure("look at the wire", &error, clock.run()),
                 }
@@ -158,7 +163,7 @@ pub async fn run(
                     if wire.is_own(bytes) {
                         continue;
                     }
-                    wire.overheard(bytes);
+                    wire.hear(&ports.server, bytes).await;
                     let decide = || responder.handle(bytes, clock.run());
                     (guarded(&desk.journal, decide), &ports.server)
                 }
@@ -199,7 +204,8 @@ struct Ports {
 fn mode(role: Option<&Role>) -> Mode {
     match role {
         Some(Role::Full) => Mode::Full,
-        Some(Role::Proxy { .. } | Role::Second { .. }) | None => Mode::Proxy,
+        Some(Role::Second { .. }) => Mode::Second,
+        Some(Role::Proxy { .. }) | None => Mode::Proxy,
     }
 }
 
@@ -236,7 +242,7 @@ impl Desk {
             (None, Mode::Full) => {
                 tracing::info!("looking at the wire anew; new machines get no address meanwhile");
             }
-            (None, Mode::Proxy) => {}
+            (None, Mode::Proxy | Mode::Second) => {}
             (Some(Role::Full), _) => {
                 tracing::info!("nobody else gives addresses: full DHCP server");
             }
@@ -248,7 +254,8 @@ impl Desk {
             }
             (Some(Role::Second { first }), _) => {
                 tracing::warn!(
-                    "another bt-server boots this room too: {first}; end one of the two"
+                    "another bt-server boots this room: {first}; this one is silent from now on, but for leases, and a \
+                     second seed"
                 );
             }
         }
@@ -327,8 +334,9 @@ mod tests {
         let proxy = Role::Proxy { why: String::new() };
         let first = SocketAddrV4::new(Ipv4Addr::new(10, 77, 0, 1), 6969);
         assert_eq!(mode(Some(&Role::Full)), Mode::Full);
-        for role in [None, Some(proxy), Some(Role::Second { first })] {
+        for role in [None, Some(proxy)] {
             assert_eq!(mode(role.as_ref()), Mode::Proxy, "{role:?}");
         }
+        assert_eq!(mode(Some(&Role::Second { first })), Mode::Second);
     }
 }

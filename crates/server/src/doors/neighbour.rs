@@ -162,11 +162,10 @@ mod tests {
     fn who_answers_has_it_unless_it_is_the_machine_itself() {
         use Verdict::{Free, InUse, Unknown};
         let (own, other) = (mac(1), mac(2));
-        let discover = pxe::probe::discover(7, own);
+        let discover = pxe::probe::discover(7, own, None);
         let open = Open {
             question: Question {
                 address: Ipv4Addr::new(10, 77, 0, 9),
-                former: Some(other),
                 request: pxe::Request::read(&discover).expect("our own packet"),
             },
             begun: Instant::now(),

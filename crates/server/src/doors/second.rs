@@ -1,5 +1,6 @@
 //! A second seed: where another bt-server boots the room, this one's seed is told of at that one's tracker, so that
-//! machines fetch from both. No machine knocks here; it is the server that does.
+//! machines fetch from both. No machine knocks here; it is the server that does. Once the first one is gone, so is
+//! this.
 //!
 //! A torrent is the same on every server that has the same files (its name and its bytes make its hash). Of those that
 //! the first one does not have, its tracker says so, and they are asked about again.
@@ -9,7 +10,9 @@ use std::time::Duration;
 
 use metainfo::InfoHash;
 use metainfo::bencode::{self, Value};
+use pxe::wire::Role;
 use swarm::net::http;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 /// What an announce may take; a tracker in the same room answers in milliseconds.
@@ -23,6 +26,47 @@ const INTERVALS: (Duration, Duration) = (Duration::from_secs(5), Duration::from_
 /// How the peer ids of this house begin (BEP 20): the first one then waits for machines to come here, and does not
 /// connect back.
 const HOUSE: &[u8; 8] = b"-BS0001-";
+
+/// Follows the role: announces `torrents`, which the seed at `port` has all of, to the first bt-server for as long as
+/// there is one and this is the second, until `stop`.
+///
+/// # Errors
+/// As [`run`].
+pub async fn follow(
+    mut roles: watch::Receiver<Role>,
+    torrents: Vec<InfoHash>,
+    port: u16,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
+    let whose = |role: &Role| match role {
+        Role::Second { first } => Some(*first),
+        Role::Full | Role::Proxy { .. } => None,
+    };
+    while !stop.is_cancelled() {
+        let first = whose(&roles.borrow_and_update());
+        let over = stop.child_token();
+        let watching = async {
+            let another = tokio::select! {
+                another = roles.wait_for(|role| whose(role) != first) => another.is_ok(),
+                () = stop.cancelled() => false,
+            };
+            over.cancel();
+            another
+        };
+        let announcing = async {
+            match first {
+                Some(first) => run(first, torrents.clone(), port, over.clone()).await,
+                None => Ok(()),
+            }
+        };
+        let (another, announced) = tokio::join!(watching, announcing);
+        announced?;
+        if !another {
+            break;
+        }
+    }
+    Ok(())
+}
 
 /// Announces `torrents`, which the seed at `port` has all of, to the tracker of the bt-server at `first`, until `stop`.
 ///

@@ -2,15 +2,15 @@
 //! live here?
 //!
 //! What it means is [`pxe::wire::Watch`]'s decision. This asks for an address as a client would, and listens to what
-//! others are told. It never takes an address and answers nobody.
+//! others are told. It never takes an address and answers nobody but other bt-servers.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
+use pxe::probe::{self, Overheard};
 use pxe::wire::{Role, Watch};
-use pxe::{Foreign, probe};
 use report::Mac;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
 
@@ -18,6 +18,7 @@ use super::{dhcp, ear};
 use crate::interface::{self, Now};
 
 const SERVERS: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::BROADCAST, 67);
+const CLIENTS: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::BROADCAST, 68);
 const DATAGRAM: usize = 2048;
 /// Where a request has the hardware address of its machine (RFC 2131 section 2, chaddr).
 const HARDWARE_ADDRESS: std::ops::Range<usize> = 28..34;
@@ -66,6 +67,8 @@ pub struct Seen {
     ours: Vec<Ipv4Addr>,
     told: Option<Role>,
     had_link: Option<bool>,
+    /// Whether it was said that another bt-server is waited for.
+    said_it_waits: bool,
 }
 
 impl Seen {
@@ -80,6 +83,7 @@ impl Seen {
             ours: Vec::new(),
             told: None,
             had_link: None,
+            said_it_waits: false,
         }
     }
 }
@@ -125,8 +129,55 @@ impl Wire {
                 changed = self.changed() => if let Some(role) = changed? {
                     return Ok(role);
                 },
-                received = server.recv(&mut request) => self.overheard(&request[..received?]),
+                received = server.recv(&mut request) => self.hear(server, &request[..received?]).await,
             }
+        }
+    }
+
+    /// Goes on looking once the first `role` is known, for as long as the rest of the server is not ready, and tells
+    /// other bt-servers at port 67, `server`, that this wire is served: one that begins meanwhile is the second. Hands
+    /// back the role that is known when it is `ready`.
+    pub async fn attend(
+        &mut self,
+        server: &tokio::net::UdpSocket,
+        role: Role,
+        ready: impl Future<Output = ()>,
+    ) -> Role {
+        let (mut role, mut is_ready) = (Some(role), false);
+        let mut request = [0; DATAGRAM];
+        tokio::pin!(ready);
+        loop {
+            if let (true, Some(role)) = (is_ready, &role) {
+                return role.clone();
+            }
+            tokio::select! {
+                biased;
+                () = &mut ready, if !is_ready => is_ready = true,
+                changed = self.changed() => match changed {
+                    Ok(changed) => role = changed,
+                    // The door says so, if it lasts.
+                    Err(_) => tokio::time::sleep(LOOK_EVERY).await,
+                },
+                received = server.recv(&mut request) => match received {
+                    Ok(length) => self.hear(server, &request[..length]).await,
+                    Err(_) => tokio::time::sleep(LOOK_EVERY).await,
+                },
+            }
+        }
+    }
+
+    /// Takes in what came to port 67, `server`, where machines ask, and tell everybody whose offer they take. Another
+    /// bt-server is told that this one serves, if it does.
+    pub async fn hear(&mut self, server: &tokio::net::UdpSocket, bytes: &[u8]) {
+        if self.is_own(bytes) {
+            return;
+        }
+        let is_question = matches!(self.overheard(bytes), Some(Overheard::Question(_)));
+        if let (true, Some(own)) = (is_question, self.seen.watch.serves())
+            && let Some(answer) = guarded(|| probe::greeting(bytes, own))
+        {
+            // It asks again.
+            let _ = server.send_to(&answer, CLIENTS).await;
         }
     }
 
@@ -156,23 +207,24 @@ impl Wire {
                         let (from, bytes) = ear::datagram(packet)?;
                         probe::foreign_reply(bytes, from, ours)
                     });
-                    self.heard(foreign);
+                    if let Some(foreign) = foreign {
+                        self.seen.watch.heard(foreign, self.seen.begun.elapsed());
+                    }
                 }
             }
         }
     }
 
-    /// What came to port 67, where machines tell everybody whose offer they take.
-    pub fn overheard(&mut self, bytes: &[u8]) {
+    fn overheard(&mut self, bytes: &[u8]) -> Option<Overheard> {
         let ours = &self.seen.ours;
-        let foreign = guarded(|| probe::foreign_choice(bytes, ours));
-        self.heard(foreign);
+        let what = guarded(|| probe::overheard(bytes, ours))?;
+        self.seen.watch.overheard(what, self.seen.begun.elapsed());
+        Some(what)
     }
 
-    fn heard(&mut self, foreign: Option<Foreign>) {
-        if let Some(foreign) = foreign {
-            self.seen.watch.heard(foreign, self.seen.begun.elapsed());
-        }
+    /// From now on no address is given away whatever is seen, for this reason.
+    pub fn bar(&mut self, why: String) {
+        self.seen.watch.bar(why);
     }
 
     /// Whether a datagram to port 67 is a question of our own, which the kernel brings back to us like any broadcast.
@@ -191,8 +243,16 @@ impl Wire {
         }
         let now = self.seen.begun.elapsed();
         self.seen.watch.link(link, now);
+        if self.seen.watch.waits_for_a_twin(now) && !self.seen.said_it_waits {
+            self.seen.said_it_waits = true;
+            tracing::info!(
+                "another bt-server begins on {} too, and goes first: waiting for it",
+                self.seen.interface
+            );
+        }
         if self.seen.watch.is_question_due(now) {
-            let question = probe::discover(rand::random(), self.seen.mac);
+            let claim = self.seen.watch.claim();
+            let question = probe::discover(rand::random(), self.seen.mac, claim);
             self.asks.send_to(&question, SERVERS).await?;
             self.seen.watch.asked(now);
         }
@@ -201,6 +261,6 @@ impl Wire {
 }
 
 /// What a stranger's packet shows; nothing where it panicked the codec.
-fn guarded(look: impl FnOnce() -> Option<Foreign>) -> Option<Foreign> {
+fn guarded<T>(look: impl FnOnce() -> Option<T>) -> Option<T> {
     catch_unwind(AssertUnwindSafe(look)).ok().flatten()
 }

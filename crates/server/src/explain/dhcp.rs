@@ -179,7 +179,7 @@ impl Server {
             return match (request.kind, self.responder.mode()) {
                 (Kind::Inform, _) => Some("it has an address and asks for the rest".to_owned()),
                 (_, Mode::Proxy) => Some("a proxy gives no address, only what to boot".to_owned()),
-                (_, Mode::Full) => None,
+                (_, Mode::Full | Mode::Second) => None,
             };
         };
         let is = |before: Option<&Ipv4Addr>| before == Some(&address);

@@ -41,7 +41,14 @@ impl Log {
     /// Writes the line of one step, unless there were too many lately, of this machine or in
     /// all. Progress is shown by the API and the table; a line a second and machine would bury the
     /// rest.
-    pub(super) fn step(&mut self, now: Duration, who: Who, book: &mut Book, step: &Step) {
+    pub(super) fn step(
+        &mut self,
+        now: Duration,
+        who: Who,
+        on: Option<&str>,
+        book: &mut Book,
+        step: &Step,
+    ) {
         if matches!(step, Step::Progress(_)) {
             return;
         }
@@ -61,7 +68,11 @@ impl Log {
             .name_of(who)
             .map_or(String::new(), |name| format!("{name}  "));
         let line = step.line_at(self.server(step));
-        tracing::info!("{mac:17}  {address:<15}  {name}{line}");
+        // Of one network nobody asks which.
+        let on = on
+            .filter(|_| self.own.len() > 1)
+            .map_or(String::new(), |interface| format!("{interface}  "));
+        tracing::info!("{mac:17}  {address:<15}  {on}{name}{line}");
     }
 
     /// The server as the machine of this step knows it: machines of each network know one of its addresses.

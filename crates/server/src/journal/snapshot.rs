@@ -44,6 +44,9 @@ pub struct Machine {
     pub name: Option<String>,
     /// Its IPv4 address, once it has one.
     pub address: Option<Ipv4Addr>,
+    /// The server's interface on whose wire it was heard last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub interface: Option<Arc<str>>,
     /// How far its boot is.
     pub stage: Stage,
     /// Where it stands, in a few words.

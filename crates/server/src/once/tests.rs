@@ -76,7 +76,8 @@ fn offered(once: &Once, mac: Mac) -> (bool, bool) {
 
 fn heard(once: &Once, mac: Mac, step: &Step) {
     let runtime = tokio::runtime::Builder::new_current_thread().build();
-    runtime.expect("a runtime").block_on(once.heard(mac, step));
+    let heard = runtime.expect("a runtime").block_on(once.heard(mac, step));
+    heard.expect("nothing to refuse");
 }
 
 #[test]
@@ -175,4 +176,43 @@ fn who_boots_again_is_a_machine_or_all() {
         let said = wrong.parse::<Again>().expect_err(wrong);
         assert!(said.contains("write all"), "{said}");
     }
+}
+
+fn own_disk() -> Step {
+    Step::Starting {
+        system: "disk".into(),
+        method: "local".into(),
+    }
+}
+
+#[test]
+fn whoever_chose_its_own_disk_is_left_to_it_for_some_minutes() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let once = Once::open(folder.path(), machines(), &[]);
+    let _door = once.watch();
+    for mac in [ONE, ALWAYS] {
+        heard(&once, mac, &own_disk());
+        assert_eq!(offered(&once, mac), (true, false), "{mac}");
+    }
+    // The file is read again meanwhile, and says nothing about it: no system of ours has started.
+    once.0.read();
+    assert_eq!(offered(&once, ONE), (true, false));
+    let begun = Instant::now();
+    once.0.kept().come_back(ONE, begun);
+    once.0.tell_all();
+    assert_eq!(offered(&once, ONE), (true, false), "too early");
+    once.0.kept().come_back(ONE, begun + LEFT_FOR);
+    once.0.tell_all();
+    assert_eq!(offered(&once, ONE), (true, true));
+    assert_eq!(offered(&once, ALWAYS), (true, false));
+}
+
+#[test]
+fn where_nobody_answers_firmware_the_own_disk_is_refused() {
+    let once = Once::open(Path::new("/nonexistent"), machines(), &[]);
+    let runtime = tokio::runtime::Builder::new_current_thread().build();
+    let heard = runtime
+        .expect("a runtime")
+        .block_on(once.heard(ONE, &own_disk()));
+    assert!(heard.expect_err("nobody listens").contains("dhcp is off"));
 }

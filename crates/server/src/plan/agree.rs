@@ -1,7 +1,7 @@
 //! Where command line, file and computer must agree: the user, the ports and the range; for interfaces see
 //! [`super::interfaces`]. Each problem is told at the place that asked for it.
 
-use catalog::{Placed, Problem, Settings};
+use catalog::{Placed, Problem, Settings, Severity};
 use pxe::Loader;
 use pxe::wire::Wish;
 
@@ -160,6 +160,30 @@ pub(super) fn told_twice(args: &Serve, settings: &Settings, file: &str) -> Vec<P
 fn differs<T: PartialEq>(key: Option<&Placed<T>>, flag: Option<&T>) -> Option<Option<u64>> {
     let (key, flag) = (key?, flag?);
     (key.value != *flag).then_some(key.line)
+}
+
+/// Whether the range of the file is used whatever is found on the wire, for somebody said that this server is to give
+/// addresses: by a flag, or in the words of the original, for which `enable_dhcp: True` meant just that.
+pub(super) fn needs_its_range(args: &Serve, settings: &Settings) -> bool {
+    let written = settings.enable_dhcp.as_ref().map(|enable| enable.value);
+    match args.dhcp {
+        Some(Dhcp::Full) => true,
+        Some(Dhcp::Auto | Dhcp::Proxy | Dhcp::Off) => false,
+        None => written == Some(true),
+    }
+}
+
+/// A range that does not fit the interface, told as what it is as long as it may not be used at all.
+pub(super) fn not_yet_an_error(unfit: &Problem) -> Problem {
+    let what = format!(
+        "{}; it is not used where another server gives addresses, and elsewhere this one does not start",
+        unfit.what
+    );
+    Problem {
+        severity: Severity::Warning,
+        what,
+        ..unfit.clone()
+    }
 }
 
 /// A range with nothing in it to give away, whether it is the file's (`is_named`) or all of the subnet.

@@ -57,11 +57,21 @@ pub(super) fn interfaces(
         }
     }
     problems.extend(found.iter().filter_map(managed));
-    let names: Vec<&str> = found.iter().map(|one| one.name.as_str()).collect();
-    let addresses: Vec<_> = found.iter().map(|one| (one.address, one.prefix)).collect();
-    let unfit = catalog::on_interface(settings, file, &names.join(" and "), &addresses);
-    problems.extend(unfit);
+    let (names, addresses) = together(&found);
+    problems.extend(catalog::on_interface(settings, file, &names, &addresses));
     Some(found)
+}
+
+/// A range of the file that is in the subnet of none of the interfaces.
+pub(super) fn unfit_range(settings: &Settings, file: &str, all: &[Interface]) -> Option<Problem> {
+    let (names, addresses) = together(all);
+    catalog::range_on_interface(settings, file, &names, &addresses)
+}
+
+/// What to call all of them, and where they are.
+fn together(all: &[Interface]) -> (String, Vec<(Ipv4Addr, u8)>) {
+    let names: Vec<&str> = all.iter().map(|one| one.name.as_str()).collect();
+    (names.join(" and "), all.iter().map(network).collect())
 }
 
 /// Who names an interface: the command line or the file, or neither, where the only one that could be meant is looked

@@ -17,6 +17,7 @@ use swarm::net::Lsd;
 use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 use tracker::Tracker;
 
 use super::{LAST_BYTES, LAST_WORDS};
@@ -64,9 +65,23 @@ pub(super) async fn run(
     looked: Option<Looked>,
     shared: Shared,
 ) -> anyhow::Result<()> {
+    let networks = &shared.plan.networks;
+    if networks.len() == 1 {
+        // Nobody asks which.
+        return serve(at, (bound, looked), shared).await;
+    }
+    let name = networks[at].interface.name.clone();
+    let span = tracing::error_span!("on", interface = %name);
+    let serving = serve(at, (bound, looked), shared).instrument(span);
+    serving
+        .await
+        .with_context(|| format!("{name} is not served"))
+}
+
+async fn serve(at: usize, rooms: (Bound, Option<Looked>), shared: Shared) -> anyhow::Result<()> {
     let stop = shared.stop.child_token();
     let (mut doors, seeder) = tokio::select! {
-        opened = open(at, (bound, looked), &shared, &stop) => opened?,
+        opened = open(at, rooms, &shared, &stop) => opened?,
         () = stop.cancelled() => return Ok(()),
     };
     let outcome = tokio::select! {
@@ -101,11 +116,17 @@ async fn open(
 ) -> anyhow::Result<(Doors, Seeder)> {
     let plan = &shared.plan;
     let network = &plan.networks[at];
+    let journal = shared.journal.of(&network.interface.name);
+    let mut hashed = shared.prepared.clone();
     let answering = match bound.dhcp {
-        Some(opened) => Some(take_a_role(opened, looked, plan, network).await?),
+        Some(opened) => {
+            let ready = async {
+                let _ = hashed.wait_for(Option::is_some).await;
+            };
+            Some(take_a_role(opened, looked, (plan, network), ready).await?)
+        }
         None => None,
     };
-    let mut hashed = shared.prepared.clone();
     let prepared = hashed.wait_for(Option::is_some).await;
     let prepared = prepared.ok().and_then(|prepared| prepared.clone());
     let prepared = prepared.context("hashing ended early")?;
@@ -117,7 +138,8 @@ async fn open(
     let mut doors = JoinSet::new();
     let (announced, announcements) = connect_back::channel();
     let (dialer, own) = (seeder.dialer(), network.interface.address);
-    doors.spawn(connect_back::run(announcements, dialer, own, stop.clone()));
+    let dialing = connect_back::run(announcements, dialer, own, stop.clone());
+    doors.spawn(dialing.in_current_span());
     let torrents = prepared.systems.iter().map(|hashed| &hashed.torrent);
     let systems = torrents
         .map(|torrent| (torrent.info().name.clone(), torrent.info_hash()))
@@ -128,12 +150,12 @@ async fn open(
         systems: Arc::new(systems),
         tracker,
         announced,
-        journal: shared.journal.clone(),
+        journal: journal.clone(),
         once: shared.once.clone(),
         machines: shared.machines.clone(),
         begun: Instant::now(),
     };
-    doors.spawn(http::run(bound.http, state, stop.clone()));
+    doors.spawn(http::run(bound.http, state, stop.clone()).in_current_span());
     if network.manifest.lpd {
         let systems = prepared.systems.iter();
         let lsd = Lsd {
@@ -141,31 +163,29 @@ async fn open(
             port: plan.ports.peer,
             torrents: systems.map(|one| one.torrent.info_hash()).collect(),
         };
-        doors.spawn(lsd::run(lsd, stop.clone()));
+        doors.spawn(lsd::run(lsd, stop.clone()).in_current_span());
     }
     if let Some(socket) = bound.tftp {
-        doors.spawn(tftp::run(
-            socket,
-            shelf,
-            shared.journal.clone(),
-            stop.clone(),
-        ));
+        let serving = tftp::run(socket, shelf, journal.clone(), stop.clone());
+        doors.spawn(serving.in_current_span());
     }
-    doors.spawn(follow::run(network.interface.clone(), stop.clone()));
+    let following = follow::run(network.interface.clone(), stop.clone());
+    doors.spawn(following.in_current_span());
     let role = answering.as_ref().map(|answering| answering.role.clone());
     if let Some(answering) = answering {
-        answer(&mut doors, answering, (network, shared), &prepared, stop);
+        let around = (network, shared, journal);
+        answer(&mut doors, answering, around, &prepared, stop);
     }
     let is_first = !shared.is_ready.swap(true, Ordering::Relaxed);
     screen::ready(plan, network, role.as_ref(), is_first);
     Ok((doors, seeder))
 }
 
-/// Opens the DHCP door, or that of a second seed.
+/// Opens the DHCP door, and that of a second seed, which follows the role.
 fn answer(
     doors: &mut Doors,
     answering: Answering,
-    (network, shared): (&Network, &Shared),
+    (network, shared, journal): (&Network, &Shared, Journal),
     prepared: &Prepared,
     stop: &CancellationToken,
 ) {
@@ -175,25 +195,21 @@ fn answer(
         role,
         wire,
     } = answering;
-    match role {
-        // The first one answers; who answered beside it would only be in its way.
-        Role::Second { first } => {
-            let torrents = prepared.systems.iter();
-            let torrents = torrents.map(|one| one.torrent.info_hash()).collect();
-            doors.spawn(second::run(first, torrents, plan.ports.peer, stop.clone()));
-        }
-        role => {
-            doors.spawn(dhcp::run(
-                sockets,
-                (role, wire),
-                network.pxe.clone(),
-                plan.state.clone(),
-                shared.once.watch(),
-                shared.journal.clone(),
-                stop.clone(),
-            ));
-        }
-    }
+    let (roles, changes) = watch::channel(role);
+    let torrents = prepared.systems.iter();
+    let torrents = torrents.map(|one| one.torrent.info_hash()).collect();
+    let second = second::follow(changes, torrents, plan.ports.peer, stop.clone());
+    doors.spawn(second.in_current_span());
+    let answering = dhcp::run(
+        sockets,
+        (roles, wire),
+        network.pxe.clone(),
+        plan.state.clone(),
+        shared.once.watch(),
+        journal,
+        stop.clone(),
+    );
+    doors.spawn(answering.in_current_span());
 }
 
 /// The first network's is made by the hashing.
@@ -211,13 +227,13 @@ struct Answering {
     wire: Wire,
 }
 
-/// Looks at the wire, unless that was done, and takes the role that is safe on it. Who explicitly wants to give
-/// addresses is refused where another server does: two DHCP servers in one room break both.
+/// Looks at the wire, unless that was done, and takes the role that is safe on it once the server is `ready` for it. Who
+/// explicitly wants to give addresses is refused where another server does: two DHCP servers in one room break both.
 async fn take_a_role(
     opened: bind::Dhcp,
     looked: Option<Looked>,
-    plan: &Plan,
-    network: &Network,
+    (plan, network): (&Plan, &Network),
+    ready: impl Future<Output = ()>,
 ) -> anyhow::Result<Answering> {
     let (opened, Looked { role, seen }) = match looked {
         Some(looked) => (opened, looked),
@@ -230,10 +246,21 @@ async fn take_a_role(
             network.interface.name
         );
     }
+    if let Some(problem) = network.in_the_way_of(&role) {
+        bail!("nobody else gives addresses, so this server would: {problem}");
+    }
+    let bind::Dhcp { sockets, wire } = opened;
+    let mut wire = Wire::new(wire, seen)?;
+    if let Some(problem) = &network.unfit_range {
+        wire.bar(format!("nobody else gives addresses, but {}", problem.what));
+    }
+    let server = tokio::net::UdpSocket::from_std(sockets.server)?;
+    let role = wire.attend(&server, role, ready).await;
+    let server = server.into_std()?;
     Ok(Answering {
-        sockets: opened.sockets,
+        sockets: dhcp::Sockets { server, ..sockets },
         role,
-        wire: Wire::new(opened.wire, seen)?,
+        wire,
     })
 }
 
@@ -253,7 +280,8 @@ pub async fn look(
         pxe::wire::SILENCE.as_secs()
     );
     let wish = plan.dhcp.unwrap_or(Wish::Proxy);
-    let watch = Watch::new(wish, network.place, interface.address);
+    let watch = Watch::new(wish, network.place, interface.address, interface.mac);
+    let watch = watch.to_serve(plan.ports.http);
     let bind::Dhcp { sockets, wire } = opened;
     let mut wire = Wire::new(wire, wire::Seen::nothing(name, interface.mac, watch))?;
     let server = tokio::net::UdpSocket::from_std(sockets.server)?;

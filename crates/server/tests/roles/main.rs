@@ -3,6 +3,7 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod company;
 mod interfaces;
 mod wires;
 mod world;

@@ -64,6 +64,20 @@ impl World {
         Server::start(&mut command, &scratch.join(format!("{name}.log")))
     }
 
+    /// Writes a configuration; hands back its path.
+    pub(crate) fn settings(&self, text: &str) -> Result<String> {
+        let name = format!("settings-{}.yaml", text.len());
+        let file = self.room.scratch().join(name);
+        fs::write(&file, text)?;
+        Ok(file.display().to_string())
+    }
+
+    /// Adds a file of so many zeros to what is booted, which take their time to hash and no place.
+    pub(crate) fn put_a_large_system(&self, bytes: u64) -> Result<()> {
+        let file = fs::File::create(self.oss.join("tiny/large.img"))?;
+        Ok(file.set_len(bytes)?)
+    }
+
     /// The addresses, routes and state of the server's interface.
     pub(crate) fn interface(&self) -> Result<String> {
         let mut text = String::new();

@@ -135,6 +135,11 @@ impl Picker {
         self.order.is_unseen(piece)
     }
 
+    /// Whether there is any such piece.
+    pub(crate) fn anything_unseen(&self) -> bool {
+        !self.order.unseen().is_empty()
+    }
+
     /// Whether something of it is asked or here, but not all of it verified.
     pub(crate) fn begun(&self, piece: u32) -> bool {
         self.partial.contains_key(&piece)

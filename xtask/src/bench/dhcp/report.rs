@@ -41,6 +41,10 @@ pub(super) struct Line {
 pub(super) struct Step {
     pub(super) load: Load,
     pub(super) heard: Heard,
+    /// Addresses that two machines had at one time.
+    pub(super) twice: u32,
+    /// Addresses that the machine which had them got once more.
+    pub(super) again: u32,
     /// Seconds of processor time that the server took.
     pub(super) cpu: f64,
     /// The most memory it had, in bytes.
@@ -62,7 +66,7 @@ const NOTES: &str = "\
 answer within a second; the median of the runs. perfdhcp plays them through a relay agent in the same subnet.
 - *most*: addresses a second at any rate, those included at which more went without. dnsmasq reserves nothing with an \
 offer: machines that ask at the same time are offered the same address, and all but one are refused it (NAK) and begin again.
-- *given twice*: addresses that a second machine got too, at any rate of any run.
+- *given twice*: addresses that two machines had at one time, at any rate of any run.
 - *CPU*, *peak*: of the server at the highest rate that was served.
 - Ours asks the wire whether an address is in use before it offers it (0.3 s); Kea 2.2 does not, and dnsmasq is told not to.
 ";
@@ -104,12 +108,12 @@ impl fmt::Display for Step {
             asked,
             offered,
             got,
-            twice,
             rate,
         } = self.heard;
+        let (twice, again) = (self.twice, self.again);
         write!(
             f,
-            "{}/s: {asked} asked at {rate:.0}/s, {offered} offers, {got} addresses, {twice} twice; {:.2} s of CPU",
+            "{}/s: {asked} asked at {rate:.0}/s, {offered} offers, {got} addresses, {twice} to two machines, {again} once more; {:.2} s of CPU",
             self.load.rate, self.cpu
         )
     }
@@ -129,7 +133,7 @@ impl Line {
         let best: Vec<Step> = self.runs.iter().filter_map(best).collect();
         let of = |value: fn(&Step) -> f64| median(best.iter().map(value)).unwrap_or_default();
         let rates = best.iter().map(|step| format!("{:.0}", step.rate()));
-        let twice: u32 = self.runs.iter().flatten().map(|it| it.heard.twice).sum();
+        let twice: u32 = self.runs.iter().flatten().map(|it| it.twice).sum();
         [
             self.program.name().to_owned(),
             format!("{:.0}", super::served(&self.runs).unwrap_or_default()),

@@ -11,12 +11,14 @@ use super::super::plan::SERVER;
 use super::super::process::Process;
 use super::super::serving::Serving;
 use super::super::tools::Tools;
-use crate::places;
+use crate::{cargo, places, run};
 
 /// Which server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum Program {
     Ours,
+    /// The crate that ours stood on before
+    AsyncTftp,
     Dnsmasq,
     Atftpd,
 }
@@ -45,12 +47,18 @@ impl Folder {
 
 impl Program {
     /// All of them, ours first.
-    pub(super) const ALL: [Program; 3] = [Program::Ours, Program::Dnsmasq, Program::Atftpd];
+    pub(super) const ALL: [Program; 4] = [
+        Program::Ours,
+        Program::AsyncTftp,
+        Program::Dnsmasq,
+        Program::Atftpd,
+    ];
 
     /// By its name on the command line.
     pub(super) fn name(self) -> &'static str {
         match self {
             Program::Ours => "ours",
+            Program::AsyncTftp => "async-tftp",
             Program::Dnsmasq => "dnsmasq",
             Program::Atftpd => "atftpd",
         }
@@ -68,6 +76,11 @@ impl Program {
         let log = logs.join("server.log");
         let mut command = match self {
             Program::Ours => return ours(room, host, folder, &log),
+            Program::AsyncTftp => {
+                let mut peer = host.command(places::target().join("release/examples/async_tftp"));
+                peer.arg(format!("{SERVER}:69")).arg(&folder.path);
+                peer
+            }
             Program::Dnsmasq => {
                 let mut dnsmasq = host.command("dnsmasq");
                 dnsmasq
@@ -93,6 +106,20 @@ impl Program {
         };
         Process::start(&mut command, &log).map(Serving::Other)
     }
+}
+
+/// Builds what is measured and is not Debian's, but for bt-server itself.
+pub(in crate::bench) fn build() -> Result<()> {
+    let what = [
+        "build",
+        "--quiet",
+        "--release",
+        "--package",
+        "tftp",
+        "--example",
+        "async_tftp",
+    ];
+    run::run(cargo::command().args(what))
 }
 
 fn ours(room: &Room, host: &Host, folder: &Folder, log: &Path) -> Result<Serving> {

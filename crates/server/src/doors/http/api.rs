@@ -45,7 +45,10 @@ pub(super) async fn report(
         facts.address = peer.ipv4();
     }
     // The machine waits for the answer before it jumps: then its start is written down.
-    state.once.heard(mac, &step).await;
+    let heard = state.once.heard(mac, &step).await;
     state.journal.step(Who::Mac(mac), step);
-    StatusCode::NO_CONTENT.into_response()
+    match heard {
+        Ok(()) => StatusCode::NO_CONTENT.into_response(),
+        Err(why) => (StatusCode::CONFLICT, why).into_response(),
+    }
 }

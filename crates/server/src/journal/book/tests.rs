@@ -18,7 +18,7 @@ fn file(name: &str) -> Step {
 
 fn push(book: &mut Book, at: u64, who: Who, step: Step) {
     let who = book.resolve(who);
-    book.push(Duration::from_secs(at), who, step);
+    book.push(Duration::from_secs(at), who, None, step);
 }
 
 #[test]
@@ -164,4 +164,23 @@ fn steps_are_bounded_in_all() {
         all.last().map(|machine| machine.mac),
         Some(Some(Mac([6, 0, 0, 0, 1, 143])))
     );
+}
+
+#[test]
+fn a_machine_is_where_it_was_heard_last() {
+    let mut book = Book::default();
+    let mut on = |interface: Option<&str>, step| {
+        book.push(
+            Duration::from_secs(1),
+            Who::Mac(MAC),
+            interface.map(Into::into),
+            step,
+        );
+        let snapshot = book.snapshot(&[SERVER], Duration::from_secs(1));
+        snapshot.machines[0].interface.clone()
+    };
+    assert_eq!(on(None, Step::Shell), None);
+    assert_eq!(on(Some("eth0"), Step::Shell).as_deref(), Some("eth0"));
+    assert_eq!(on(Some("eth1"), Step::Shell).as_deref(), Some("eth1"));
+    assert_eq!(on(None, Step::Shell).as_deref(), Some("eth1"));
 }

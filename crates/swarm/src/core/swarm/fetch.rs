@@ -14,6 +14,11 @@ const AS_OTHERS: f64 = 1.5;
 /// Who is ahead keeps so many blocks open at the server. One that others wait for gives it little then, and one that
 /// nobody else asks hardly rests.
 const COURTESY: u32 = 1;
+/// For so long after it met the server a machine keeps no more than so many blocks open there. Of machines that are switched on
+/// together one is first; alone with the server it would ask for as much as it gets in 0.3 s, and the others would have
+/// nothing to share until that is sent (eight machines were done some 0.2 s earlier with this, of 7.9 s).
+const FIRST_WORDS: Duration = Duration::from_millis(500);
+const FIRST_BLOCKS: u32 = 16;
 /// So many times as long a request may wait at a peer for who is far behind.
 const MOST_HASTE: f64 = 1.5;
 
@@ -50,8 +55,13 @@ impl Swarm {
         let suspect = self.offenders.is_suspect(peer.ip());
         let room = match doubted {
             true => peer.requests.room_within(1, now),
-            false if peer.server() && self.claims.ahead() => {
+            // Once the room has everything, nothing is claimed any more and nobody catches up: who was ahead
+            // then would go last until the end.
+            false if peer.server() && self.picker.anything_unseen() && self.claims.ahead() => {
                 peer.requests.room_within(COURTESY, now)
+            }
+            false if peer.server() && now.saturating_sub(peer.began) < FIRST_WORDS => {
+                peer.requests.room_within(FIRST_BLOCKS, now)
             }
             false => peer.requests.room(now),
         };
