@@ -60,7 +60,7 @@ pub enum Command {
 /// interface.
 #[derive(Args, Clone, Debug, Default)]
 pub struct Serve {
-    /// Network interface of the room; may be repeated [default: the only wired one]
+    /// Network interface, may be repeated [default: the only wired one]
     #[arg(long, value_name = "NAME")]
     pub iface: Vec<String>,
     /// Folder with one sub-folder per operating system [default: ./oss]

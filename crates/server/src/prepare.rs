@@ -3,7 +3,8 @@
 //! the hash cache, opens no socket.
 
 use std::collections::HashMap;
-use std::io::IsTerminal;
+use std::fs::File;
+use std::io::{IsTerminal, Read as _};
 use std::num::NonZero;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use std::time::Instant;
 
 use anyhow::Context;
 use catalog::manifest::{Entry, Manifest, ManifestFile};
+use catalog::{Method, signature};
 use indicatif::{ProgressBar, ProgressStyle};
 use initrd::Archive;
 use metainfo::{FileEntry, Sha256, Torrent};
@@ -175,7 +177,21 @@ fn entry(hashed: &Hashed, one: &LoadedSystem) -> Entry {
         size: torrent.info().total_length(),
         info_hash: torrent.info_hash().to_string(),
         files: files.map(file).collect(),
+        signed: is_signed(one),
     }
+}
+
+/// Whether the kernel of a system carries a signature; nothing where it has none, or nobody can tell.
+fn is_signed(one: &LoadedSystem) -> Option<bool> {
+    let Method::Kexec { kernel, .. } = &one.system.method else {
+        return None;
+    };
+    let mut file = File::open(one.root.join(kernel)).ok()?;
+    let length = file.metadata().ok()?.len();
+    let mut head = Vec::with_capacity(signature::HEAD);
+    let most = signature::HEAD as u64;
+    file.by_ref().take(most).read_to_end(&mut head).ok()?;
+    signature::is_signed(&head, length)
 }
 
 /// `torrents.gz` as the design describes it; the kernel unpacks it over phase 1's root.

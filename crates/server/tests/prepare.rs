@@ -268,3 +268,43 @@ fn a_file_that_changed_between_two_starts_is_told_anew() {
     assert_eq!(differing, [4], "the second file of the second system");
     assert_eq!(second[4], sha256sum(&image));
 }
+
+/// Debian's kernel as it comes, with its signature taken off, and cut off before it.
+#[test]
+#[ignore = "needs target/phase1; cargo xtask test runs it"]
+fn the_manifest_says_whose_kernel_is_signed() {
+    let world = World::new();
+    let image = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/phase1/image/bzImage");
+    let signed = fs::read(&image).unwrap();
+    let (offset, size) = certificates(&signed);
+    assert_eq!(offset + size, signed.len(), "the signature comes last");
+    let mut stripped = signed[..offset].to_vec();
+    let entry = certificates_entry(&signed);
+    stripped[entry..entry + 8].fill(0);
+    for (name, kernel) in [
+        ("debian", &signed[..]),
+        ("rescue", &stripped),
+        ("школа", &signed[..offset]),
+    ] {
+        fs::write(world.system(name).join("vmlinuz"), kernel).unwrap();
+    }
+    let manifest = manifest(&world.start(Rehash::Changed));
+    let told: Vec<_> = manifest.systems.iter().map(|one| one.signed).collect();
+    assert_eq!(told, [Some(true), Some(false), Some(false)]);
+    // What is remembered of a system does not keep it from being told.
+    let again = world.start(Rehash::Changed);
+    assert_eq!(again.hashed, 0);
+    assert_eq!(self::manifest(&again), manifest);
+}
+
+/// Where a 64-bit PE file says where its certificate table is: the fifth data directory (PE format, "Optional Header").
+fn certificates_entry(file: &[u8]) -> usize {
+    let header = u32::from_le_bytes(file[0x3c..0x40].try_into().unwrap());
+    header as usize + 4 + 20 + 112 + 4 * 8
+}
+
+fn certificates(file: &[u8]) -> (usize, usize) {
+    let entry = certificates_entry(file);
+    let number = |at: usize| u32::from_le_bytes(file[at..at + 4].try_into().unwrap()) as usize;
+    (number(entry), number(entry + 4))
+}
