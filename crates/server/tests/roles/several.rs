@@ -54,13 +54,10 @@ fn each_interface_has_a_role_of_its_own_and_the_unchosen_never_hears_a_word() ->
     unserved.wait_for("leasefail")?;
     let (received, sent) = world.packets("eth2")?;
     ensure!(received >= 3 && sent == 0, "{received}, {sent}");
-    // Whose machine it is, the log says.
-    let lines = server.told();
-    let line = lines.lines().find(|line| line.contains("  10.78.0."));
-    ensure!(
-        line.is_some_and(|line| line.contains("  eth1  ")),
-        "{lines}"
-    );
+    // Which machine is where, the log says.
+    let said = server.told();
+    let line = said.lines().find(|line| line.contains("took 10.78.0."));
+    ensure!(line.is_some_and(|line| line.contains("  eth1  ")), "{said}");
     server.signal(Signal::SIGTERM)?;
     ensure!(server.end()?.success(), "{}", server.told());
     Ok(())
