@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use catalog::Method;
-use catalog::manifest::Manifest;
+use catalog::manifest::{Entry, Manifest};
 use report::Step;
 
 use crate::keys::Key;
@@ -60,13 +60,20 @@ pub fn unsupported(method: &Method) -> Option<String> {
     ))
 }
 
-/// What a person must know before choosing on a machine whose kernel starts signed kernels alone. Whether
-/// a kernel is signed shows when it was fetched.
-pub fn warning(only_signed: bool, manifest: &Manifest) -> Option<&'static str> {
-    let is_kexec = |method: &Method| matches!(method, Method::Kexec { .. });
-    let concerns = manifest.systems.iter().any(|entry| is_kexec(&entry.method));
-    (only_signed && concerns)
-        .then_some("Secure Boot is on: kexec needs a signed kernel that this machine trusts.")
+/// What a person must know before choosing on a machine whose kernel starts signed kernels alone; of the system that is
+/// `selected` where something is known of its kernel. Whether this machine trusts a signature shows only when the
+/// kernel was fetched.
+pub fn warning(only_signed: bool, manifest: &Manifest, selected: usize) -> Option<&'static str> {
+    let is_kexec = |entry: &Entry| matches!(entry.method, Method::Kexec { .. });
+    if !only_signed || !manifest.systems.iter().any(is_kexec) {
+        return None;
+    }
+    let selected = manifest.systems.get(selected);
+    Some(match selected.and_then(|entry| entry.signed) {
+        Some(false) => "Secure Boot is on: this kernel has no signature, so it cannot start.",
+        Some(true) => "Secure Boot is on: this kernel starts if the machine trusts its signature.",
+        None => "Secure Boot is on: kexec needs a signed kernel that this machine trusts.",
+    })
 }
 
 /// Moves the selection; says whether the key was one of those that do.

@@ -127,6 +127,7 @@ mod tests {
             size: 10,
             info_hash: info_hash.to_owned(),
             files: Vec::new(),
+            signed: None,
         }
     }
 

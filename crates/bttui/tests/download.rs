@@ -69,6 +69,7 @@ fn world(method: Method) -> World {
         size: all.len() as u64,
         info_hash: torrent.info_hash().to_string(),
         files: promised,
+        signed: None,
     };
     World {
         folder,

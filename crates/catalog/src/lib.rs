@@ -24,6 +24,8 @@ mod range;
 #[cfg(feature = "yaml")]
 mod settings;
 #[cfg(feature = "yaml")]
+pub mod signature;
+#[cfg(feature = "yaml")]
 mod system;
 #[cfg(feature = "yaml")]
 mod together;

@@ -123,6 +123,10 @@ pub struct Entry {
     /// say: then the pieces' hashes are all there is to compare.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub files: Vec<ManifestFile>,
+    /// Whether its kernel carries a signature, by whomever. Nothing where there is no kernel or
+    /// the server does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signed: Option<bool>,
 }
 
 /// One file of a system's payload.

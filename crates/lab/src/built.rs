@@ -36,6 +36,23 @@ pub fn busybox(target: &Path) -> Result<PathBuf> {
         .context("phase 1 has no busybox: build it with `cargo xtask dist`")
 }
 
+/// Where the modules of phase 1's kernel are, all that its package has.
+///
+/// # Errors
+/// Phase 1 was not built.
+pub fn kernel_modules(target: &Path) -> Result<PathBuf> {
+    let unpacked = target.join("phase1/unpacked");
+    let missing = || format!("{}: build it with `cargo xtask dist`", unpacked.display());
+    let packages = fs::read_dir(&unpacked).with_context(missing)?.flatten();
+    let versions = packages
+        .filter_map(|package| fs::read_dir(package.path().join("lib/modules")).ok())
+        .flat_map(Iterator::flatten);
+    versions
+        .map(|version| version.path().join("kernel"))
+        .find(|path| path.exists())
+        .with_context(missing)
+}
+
 /// ISC's DHCP relay agent, which is unpacked and not installed.
 ///
 /// # Errors

@@ -99,6 +99,21 @@ impl Room {
         })
     }
 
+    /// Plugs in a computer that is in another room already, with one more interface of this name.
+    ///
+    /// # Errors
+    /// It has an interface of that name.
+    pub fn plug_in(
+        &mut self,
+        host: &Host,
+        interface: &str,
+        address: Ipv4Addr,
+        prefix: u8,
+    ) -> Result<()> {
+        let address = Some((address, prefix));
+        self.cable(&host.namespace, interface, address).map(drop)
+    }
+
     /// Plugs in a virtual machine and switches it on.
     pub fn machine(&mut self, spec: &Spec) -> Result<Machine> {
         let tap = self.next_port("tap");
@@ -113,7 +128,7 @@ impl Room {
     }
 
     /// A cable from the switch to a new interface of `namespace`; hands back the name of the switch's port.
-    pub(crate) fn cable(
+    fn cable(
         &mut self,
         namespace: &Namespace,
         interface: &str,

@@ -46,7 +46,7 @@ impl Router {
     /// The kernel refuses.
     pub fn reach(&mut self, room: &mut Room, address: Ipv4Addr) -> Result<()> {
         let interface = format!("eth{}", self.beyond.len() + 1);
-        room.cable(self.host.namespace(), &interface, Some((address, PREFIX)))?;
+        room.plug_in(&self.host, &interface, address, PREFIX)?;
         self.beyond.push((interface, address));
         Ok(())
     }

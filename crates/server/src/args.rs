@@ -60,9 +60,9 @@ pub enum Command {
 /// interface.
 #[derive(Args, Clone, Debug, Default)]
 pub struct Serve {
-    /// The network interface of the room [default: the only wired one]
+    /// Network interface, may be repeated [default: the only wired one]
     #[arg(long, value_name = "NAME")]
-    pub iface: Option<String>,
+    pub iface: Vec<String>,
     /// Folder with one sub-folder per operating system [default: ./oss]
     #[arg(long, value_name = "DIR")]
     pub oss: Option<PathBuf>,
@@ -267,11 +267,11 @@ mod tests {
     fn start_is_the_default_command() {
         let bare = Cli::parse_from(["bt-server", "--iface", "eth0"]);
         assert!(bare.command.is_none());
-        assert_eq!(bare.serve.iface.as_deref(), Some("eth0"));
-        let word = Cli::parse_from(["bt-server", "start", "--iface", "eth0"]);
+        assert_eq!(bare.serve.iface, ["eth0"]);
+        let word = Cli::parse_from(["bt-server", "start", "--iface", "eth0", "--iface", "eth1"]);
         let Some(Command::Start(serve)) = word.command else {
             panic!("start not understood")
         };
-        assert_eq!(serve.iface.as_deref(), Some("eth0"));
+        assert_eq!(serve.iface, ["eth0", "eth1"]);
     }
 }

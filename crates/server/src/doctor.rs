@@ -13,7 +13,9 @@ mod managers;
 mod nft;
 mod ports;
 mod room;
+mod vlan;
 
+use std::collections::BTreeSet;
 use std::io;
 use std::net::Ipv4Addr;
 use std::process::ExitCode;
@@ -75,12 +77,20 @@ pub fn examine(args: &Doctor) -> Sheet {
     match &host.interfaces {
         Ok(seen) => {
             let named = args.named();
-            match room::pick(seen, named.as_deref()) {
-                Ok(chosen) => {
-                    sheet.interface = Some(chosen.name.clone());
-                    sheet.findings.extend(network(args, chosen, seen, &host));
+            for name in &named {
+                match room::pick(seen, name.as_deref()) {
+                    Ok(chosen) => {
+                        sheet.interfaces.push(chosen.name.clone());
+                        let findings = network(args, chosen, seen, &host).into_iter();
+                        sheet
+                            .findings
+                            .extend(findings.map(|finding| match named.len() {
+                                1 => finding,
+                                _ => finding.of(&chosen.name),
+                            }));
+                    }
+                    Err(finding) => sheet.findings.push(finding),
                 }
-                Err(finding) => sheet.findings.push(finding),
             }
         }
         Err(error) => {
@@ -96,11 +106,12 @@ pub fn examine(args: &Doctor) -> Sheet {
     sheet
 }
 
-/// The interface of the room, and everything that packets meet on their way to the server.
+/// An interface of the room, and everything that packets meet on their way to the server.
 fn network(args: &Doctor, chosen: &Seen, seen: &[Seen], host: &Host) -> Vec<Finding> {
     let name = &chosen.name;
     let now = interface::now(name).unwrap_or_default();
     let mut findings = room::interfaces(chosen, seen);
+    findings.extend(look::vlan(name).map(|vlan| vlan::finding(name, &vlan)));
     findings.push(room::link(chosen, now.link, look::speed(chosen)));
     findings.push(room::address(chosen));
     findings.extend(room::managed(chosen));
@@ -251,16 +262,24 @@ fn problem(problem: &Problem) -> Finding {
 }
 
 impl Doctor {
-    /// The interface that the command line or the configuration names.
-    fn named(&self) -> Option<String> {
-        self.serve.iface.clone().or_else(|| {
+    /// The interfaces that the command line or the configuration names, each once; or none, once, where the only one that
+    /// could be meant is looked for.
+    fn named(&self) -> Vec<Option<String>> {
+        let mut named = self.serve.iface.clone();
+        if named.is_empty() {
             let sources = Sources {
                 config: self.serve.config.clone(),
                 oss: self.serve.oss.clone(),
                 as_user: None,
             };
             let settings = check::settings(&sources).settings;
-            settings.interface.into_iter().next().map(|name| name.value)
-        })
+            named.extend(settings.interface.into_iter().map(|name| name.value));
+        }
+        if named.is_empty() {
+            return vec![None];
+        }
+        let mut before = BTreeSet::new();
+        named.retain(|name| before.insert(name.clone()));
+        named.into_iter().map(Some).collect()
     }
 }

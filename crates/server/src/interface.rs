@@ -18,7 +18,7 @@ pub mod manager;
 pub mod private;
 pub mod routes;
 
-pub use choose::{Asked, choose, not_served};
+pub use choose::{Asked, choose};
 
 /// An interface the server can serve a room on.
 #[derive(Clone, Debug, Eq, PartialEq)]

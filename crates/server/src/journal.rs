@@ -40,7 +40,7 @@ pub enum Who {
 }
 
 enum Event {
-    Step(Instant, Who, Step),
+    Step(Instant, Who, Option<Arc<str>>, Step),
     Dropped(&'static str, &'static str),
     Owners(Vec<(Ipv4Addr, Mac)>),
     Names(Vec<(Mac, String)>),
@@ -54,6 +54,8 @@ pub struct Journal {
     epoch: Instant,
     /// Events that found the queue full.
     lost: Arc<AtomicU64>,
+    /// The interface that is spoken for.
+    interface: Option<Arc<str>>,
 }
 
 /// The journal's own end: what [`record`] runs on.
@@ -80,18 +82,35 @@ pub fn journal() -> (Journal, Recorder, watch::Receiver<Arc<Snapshot>>) {
         fetches: broadcast::Sender::new(FETCHES),
         epoch: recorder.epoch,
         lost: Arc::clone(&recorder.lost),
+        interface: None,
     };
     (journal, recorder, snapshots)
 }
 
 impl Journal {
+    /// The same journal for the doors of one interface: what they tell of is on its wire.
+    #[must_use]
+    pub fn of(&self, interface: &str) -> Journal {
+        Journal {
+            interface: Some(interface.into()),
+            ..self.clone()
+        }
+    }
+
+    /// The interface whose doors these are, where it was said.
+    #[must_use]
+    pub fn interface(&self) -> Option<&str> {
+        self.interface.as_deref()
+    }
+
     /// Notes that `who` did `step`, now.
     pub fn step(&self, who: Who, step: Step) {
         if let (Who::Address(address), Step::File { .. }) = (who, &step) {
             // Nobody need listen.
             let _ = self.fetches.send(address);
         }
-        self.tell(Event::Step(Instant::now(), who, step));
+        let on = self.interface.clone();
+        self.tell(Event::Step(Instant::now(), who, on, step));
     }
 
     /// Who fetches a file from now on, by whichever door: for a door that has to know whether firmware went on.
@@ -131,10 +150,10 @@ impl Journal {
 }
 
 /// Records until `stop` is cancelled, then takes in what the doors still said on their way out and
-/// publishes the last snapshot. `server` is the server's own address, for what the log says of sources.
-pub async fn record(mut recorder: Recorder, server: Ipv4Addr, stop: CancellationToken) {
+/// publishes the last snapshot. `own` are the server's own addresses, at least one, for what the log says of sources.
+pub async fn record(mut recorder: Recorder, own: Vec<Ipv4Addr>, stop: CancellationToken) {
     let mut book = book::Book::default();
-    let mut log = log::Log::new(server);
+    let mut log = log::Log::new(own.clone());
     let mut tick = tokio::time::interval(PUBLISH_EVERY);
     let mut changed = true;
     loop {
@@ -150,7 +169,7 @@ pub async fn record(mut recorder: Recorder, server: Ipv4Addr, stop: Cancellation
                 book.count_lost(recorder.lost.swap(0, Ordering::Relaxed));
                 log.tick(recorder.epoch.elapsed(), &book.dropped());
                 if std::mem::take(&mut changed) {
-                    recorder.publish.send_replace(book.snapshot(server, recorder.epoch.elapsed()).into());
+                    recorder.publish.send_replace(book.snapshot(&own, recorder.epoch.elapsed()).into());
                 }
             }
             () = stop.cancelled() => break,
@@ -161,16 +180,16 @@ pub async fn record(mut recorder: Recorder, server: Ipv4Addr, stop: Cancellation
     }
     recorder
         .publish
-        .send_replace(book.snapshot(server, recorder.epoch.elapsed()).into());
+        .send_replace(book.snapshot(&own, recorder.epoch.elapsed()).into());
 }
 
 fn take_in(event: Event, epoch: Instant, book: &mut book::Book, log: &mut log::Log) {
     match event {
-        Event::Step(at, who, step) => {
+        Event::Step(at, who, on, step) => {
             let now = at.saturating_duration_since(epoch);
             let who = book.resolve(who);
-            log.step(now, who, book, &step);
-            book.push(now, who, step);
+            log.step(now, who, on.as_deref(), book, &step);
+            book.push(now, who, on, step);
         }
         Event::Dropped(door, reason) => book.count_dropped(door, reason),
         Event::Owners(owners) => book.remember(owners),

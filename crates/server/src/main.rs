@@ -56,14 +56,19 @@ fn check(args: &Serve) -> ExitCode {
         return REFUSED.into();
     }
     if let Some(plan) = plan {
-        let room = &plan.interface;
-        let lent = match room.has_address {
-            true => "",
-            false => ", which it gets for the run if nobody else gives addresses",
-        };
-        let (name, address) = (&room.name, room.address);
-        let room = format!("  room   {name}, {address}/{}{lent}\n", room.prefix);
-        screen::print(&(room + &screen::systems(&plan)));
+        for network in &plan.networks {
+            let room = &network.interface;
+            let lent = match room.has_address {
+                true => "",
+                false => ", which it gets for the run if nobody else gives addresses",
+            };
+            let (name, address) = (&room.name, room.address);
+            screen::print(&format!(
+                "  room   {name}, {address}/{}{lent}\n",
+                room.prefix
+            ));
+        }
+        screen::print(&screen::systems(&plan));
     }
     screen::print("the configuration is sound\n");
     ExitCode::SUCCESS

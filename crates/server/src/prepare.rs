@@ -3,16 +3,19 @@
 //! the hash cache, opens no socket.
 
 use std::collections::HashMap;
-use std::io::IsTerminal;
+use std::fs::File;
+use std::io::{IsTerminal, Read as _};
 use std::num::NonZero;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::Context;
 use catalog::manifest::{Entry, Manifest, ManifestFile};
+use catalog::{Method, signature};
 use indicatif::{ProgressBar, ProgressStyle};
 use initrd::Archive;
-use metainfo::{FileEntry, Sha256};
+use metainfo::{FileEntry, Sha256, Torrent};
 use seeder::{Cache, Hashed};
 
 use crate::check::LoadedSystem;
@@ -36,11 +39,35 @@ pub struct Prepared {
     /// Each system's torrent, and the files it was made of.
     pub systems: Vec<Hashed>,
     /// Payload files by `NAME/path`, for the web seed.
-    pub payload: HashMap<String, PayloadFile>,
+    pub payload: Arc<HashMap<String, PayloadFile>>,
     /// The initrd that carries torrents and manifest to the machines.
     pub torrents_gz: Vec<u8>,
+    /// What every manifest says of the systems.
+    entries: Vec<Entry>,
     /// Bytes that were read and hashed for it now.
     pub hashed: u64,
+}
+
+impl Prepared {
+    /// As `torrents_gz`, for machines of another network, which know the server by other addresses.
+    ///
+    /// # Errors
+    /// An archive has no room for so much.
+    pub fn torrents_gz_for(
+        &self,
+        mut manifest: Manifest,
+        announce: Option<&str>,
+    ) -> anyhow::Result<Vec<u8>> {
+        manifest.systems.clone_from(&self.entries);
+        let torrents = self.systems.iter().map(|one| {
+            let torrent = one.torrent.clone();
+            match announce {
+                Some(url) => torrent.with_announce(url),
+                None => torrent,
+            }
+        });
+        pack(&manifest, torrents)
+    }
 }
 
 /// Hashes what `cache` does not know of `systems`, with all cores, and packs what came of it.
@@ -57,19 +84,21 @@ pub fn prepare(
     rehash: Rehash,
 ) -> anyhow::Result<Prepared> {
     let (mut all, hashed) = hash(systems, cache, rehash)?;
-    let mut payload = HashMap::new();
+    let (mut payload, mut entries) = (HashMap::new(), Vec::new());
     for (one, system) in all.iter_mut().zip(systems) {
         if let Some(url) = announce {
             one.torrent = one.torrent.clone().with_announce(url);
         }
         payload.extend(payload_files(one));
-        manifest.systems.push(entry(one, system));
+        entries.push(entry(one, system));
     }
-    let torrents_gz = pack(&manifest, &all)?;
+    manifest.systems.clone_from(&entries);
+    let torrents_gz = pack(&manifest, all.iter().map(|one| one.torrent.clone()))?;
     Ok(Prepared {
         systems: all,
-        payload,
+        payload: Arc::new(payload),
         torrents_gz,
+        entries,
         hashed,
     })
 }
@@ -148,20 +177,34 @@ fn entry(hashed: &Hashed, one: &LoadedSystem) -> Entry {
         size: torrent.info().total_length(),
         info_hash: torrent.info_hash().to_string(),
         files: files.map(file).collect(),
+        signed: is_signed(one),
     }
 }
 
+/// Whether the kernel of a system carries a signature; nothing where it has none, or nobody can tell.
+fn is_signed(one: &LoadedSystem) -> Option<bool> {
+    let Method::Kexec { kernel, .. } = &one.system.method else {
+        return None;
+    };
+    let mut file = File::open(one.root.join(kernel)).ok()?;
+    let length = file.metadata().ok()?.len();
+    let mut head = Vec::with_capacity(signature::HEAD);
+    let most = signature::HEAD as u64;
+    file.by_ref().take(most).read_to_end(&mut head).ok()?;
+    signature::is_signed(&head, length)
+}
+
 /// `torrents.gz` as the design describes it; the kernel unpacks it over phase 1's root.
-fn pack(manifest: &Manifest, systems: &[Hashed]) -> anyhow::Result<Vec<u8>> {
+fn pack(manifest: &Manifest, torrents: impl Iterator<Item = Torrent>) -> anyhow::Result<Vec<u8>> {
     let (boottorrent, configs) = manifest.to_files();
     let mut archive = Archive::new();
     archive.dir("torrents", 0o755);
     archive.file("torrents/Boottorrent.yaml", boottorrent.as_bytes(), 0o644);
     archive.file("torrents/configs.yaml", configs.as_bytes(), 0o644);
-    for (entry, one) in manifest.systems.iter().zip(systems) {
+    for (entry, torrent) in manifest.systems.iter().zip(torrents) {
         archive.file(
             &format!("torrents/{}", entry.torrent),
-            &one.torrent.to_bytes(),
+            &torrent.to_bytes(),
             0o644,
         );
     }

@@ -9,11 +9,12 @@ use pxe::wire::Role;
 use report::Step;
 
 use crate::journal::{Dropped, Machine, Snapshot};
-use crate::plan::Plan;
+use crate::plan::{Network, Plan};
 
-/// The one screen that says what runs now.
-pub fn ready(plan: &Plan, role: Option<&Role>) {
-    let interface = &plan.interface;
+/// The one screen that says what runs now, in one of the plan's networks. Where there are several, what holds for all
+/// of them is told once, by the first that is ready.
+pub fn ready(plan: &Plan, network: &Network, role: Option<&Role>, is_first: bool) {
+    let interface = &network.interface;
     let address = interface.address;
     let mut text = String::new();
     let _ = writeln!(
@@ -30,7 +31,7 @@ pub fn ready(plan: &Plan, role: Option<&Role>) {
             "  lent   {name} had no address: it has this one until the end of the run"
         );
     }
-    let dhcp = dhcp(plan, role);
+    let dhcp = dhcp(network, role);
     let _ = writeln!(text, "  DHCP   {dhcp}");
     let _ = writeln!(
         text,
@@ -41,7 +42,7 @@ pub fn ready(plan: &Plan, role: Option<&Role>) {
             "off".into()
         }
     );
-    let tracker = if plan.announce.is_some() {
+    let tracker = if network.announce.is_some() {
         "with the tracker"
     } else {
         "tracker off"
@@ -49,9 +50,19 @@ pub fn ready(plan: &Plan, role: Option<&Role>) {
     let _ = writeln!(
         text,
         "  HTTP   {}/api/v1/machines, {tracker}",
-        plan.manifest.server
+        network.manifest.server
     );
     let _ = writeln!(text, "  seed   {address}:{}", plan.ports.peer);
+    if is_first {
+        text += &of_all(plan);
+    }
+    text += "ready: switch the machines on. Ctrl-C ends and prints what each machine did.\n";
+    print(&text);
+}
+
+/// What holds for all networks.
+fn of_all(plan: &Plan) -> String {
+    let mut text = String::new();
     match &plan.user {
         Some(user) => {
             let _ = writeln!(
@@ -64,17 +75,15 @@ pub fn ready(plan: &Plan, role: Option<&Role>) {
             let _ = writeln!(text, "  user   unchanged: not started as root");
         }
     }
-    text += &systems(plan);
-    text += "ready: switch the machines on. Ctrl-C ends and prints what each machine did.\n";
-    print(&text);
+    text + &systems(plan)
 }
 
 /// Which role it took, and why.
-fn dhcp(plan: &Plan, role: Option<&Role>) -> String {
-    let address = plan.interface.address;
+fn dhcp(network: &Network, role: Option<&Role>) -> String {
+    let address = network.interface.address;
     match role {
         Some(Role::Full) => {
-            let (first, last) = plan.range;
+            let (first, last) = network.range;
             format!("full server, gives {first} to {last} but its own; nobody else answered")
         }
         Some(Role::Proxy { why }) => format!("proxy, gives no addresses: {why}"),
@@ -113,14 +122,15 @@ pub fn systems(plan: &Plan) -> String {
         text += "  menu   for machines that the section machines names; the others go on with their own disks\n";
         return text + &who(plan);
     }
-    let name = plan.manifest.default.as_ref();
+    let manifest = &plan.first().manifest;
+    let name = manifest.default.as_ref();
     let shown = plan
         .systems
         .iter()
         .map(|s| &s.system)
         .find(|s| Some(&s.name) == name)
         .map(|s| &s.dispname);
-    let _ = match (shown, plan.manifest.timeout) {
+    let _ = match (shown, manifest.timeout) {
         (Some(name), 0) => writeln!(text, "  menu   starts {name} at once"),
         (Some(name), seconds) if seconds > 0 => {
             writeln!(text, "  menu   starts {name} after {seconds} s")
@@ -206,7 +216,8 @@ fn row(machine: &Machine, history: &Snapshot) -> [String; 10] {
     // What machines report is theirs to invent: no sum may overflow.
     let sum = |from_server: bool| {
         let sources = machine.sources.iter();
-        let those = sources.filter(|source| (source.address == history.server) == from_server);
+        let those =
+            sources.filter(|source| history.servers.contains(&source.address) == from_server);
         those.fold(0, |sum: u64, source| sum.saturating_add(source.bytes))
     };
     let mac = machine.mac.map(|mac| mac.to_string());

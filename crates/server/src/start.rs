@@ -1,4 +1,4 @@
-//! Everything before serving, in the order that keeps it safe: check, give the interface an address if it has
+//! Everything before serving, in the order that keeps it safe: check, give an interface an address if it has
 //! none, bind as root, drop root, and only then start the runtime's threads. Whatever is wrong is told all at once, and then nothing
 //! is started.
 
@@ -11,8 +11,8 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 use crate::args::Serve;
 use crate::lend::Lent;
-use crate::plan::{self, Plan};
-use crate::serve::Looked;
+use crate::plan::{self, Network, Plan};
+use crate::serve::network::Looked;
 use crate::{bind, lend, serve, state, user};
 
 /// Threads left over after a stop get this long; what still hashes or sends then is cut off.
@@ -62,8 +62,7 @@ impl fmt::Display for Refused {
 pub fn start(args: &Serve) -> Result<(), Refused> {
     let Ready {
         mut plan,
-        bound,
-        lent,
+        opened,
         warnings,
     } = ready(args)?;
     for warning in &warnings {
@@ -77,18 +76,26 @@ pub fn start(args: &Serve) -> Result<(), Refused> {
     user::give_up_capabilities()?;
     let state = places.take()?;
     plan.state = state.folder().to_owned();
-    let (hold, looked) = lent.map_or((None, None), |lent| (Some(lent.hold), Some(lent.looked)));
-    let outcome = run(bound, plan, looked);
-    drop(hold);
+    let (mut holds, mut rooms) = (Vec::new(), Vec::new());
+    for (bound, lent) in opened {
+        let (hold, looked) = lent.map_or((None, None), |lent| (Some(lent.hold), Some(lent.looked)));
+        holds.extend(hold);
+        rooms.push((bound, looked));
+    }
+    let outcome = run(rooms, plan);
+    drop(holds);
     state.give_back();
     outcome.map_err(Refused::from)
 }
 
+/// A network's open ports, and its interface where that had to be made ready.
+type Opened = (bind::Bound, Option<Lent>);
+
 /// What there is once nothing speaks against serving.
 struct Ready {
     plan: Plan,
-    bound: bind::Bound,
-    lent: Option<Lent>,
+    /// For each network of the plan, in its order.
+    opened: Vec<Opened>,
     warnings: Vec<Problem>,
 }
 
@@ -111,40 +118,49 @@ fn check(args: &Serve) -> Result<(Plan, Vec<Problem>), Refused> {
     match plan {
         Some(plan) if !problems.iter().any(Problem::is_error) => Ok((plan, problems)),
         plan => {
-            if let Some(plan) = plan.filter(|plan| plan.interface.has_address) {
-                problems.extend(
-                    bind::bind(&plan.interface, plan.ports, None)
-                        .err()
-                        .unwrap_or_default(),
-                );
+            if let Some(plan) = plan {
+                problems.extend(in_the_way(&plan));
             }
             Err(Refused::Problems(problems))
         }
     }
 }
 
+/// What keeps ports from being opened. An interface without an address has none to try them at.
+fn in_the_way(plan: &Plan) -> Vec<Problem> {
+    let networks = plan.networks.iter();
+    let has_address = networks.filter(|network| network.interface.has_address);
+    let opened = has_address.map(|network| bind::bind(&network.interface, plan.ports, None));
+    opened.filter_map(Result::err).flatten().collect()
+}
+
 fn open((plan, warnings): (Plan, Vec<Problem>)) -> Result<Ready, (Box<Plan>, Refused)> {
-    let lent = match plan.interface.has_address {
-        true => Ok((None, None)),
-        false => lend::lend(&plan).map(|(lent, dhcp)| (Some(lent), Some(dhcp))),
-    };
-    let opened = lent.and_then(|(lent, dhcp)| {
-        let bound = bind::bind(&plan.interface, plan.ports, dhcp).map_err(Refused::Problems)?;
-        Ok((lent, bound))
-    });
-    match opened {
-        Ok((lent, bound)) => Ok(Ready {
-            plan,
-            bound,
-            lent,
-            warnings,
-        }),
-        Err(Refused::Problems(mut problems)) => {
-            problems.splice(0..0, warnings);
-            Err((Box::new(plan), Refused::Problems(problems)))
+    let (mut opened, mut problems) = (Vec::new(), Vec::new());
+    for network in &plan.networks {
+        match open_one(&plan, network) {
+            Ok(one) => opened.push(one),
+            Err(Refused::Problems(more)) => problems.extend(more),
+            Err(failed) => return Err((Box::new(plan), failed)),
         }
-        Err(failed) => Err((Box::new(plan), failed)),
     }
+    if problems.is_empty() {
+        return Ok(Ready {
+            plan,
+            opened,
+            warnings,
+        });
+    }
+    problems.splice(0..0, warnings);
+    Err((Box::new(plan), Refused::Problems(problems)))
+}
+
+fn open_one(plan: &Plan, network: &Network) -> Result<Opened, Refused> {
+    let (lent, dhcp) = match network.interface.has_address {
+        true => (None, None),
+        false => lend::lend(plan, network).map(|(lent, dhcp)| (Some(lent), Some(dhcp)))?,
+    };
+    let bound = bind::bind(&network.interface, plan.ports, dhcp).map_err(Refused::Problems)?;
+    Ok((bound, lent))
 }
 
 /// Every connection of a machine is a descriptor, and the usual limit of 1024 is less than a room
@@ -159,13 +175,13 @@ fn raise_open_files() {
     }
 }
 
-fn run(bound: bind::Bound, plan: Plan, looked: Option<Looked>) -> anyhow::Result<()> {
+fn run(rooms: Vec<(bind::Bound, Option<Looked>)>, plan: Plan) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .thread_name("bt-server")
         .build()
         .context("cannot start the runtime")?;
-    let outcome = runtime.block_on(serve::serve(bound, plan, looked));
+    let outcome = runtime.block_on(serve::serve(rooms, plan));
     runtime.shutdown_timeout(THREADS_END);
     outcome
 }

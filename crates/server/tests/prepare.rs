@@ -73,7 +73,11 @@ fn start(systems: &[LoadedSystem], state: &Path, rehash: Rehash) -> anyhow::Resu
 
 /// The manifest as a machine finds it.
 fn manifest(prepared: &Prepared) -> Manifest {
-    let archive = initrd::gunzip(&prepared.torrents_gz, 64 << 20).unwrap();
+    manifest_in(&prepared.torrents_gz)
+}
+
+fn manifest_in(torrents_gz: &[u8]) -> Manifest {
+    let archive = initrd::gunzip(torrents_gz, 64 << 20).unwrap();
     let entries = initrd::entries(&archive).unwrap();
     let text = |path: &str| {
         let entry = entries.iter().find(|entry| entry.path == path);
@@ -92,6 +96,28 @@ fn sha256sum(file: &Path) -> String {
     assert!(output.status.success(), "{output:?}");
     let digits = output.stdout.split(|byte| *byte == b' ').next().unwrap();
     String::from_utf8(digits.to_vec()).unwrap()
+}
+
+/// Machines of each network are told of one address of the server, and of the same torrents.
+#[test]
+fn another_network_gets_the_same_systems_from_another_address() {
+    let prepared = World::new().start(Rehash::Changed);
+    let told = Manifest {
+        server: "http://10.78.0.1:6969".to_owned(),
+        systems: Vec::new(),
+        ..manifest(&prepared)
+    };
+    let archive = prepared.torrents_gz_for(told, Some("http://10.78.0.1:6969/announce"));
+    let archive = archive.unwrap();
+    let (one, two) = (manifest(&prepared), manifest_in(&archive));
+    assert_eq!(two.server, "http://10.78.0.1:6969");
+    assert_eq!((one.systems.len(), &one.systems), (3, &two.systems));
+    let unpacked = initrd::gunzip(&archive, 64 << 20).unwrap();
+    let named = |address: &str| {
+        let mut parts = unpacked.windows(address.len());
+        parts.any(|part| part == address.as_bytes())
+    };
+    assert!(named("10.78.0.1:6969/announce") && !named("10.77.0.1"));
 }
 
 #[test]
@@ -241,4 +267,44 @@ fn a_file_that_changed_between_two_starts_is_told_anew() {
     let differing: Vec<_> = (0..9).filter(|at| first[*at] != second[*at]).collect();
     assert_eq!(differing, [4], "the second file of the second system");
     assert_eq!(second[4], sha256sum(&image));
+}
+
+/// Debian's kernel as it comes, with its signature taken off, and cut off before it.
+#[test]
+#[ignore = "needs target/phase1; cargo xtask test runs it"]
+fn the_manifest_says_whose_kernel_is_signed() {
+    let world = World::new();
+    let image = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/phase1/image/bzImage");
+    let signed = fs::read(&image).unwrap();
+    let (offset, size) = certificates(&signed);
+    assert_eq!(offset + size, signed.len(), "the signature comes last");
+    let mut stripped = signed[..offset].to_vec();
+    let entry = certificates_entry(&signed);
+    stripped[entry..entry + 8].fill(0);
+    for (name, kernel) in [
+        ("debian", &signed[..]),
+        ("rescue", &stripped),
+        ("школа", &signed[..offset]),
+    ] {
+        fs::write(world.system(name).join("vmlinuz"), kernel).unwrap();
+    }
+    let manifest = manifest(&world.start(Rehash::Changed));
+    let told: Vec<_> = manifest.systems.iter().map(|one| one.signed).collect();
+    assert_eq!(told, [Some(true), Some(false), Some(false)]);
+    // What is remembered of a system does not keep it from being told.
+    let again = world.start(Rehash::Changed);
+    assert_eq!(again.hashed, 0);
+    assert_eq!(self::manifest(&again), manifest);
+}
+
+/// Where a 64-bit PE file says where its certificate table is: the fifth data directory (PE format, "Optional Header").
+fn certificates_entry(file: &[u8]) -> usize {
+    let header = u32::from_le_bytes(file[0x3c..0x40].try_into().unwrap());
+    header as usize + 4 + 20 + 112 + 4 * 8
+}
+
+fn certificates(file: &[u8]) -> (usize, usize) {
+    let entry = certificates_entry(file);
+    let number = |at: usize| u32::from_le_bytes(file[at..at + 4].try_into().unwrap()) as usize;
+    (number(entry), number(entry + 4))
 }

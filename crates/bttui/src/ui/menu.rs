@@ -29,7 +29,7 @@ pub(super) fn draw(
     let warning = app
         .manifest
         .as_ref()
-        .and_then(|manifest| menu::warning(app.only_signed, manifest));
+        .and_then(|manifest| menu::warning(app.only_signed, manifest, selected));
     // Borders, an empty line above and below the list, and the warning with another one.
     let beside = if warning.is_some() { 6 } else { 4 };
     let rows = usize::from(area.height.saturating_sub(beside)).max(1);

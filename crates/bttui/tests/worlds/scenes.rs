@@ -39,6 +39,8 @@ pub(crate) fn all() -> Vec<Scene> {
             22,
         ),
         scene("menu-secure-boot", secure(menu(three())), 21),
+        scene("menu-signed", secure(menu(signed(Some(true)))), 21),
+        scene("menu-unsigned", secure(menu(signed(Some(false)))), 21),
         scene("menu-empty", menu(manifest(30, None, vec![])), 21),
         scene("fetching", fetching(None), 33),
         scene(
@@ -106,6 +108,13 @@ fn secure(mut app: App) -> App {
     app
 }
 
+/// The three systems, of whose kernel this is known.
+fn signed(signed: Option<bool>) -> Manifest {
+    let mut manifest = three();
+    manifest.systems[0].signed = signed;
+    manifest
+}
+
 pub(crate) fn three() -> Manifest {
     let kexec = Method::Kexec {
         kernel: "vmlinuz".to_owned(),
@@ -150,6 +159,7 @@ pub(crate) fn entry(name: &str, dispname: &str, method: Method, size: u64) -> En
         size,
         info_hash: "00".repeat(20),
         files: Vec::new(),
+        signed: None,
     }
 }
 

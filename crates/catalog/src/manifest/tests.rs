@@ -11,6 +11,7 @@ fn entry(name: &str, method: Method) -> Entry {
         size: 7,
         info_hash: "00".repeat(20),
         files: vec![file("sub/ä file", 0xab)],
+        signed: Some(true),
     }
 }
 
@@ -74,6 +75,7 @@ fn keys_are_those_of_config_yaml() {
     assert_eq!(value[0]["kernel"], "vmlinuz");
     assert_eq!(value[0]["initrd"][0], "initrd");
     assert_eq!(value[0]["torrent"], "tiny.torrent");
+    assert_eq!(value[0]["signed"], true);
     assert_eq!(value[0]["files"][0]["path"], "sub/ä file");
     assert_eq!(value[0]["files"][0]["sha256"], "ab".repeat(32));
 }
@@ -83,10 +85,14 @@ fn keys_are_those_of_config_yaml() {
 fn files_may_be_missing_and_never_half_a_hash() {
     let bare = Entry {
         files: Vec::new(),
+        signed: None,
         ..entry("tiny", kexec("vmlinuz", &[]))
     };
     let (boottorrent, configs) = manifest(vec![bare.clone()]).to_files();
-    assert!(!configs.contains("files"), "{configs}");
+    assert!(
+        !configs.contains("files") && !configs.contains("signed"),
+        "{configs}"
+    );
     let read = Manifest::parse(&boottorrent, &configs).unwrap();
     assert_eq!(read.systems, [bare]);
 

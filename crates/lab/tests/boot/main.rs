@@ -11,3 +11,4 @@ mod relay;
 mod room;
 mod server;
 mod two;
+mod vlan;

@@ -14,7 +14,7 @@ use crate::tap::{Heard, Tap};
 /// The server's address; the network has 24 bits.
 pub(crate) const SERVER: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 1);
 /// It listens to the wire for 8 s, on a computer that may be busy with something else.
-const READY: Duration = Duration::from_secs(90);
+pub(crate) const READY: Duration = Duration::from_secs(90);
 /// From what a machine does to what the API says of it.
 const SOON: Duration = Duration::from_secs(20);
 

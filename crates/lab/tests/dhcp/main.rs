@@ -9,6 +9,7 @@ mod networkd;
 mod program;
 mod rebind;
 mod relay;
+mod several;
 mod tap;
 mod wiretap;
 

@@ -74,6 +74,14 @@ impl Finding {
         }
     }
 
+    /// The same finding, of one interface among several.
+    pub(crate) fn of(mut self, interface: &str) -> Finding {
+        if !self.what.starts_with(interface) {
+            self.what = format!("{interface}: {}", self.what);
+        }
+        self
+    }
+
     /// The same finding with what to do.
     pub(crate) fn remedy(mut self, remedy: impl Into<String>) -> Finding {
         self.remedy = Some(remedy.into());
@@ -84,8 +92,8 @@ impl Finding {
 /// All findings, in the order in which things were looked at.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Sheet {
-    /// The interface they are about, if there is one.
-    pub interface: Option<String>,
+    /// The interfaces they are about.
+    pub interfaces: Vec<String>,
     /// What was found.
     pub findings: Vec<Finding>,
 }
@@ -161,7 +169,7 @@ mod tests {
     #[test]
     fn a_sheet_is_read_from_left_to_right() {
         let mut sheet = Sheet {
-            interface: Some("eth0".to_owned()),
+            interfaces: vec!["eth0".to_owned()],
             findings: vec![Finding::ok("link", "1000 Mbit/s")],
         };
         assert_eq!(

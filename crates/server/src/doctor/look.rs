@@ -17,6 +17,7 @@ use super::managers::{self, Zone};
 use super::nft::Ruleset;
 use super::ports::{self, Door, Looked, Program};
 use super::room::Speed;
+use super::vlan::{self, Vlan};
 use crate::holder::{self, Protocol};
 use crate::interface::Seen;
 
@@ -36,6 +37,11 @@ pub(crate) fn speed(chosen: &Seen) -> Option<Speed> {
         half_duplex: read("duplex").is_some_and(|duplex| duplex.trim() == "half"),
     })
     .filter(|speed| (1..=FASTEST).contains(&speed.megabits))
+}
+
+/// Which VLAN an interface is, if it is one; of the network namespace this thread is in.
+pub(crate) fn vlan(interface: &str) -> Option<Vlan> {
+    vlan::read(&text(&format!("/proc/thread-self/net/vlan/{interface}"))?)
 }
 
 /// Whether the kernel drops what comes in where its answer would not go out: the stricter of both settings counts

@@ -12,9 +12,9 @@ use super::{Interface, Kind, Seen};
 pub struct Asked<'a> {
     /// `--iface`, which beats the file.
     pub flag: Option<&'a str>,
-    /// `dnsmasq.interface`.
-    pub named: &'a [Placed<String>],
-    /// `boottorrent.host_ip`: picks one of several addresses, and one of several interfaces.
+    /// `dnsmasq.interface`, or one of those it names.
+    pub named: Option<&'a Placed<String>>,
+    /// `boottorrent.host_ip`: picks one of several addresses.
     pub host_ip: Option<Placed<Ipv4Addr>>,
     /// What an interface without an address is given for the run; without this it must have one.
     pub spare: Option<(Ipv4Addr, u8)>,
@@ -42,9 +42,8 @@ enum By<'a> {
 pub fn choose(seen: &[Seen], asked: &Asked<'_>) -> Result<Interface, Problem> {
     let by = match (asked.flag, asked.named) {
         (Some(flag), _) => By::Flag(flag),
-        (None, [one]) => By::File(one),
-        (None, []) => By::Itself(&the_only_one(seen, asked)?.name),
-        (None, several) => By::File(one_of(seen, several, asked)?),
+        (None, Some(one)) => By::File(one),
+        (None, None) => By::Itself(&the_only_one(seen, asked)?.name),
     };
     let Some(found) = seen.iter().find(|interface| interface.name == by.name()) else {
         let remedy = format!("name one that exists: {}", candidates(seen));
@@ -92,24 +91,6 @@ fn is_bare(interface: &Seen) -> bool {
     addresses.all(|(address, _)| address.is_link_local())
 }
 
-/// What the file names beside the interface that serves.
-#[must_use]
-pub fn not_served(asked: &Asked<'_>, chosen: &Interface) -> Option<Problem> {
-    let others = asked.named.iter();
-    let mut others = others.filter(|name| asked.flag.is_none() && name.value != chosen.name);
-    let first = others.next()?;
-    let what = format!(
-        "dnsmasq.interface names several interfaces; only {}, which has host_ip, is served",
-        chosen.name
-    );
-    let problem = Problem::warning(
-        asked.file,
-        what,
-        "run one server for each interface, each with its own --state",
-    );
-    Some(problem.at(first.line).found(&first.value))
-}
-
 /// The only interface that could be meant, where none is named.
 fn the_only_one<'s>(seen: &'s [Seen], asked: &Asked<'_>) -> Result<&'s Seen, Problem> {
     let has_host_ip = |interface: &&Seen| {
@@ -149,33 +130,6 @@ fn the_only_one<'s>(seen: &'s [Seen], asked: &Asked<'_>) -> Result<&'s Seen, Pro
         candidates(seen)
     );
     Err(Problem::error("interface", what, remedy))
-}
-
-/// Of several named interfaces the one that has `host_ip`: this version serves one.
-fn one_of<'a>(
-    seen: &[Seen],
-    several: &'a [Placed<String>],
-    asked: &Asked<'_>,
-) -> Result<&'a Placed<String>, Problem> {
-    let has_host_ip = |name: &&Placed<String>| {
-        let mut addresses = seen
-            .iter()
-            .filter(|interface| interface.name == name.value)
-            .flat_map(|interface| &interface.addresses);
-        asked
-            .host_ip
-            .is_some_and(|ip| addresses.any(|(address, _)| *address == ip.value))
-    };
-    if let Some(named) = several.iter().find(has_host_ip) {
-        return Ok(named);
-    }
-    let what = "dnsmasq.interface names several interfaces, and this version serves one";
-    let remedy =
-        "keep one of them, set host_ip to the address of the one to serve, or name it with --iface";
-    let names: Vec<&str> = several.iter().map(|name| name.value.as_str()).collect();
-    let line = several.last().and_then(|name| name.line);
-    let problem = Problem::error(asked.file, what, remedy);
-    Err(problem.at(line).found(names.join(", ")))
 }
 
 /// The address to serve on: `host_ip`, or the first.

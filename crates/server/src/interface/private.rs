@@ -44,7 +44,8 @@ pub fn beside(first: Ipv4Addr, last: Ipv4Addr, mask: Option<Ipv4Addr>) -> Option
 }
 
 /// Whether two networks have an address in common.
-fn overlap(one: (Ipv4Addr, u8), other: (Ipv4Addr, u8)) -> bool {
+#[must_use]
+pub fn overlap(one: (Ipv4Addr, u8), other: (Ipv4Addr, u8)) -> bool {
     let wider = one.1.min(other.1).min(32);
     let mask = u32::MAX.checked_shl(32 - u32::from(wider)).unwrap_or(0);
     (u32::from(one.0) ^ u32::from(other.0)) & mask == 0

@@ -43,6 +43,8 @@ struct Kept {
     arrival: u64,
     /// Its entry among the owners.
     owns: Option<Ipv4Addr>,
+    /// The interface on whose wire it was heard last.
+    interface: Option<Arc<str>>,
     lines: Allowance,
     /// The steps as watchers get them, until another one comes.
     told: Option<Arc<[Told]>>,
@@ -91,8 +93,8 @@ impl Book {
             .is_none_or(|kept| kept.lines.take(now))
     }
 
-    /// Adds a step to a machine's history. `who` is resolved.
-    pub(super) fn push(&mut self, now: Duration, who: Who, step: Step) {
+    /// Adds a step to a machine's history, told of on the wire of the interface `on`. `who` is resolved.
+    pub(super) fn push(&mut self, now: Duration, who: Who, on: Option<Arc<str>>, step: Step) {
         if let Who::Mac(mac) = who {
             match &step {
                 Step::Lease { address } => self.belongs(*address, mac),
@@ -103,6 +105,7 @@ impl Book {
         let kept = self.entry(who);
         let before = kept.timeline.steps().len();
         kept.timeline.push(now, step);
+        kept.interface = on.or(kept.interface.take());
         kept.told = None;
         let gained = kept.timeline.steps().len() - before;
         self.steps += gained;
@@ -139,14 +142,15 @@ impl Book {
     }
 
     /// What watchers may see of everything.
-    pub(super) fn snapshot(&mut self, server: Ipv4Addr, now: Duration) -> Snapshot {
+    pub(super) fn snapshot(&mut self, own: &[Ipv4Addr], now: Duration) -> Snapshot {
         let dropped = self.dropped();
         let names = &self.names;
         let mut kept: Vec<(&Who, &mut Kept)> = self.machines.iter_mut().collect();
         kept.sort_by_key(|(_, kept)| kept.arrival);
         Snapshot {
             at_ms: now.as_millis() as u64,
-            server,
+            server: own.first().copied().unwrap_or(Ipv4Addr::UNSPECIFIED),
+            servers: own.to_vec(),
             machines: kept
                 .into_iter()
                 .map(|(who, kept)| machine(*who, name_of(names, *who), kept, now))
@@ -197,6 +201,7 @@ impl Book {
                     arrival: *arrivals,
                     owns: own.map(|(address, _)| *address),
                     lines: LINES,
+                    interface: None,
                     told: None,
                 })
             }
@@ -247,6 +252,7 @@ fn machine(who: Who, name: Option<&str>, kept: &mut Kept, now: Duration) -> Mach
         mac,
         name: name.map(str::to_owned),
         address,
+        interface: kept.interface.clone(),
         stage: timeline.stage(),
         state: timeline.state(),
         diagnosis: timeline.diagnosis(now),

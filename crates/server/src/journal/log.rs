@@ -19,8 +19,8 @@ const TELL_DROPPED_EVERY: Duration = Duration::from_secs(30);
 
 /// The journal's pen.
 pub(super) struct Log {
-    /// The server's own address: bytes from anywhere else came from machines.
-    server: Ipv4Addr,
+    /// The server's own addresses: bytes from anywhere else came from machines.
+    own: Vec<Ipv4Addr>,
     lines: Allowance,
     left_out: u64,
     told_dropped: u64,
@@ -28,9 +28,9 @@ pub(super) struct Log {
 }
 
 impl Log {
-    pub(super) fn new(server: Ipv4Addr) -> Self {
+    pub(super) fn new(own: Vec<Ipv4Addr>) -> Self {
         Self {
-            server,
+            own,
             lines: LINES,
             left_out: 0,
             told_dropped: 0,
@@ -41,7 +41,14 @@ impl Log {
     /// Writes the line of one step, unless there were too many lately, of this machine or in
     /// all. Progress is shown by the API and the table; a line a second and machine would bury the
     /// rest.
-    pub(super) fn step(&mut self, now: Duration, who: Who, book: &mut Book, step: &Step) {
+    pub(super) fn step(
+        &mut self,
+        now: Duration,
+        who: Who,
+        on: Option<&str>,
+        book: &mut Book,
+        step: &Step,
+    ) {
         if matches!(step, Step::Progress(_)) {
             return;
         }
@@ -60,8 +67,23 @@ impl Log {
         let name = book
             .name_of(who)
             .map_or(String::new(), |name| format!("{name}  "));
-        let line = step.line_at(self.server);
-        tracing::info!("{mac:17}  {address:<15}  {name}{line}");
+        let line = step.line_at(self.server(step));
+        // Of one network nobody asks which.
+        let on = on
+            .filter(|_| self.own.len() > 1)
+            .map_or(String::new(), |interface| format!("{interface}  "));
+        tracing::info!("{mac:17}  {address:<15}  {on}{name}{line}");
+    }
+
+    /// The server as the machine of this step knows it: machines of each network know one of its addresses.
+    fn server(&self, step: &Step) -> Ipv4Addr {
+        let sources = match step {
+            Step::Fetched { progress, .. } => &progress.sources[..],
+            _ => &[],
+        };
+        let mut known = sources.iter().map(|source| source.address);
+        let known = known.find(|address| self.own.contains(address));
+        known.unwrap_or_else(|| self.own.first().copied().unwrap_or(Ipv4Addr::UNSPECIFIED))
     }
 
     /// Tells, now and then and only if it moved, how much was refused or left out.

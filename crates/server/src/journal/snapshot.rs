@@ -12,8 +12,10 @@ use serde::Serialize;
 pub struct Snapshot {
     /// Milliseconds since the journal began.
     pub at_ms: u64,
-    /// The server's own address: bytes from anywhere else came from machines.
+    /// The server's own address; the first, where it is in several networks.
     pub server: Ipv4Addr,
+    /// All its addresses: bytes from anywhere else came from machines.
+    pub servers: Vec<Ipv4Addr>,
     /// Every machine known.
     pub machines: Vec<Machine>,
     /// What the doors refused to look at, and how often.
@@ -25,6 +27,7 @@ impl Default for Snapshot {
         Self {
             at_ms: 0,
             server: Ipv4Addr::UNSPECIFIED,
+            servers: Vec::new(),
             machines: Vec::new(),
             dropped: Vec::new(),
         }
@@ -41,6 +44,9 @@ pub struct Machine {
     pub name: Option<String>,
     /// Its IPv4 address, once it has one.
     pub address: Option<Ipv4Addr>,
+    /// The server's interface on whose wire it was heard last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub interface: Option<Arc<str>>,
     /// How far its boot is.
     pub stage: Stage,
     /// Where it stands, in a few words.

@@ -1,16 +1,13 @@
-//! Where command line, file and computer must agree: the interface, the user, the ports and the range. Each problem is
-//! told at the place that asked for it.
-
-use std::net::Ipv4Addr;
+//! Where command line, file and computer must agree: the user, the ports and the range; for interfaces see
+//! [`super::interfaces`]. Each problem is told at the place that asked for it.
 
 use catalog::{Placed, Problem, Settings, Severity};
 use pxe::Loader;
-use pxe::wire::{Place, Wish};
+use pxe::wire::Wish;
 
 use crate::args::{Dhcp, Serve};
 use crate::bind::Ports;
-use crate::host::Host;
-use crate::interface::{self, Asked, Interface, private, routes};
+use crate::interface::Interface;
 use crate::user::{Unfit, User, Users};
 
 /// The seed's port where the command line names none.
@@ -116,130 +113,10 @@ pub(super) fn user(
     })
 }
 
-/// The interface of the room, if it can give what is asked of it.
-pub(super) fn interface(
-    args: &Serve,
-    settings: &Settings,
-    file: &str,
-    host: &Host,
-    problems: &mut Vec<Problem>,
-) -> Option<Interface> {
-    let asked = Asked {
-        flag: args.iface.as_deref(),
-        named: &settings.interface,
-        host_ip: settings.host_ip,
-        spare: spare(args, settings, host),
-        file,
-    };
-    let seen = match &host.interfaces {
-        Ok(seen) => seen,
-        Err(error) => {
-            let what = format!("the kernel does not name its interfaces: {error}");
-            problems.push(Problem::error("interface", what, "start with sudo"));
-            return None;
-        }
-    };
-    let found = match interface::choose(seen, &asked) {
-        Ok(found) => found,
-        Err(problem) => {
-            problems.push(problem);
-            return None;
-        }
-    };
-    problems.extend(interface::not_served(&asked, &found));
-    problems.extend(address_beside_another(args, &found));
-    problems.extend(managed(&found));
-    let address = [(found.address, found.prefix)];
-    let unfit = catalog::on_interface(settings, file, &found.name, &address);
-    problems.extend(unfit);
-    Some(found)
-}
-
-/// The address that an interface without one is given: where the server might be the only one who gives addresses,
-/// and nowhere else. The command line names it, or the file by what it says of the room, or it is a free one.
-fn spare(args: &Serve, settings: &Settings, host: &Host) -> Option<(Ipv4Addr, u8)> {
-    match dhcp(args, settings) {
-        Some(Wish::Auto | Wish::Full) => {}
-        Some(Wish::Proxy) | None => return None,
-    }
-    let range = settings.dhcp_range.map(|range| range.value);
-    let in_range = range.and_then(|range| private::beside(range.start, range.end, range.netmask));
-    let host_ip = settings.host_ip.map(|ip| {
-        let prefix = in_range.map_or(24, |(_, prefix)| prefix);
-        (ip.value, prefix)
-    });
-    let own = || {
-        host.interfaces
-            .iter()
-            .flatten()
-            .flat_map(|one| one.addresses.iter().copied())
-    };
-    let named = args.address.map(|named| (named.address, named.prefix));
-    match named.or(host_ip).or(in_range) {
-        // Another interface's: this one cannot have it too.
-        Some((asked, _)) if own().any(|(address, _)| address == asked) => None,
-        Some(asked) => Some(asked),
-        None => {
-            let routes = host
-                .routes
-                .iter()
-                .map(|route| (route.network, route.prefix));
-            private::free(&own().chain(routes).collect::<Vec<_>>())
-        }
-    }
-}
-
-/// An address on the command line that is not the one to be served on.
-fn address_beside_another(args: &Serve, found: &Interface) -> Option<Problem> {
-    let asked = args.address?;
-    let name = &found.name;
-    let has = (found.address, found.prefix);
-    if has == (asked.address, asked.prefix) {
-        return None;
-    }
-    let what = format!(
-        "is for an interface without one, and {name} has {}/{}",
-        has.0, has.1
-    );
-    let remedy = format!(
-        "leave it out, or take the other away: ip address del {}/{} dev {name}",
-        has.0, has.1
-    );
-    let problem = Problem::error("--address", what, remedy);
-    Some(problem.found(format!("{}/{}", asked.address, asked.prefix)))
-}
-
-/// Somebody who will take the address away again that the server gives the interface.
-fn managed(found: &Interface) -> Option<Problem> {
-    let manager = found.manager.filter(|_| !found.has_address)?;
-    let name = &found.name;
-    let what = format!(
-        "{} cares for {name} and may take away the address that it gets for this run",
-        manager.name()
-    );
-    let remedy = format!(
-        "if machines lose the server, free {name} first: {}",
-        manager.leave_alone(name)
-    );
-    Some(Problem::warning("interface", what, remedy))
-}
-
-/// What the interface says of the network it is in.
-pub(super) fn place(host: &Host, interface: &Interface) -> Place {
-    let mut seen = host.interfaces.iter().flatten();
-    let seen = seen.find(|seen| seen.name == interface.name);
-    let leased = seen.filter(|seen| seen.leased.contains(&interface.address));
-    Place {
-        leased: leased.map(|_| interface.address),
-        gateway: routes::way_out(&host.routes, &interface.name),
-    }
-}
-
 /// What the command line says although the file says something else.
 pub(super) fn told_twice(args: &Serve, settings: &Settings, file: &str) -> Vec<Problem> {
-    let mut interfaces = settings.interface.iter();
-    let others = |flag: &String| interfaces.all(|name| name.value != *flag);
-    let other_interface = args.iface.as_ref().is_some_and(others);
+    let named = |flag: &String| settings.interface.iter().any(|name| name.value == *flag);
+    let other_interface = !args.iface.iter().all(named);
     let interface = settings.interface.first().filter(|_| other_interface);
     // Each flag, the key it beats, and where the file says something else.
     let said = [
@@ -309,14 +186,15 @@ pub(super) fn not_yet_an_error(unfit: &Problem) -> Problem {
     }
 }
 
-/// A range with nothing in it to give away.
+/// A range with nothing in it to give away, whether it is the file's (`is_named`) or all of the subnet.
 pub(super) fn unusable_range(
     settings: &Settings,
     file: &str,
     interface: &Interface,
+    is_named: bool,
     error: &pxe::PoolError,
 ) -> Problem {
-    match &settings.dhcp_range {
+    match settings.dhcp_range.filter(|_| is_named) {
         Some(range) => {
             let what = format!("dnsmasq.dhcp_range cannot be used: {error}");
             let remedy = "set it to free addresses of that subnet, or remove the line";

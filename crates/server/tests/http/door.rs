@@ -85,7 +85,11 @@ pub(crate) fn open(setup: Setup) -> Door {
         begun: setup.begun,
     };
     // the journal goes on after the door closed, as in the server
-    let recording = journal::record(recorder, Ipv4Addr::LOCALHOST, CancellationToken::new());
+    let recording = journal::record(
+        recorder,
+        vec![Ipv4Addr::LOCALHOST],
+        CancellationToken::new(),
+    );
     runtime.spawn(recording);
     let serving = runtime.spawn(http::run(listener, state, stop.clone()));
     Door {

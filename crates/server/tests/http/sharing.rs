@@ -48,6 +48,7 @@ fn manifest(server: &str, seed_time: Option<i64>, seed_max: u64) -> Manifest {
             size: 100,
             info_hash: "ab".repeat(20),
             files: Vec::new(),
+            signed: None,
         }],
     }
 }

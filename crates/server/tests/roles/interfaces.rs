@@ -139,17 +139,7 @@ fn another_interface_never_hears_a_word() -> Result<()> {
     let mut world = World::new(Some((SERVER, 24)))?;
     let served = world.room.host(None)?;
     let elsewhere = world.room.host(None)?;
-    let namespace = world.host.namespace();
-    let cable = format!(
-        "link add eth1 type veth peer name eth1 netns {}",
-        elsewhere.namespace().path()
-    );
-    namespace.ip(&cable)?;
-    // The kernel's own words of IPv6 are not ours.
-    namespace.ip("link set eth1 addrgenmode none")?;
-    namespace.ip("address add 10.78.0.1/24 dev eth1")?;
-    namespace.ip("link set eth1 up")?;
-    elsewhere.namespace().ip("link set eth1 up")?;
+    world.cable("eth1", "10.78.0.1/24", &elsewhere)?;
     let mut server = world.start(&[])?;
     ensure!(server.ready_or_ended()?.is_none(), "{}", server.told());
     let unserved = Udhcpc::on(
@@ -162,19 +152,8 @@ fn another_interface_never_hears_a_word() -> Result<()> {
     let client = Udhcpc::start(&world.room, &served, "served", &[])?;
     client.wait_for("bound")?;
     unserved.wait_for("leasefail")?;
-    let heard = namespace.enter(|| {
-        let table = fs::read_to_string("/proc/thread-self/net/dev")?;
-        let line = table
-            .lines()
-            .find_map(|line| line.trim().strip_prefix("eth1:"));
-        let columns: Vec<u64> = line
-            .context("no eth1")?
-            .split_whitespace()
-            .map(str::parse)
-            .collect::<Result<_, _>>()?;
-        Ok((columns[1], columns[9]))
-    })?;
-    ensure!(heard.0 >= 3 && heard.1 == 0, "received, sent: {heard:?}");
+    let (received, sent) = world.packets("eth1")?;
+    ensure!(received >= 3 && sent == 0, "{received}, {sent}");
     Ok(())
 }
 

@@ -5,5 +5,6 @@
 mod common;
 mod company;
 mod interfaces;
+mod several;
 mod wires;
 mod world;

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use bt_server::doors::ear;
 use lab::{Host, Room, Stop};
 
@@ -62,6 +62,36 @@ impl World {
         command.arg(&self.oss).arg("--state").arg(state);
         command.args(phase1()).args(options);
         Server::start(&mut command, &scratch.join(format!("{name}.log")))
+    }
+
+    /// A cable from the server's computer, where its end is called `name` and has this address, to `other`, where it is
+    /// called the same.
+    pub(crate) fn cable(&self, name: &str, address: &str, other: &Host) -> Result<()> {
+        let namespace = self.host.namespace();
+        let there = other.namespace().path();
+        namespace.ip(&format!(
+            "link add {name} type veth peer name {name} netns {there}"
+        ))?;
+        // The kernel's own words of IPv6 are not ours.
+        namespace.ip(&format!("link set {name} addrgenmode none"))?;
+        namespace.ip(&format!("address add {address} dev {name}"))?;
+        namespace.ip(&format!("link set {name} up"))?;
+        other.namespace().ip(&format!("link set {name} up"))
+    }
+
+    /// How many packets an interface of the server's computer received and sent.
+    pub(crate) fn packets(&self, interface: &str) -> Result<(u64, u64)> {
+        self.host.namespace().enter(|| {
+            let table = fs::read_to_string("/proc/thread-self/net/dev")?;
+            let of = format!("{interface}:");
+            let line = table.lines().find_map(|line| line.trim().strip_prefix(&of));
+            let columns: Vec<u64> = line
+                .with_context(|| format!("no {interface}"))?
+                .split_whitespace()
+                .map(str::parse)
+                .collect::<Result<_, _>>()?;
+            Ok((columns[1], columns[9]))
+        })
     }
 
     /// Writes a configuration; hands back its path.

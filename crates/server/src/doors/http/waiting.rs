@@ -46,7 +46,9 @@ pub(super) async fn waiting(
         state.journal.dropped("waiting", "no such system");
         return (StatusCode::NOT_FOUND, "There is no such system here.\n").into_response();
     };
-    let mut room = reported(&state.machines.borrow(), &name, state.journal.elapsed());
+    let here = state.journal.interface();
+    let elapsed = state.journal.elapsed();
+    let mut room = reported(&state.machines.borrow(), here, &name, elapsed);
     if let Some(tracker) = tracker(&state) {
         let now = state.begun.elapsed();
         room.fetching
@@ -84,11 +86,16 @@ impl Room {
     }
 }
 
-/// The machines whose last report, not long before `now`, was of a download of `system`.
-fn reported(snapshot: &Snapshot, system: &str, now: Duration) -> Room {
+/// The machines whose last report, not long before `now`, was of a download of `system`, on the wire of the interface
+/// `here`: those of other networks reach nobody in this one.
+fn reported(snapshot: &Snapshot, here: Option<&str>, system: &str, now: Duration) -> Room {
     let since = u64::try_from(now.saturating_sub(SILENCE).as_millis()).unwrap_or(u64::MAX);
     let mut room = Room::default();
-    for machine in &snapshot.machines {
+    let are_here = snapshot
+        .machines
+        .iter()
+        .filter(|machine| here.is_none() || machine.interface.as_deref() == here);
+    for machine in are_here {
         match (machine.address, is_complete(machine, system, since)) {
             (Some(address), Some(true)) => room.sharing.insert(address),
             (Some(address), Some(false)) => room.fetching.insert(address),
@@ -141,6 +148,7 @@ mod tests {
             mac: None,
             name: None,
             address: Some(ADDRESS),
+            interface: Some("eth0".into()),
             stage,
             state: String::new(),
             diagnosis: None,
@@ -195,7 +203,11 @@ mod tests {
                 machines: vec![machine],
                 ..Snapshot::default()
             };
-            let room = reported(&snapshot, "debian", Duration::from_secs(60));
+            let asked = |here| reported(&snapshot, here, "debian", Duration::from_secs(60));
+            let elsewhere = asked(Some("eth1"));
+            assert!(elsewhere.fetching.is_empty() && elsewhere.sharing.is_empty());
+            assert_eq!(asked(None).fetching.contains(&ADDRESS), waits, "{name}");
+            let room = asked(Some("eth0"));
             assert_eq!(room.fetching.contains(&ADDRESS), waits, "{name}");
             assert_eq!(
                 room.sharing.contains(&ADDRESS),

@@ -33,7 +33,7 @@ async fn door() -> (
     let address = socket.local_addr().expect("bound");
     let (journal, recorder, snapshots) = journal();
     let stop = CancellationToken::new();
-    tokio::spawn(record(recorder, [127, 0, 0, 1].into(), stop.clone()));
+    tokio::spawn(record(recorder, vec![[127, 0, 0, 1].into()], stop.clone()));
     tokio::spawn(run(socket, shelf(), journal, stop.clone()));
     (address, snapshots, stop)
 }

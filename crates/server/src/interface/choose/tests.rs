@@ -31,7 +31,7 @@ fn at(line: u64, value: &str) -> Placed<String> {
     }
 }
 
-fn asked<'a>(flag: Option<&'a str>, named: &'a [Placed<String>]) -> Asked<'a> {
+fn asked<'a>(flag: Option<&'a str>, named: Option<&'a Placed<String>>) -> Asked<'a> {
     Asked {
         flag,
         named,
@@ -53,7 +53,7 @@ fn with_host_ip(asked: Asked<'_>, ip: [u8; 4]) -> Asked<'_> {
 
 #[test]
 fn first_address_unless_host_ip_picks() {
-    let named = asked(Some("eth0"), &[]);
+    let named = asked(Some("eth0"), None);
     let first = choose(&[room()], &named).expect("will do");
     assert_eq!(
         (first.address, first.prefix),
@@ -116,15 +116,15 @@ fn refusals_name_the_place_the_value_and_the_remedy() {
         ),
     ];
     for (seen, name, what, remedy) in table {
-        let text = choose(seen, &asked(Some(name), &[]))
+        let text = choose(seen, &asked(Some(name), None))
             .expect_err(what)
             .to_string();
         assert!(text.starts_with("--iface: error: "), "{text}");
         assert!(text.contains(&format!("(found: {name})")), "{text}");
         assert!(text.contains(what) && text.contains(remedy), "{text}");
 
-        let named = [at(4, name)];
-        let text = choose(seen, &asked(None, &named))
+        let named = at(4, name);
+        let text = choose(seen, &asked(None, Some(&named)))
             .expect_err(what)
             .to_string();
         assert!(
@@ -135,7 +135,7 @@ fn refusals_name_the_place_the_value_and_the_remedy() {
     }
     let text = choose(
         &[room()],
-        &with_host_ip(asked(Some("eth0"), &[]), [10, 9, 9, 9]),
+        &with_host_ip(asked(Some("eth0"), None), [10, 9, 9, 9]),
     )
     .expect_err("not its address")
     .to_string();
@@ -148,7 +148,7 @@ fn refusals_name_the_place_the_value_and_the_remedy() {
 
 #[test]
 fn the_only_wired_interface_needs_no_name() {
-    let unnamed = asked(None, &[]);
+    let unnamed = asked(None, None);
     let bare = Seen {
         addresses: vec![],
         ..other("eth1", Kind::Wired)
@@ -187,41 +187,11 @@ fn the_only_wired_interface_needs_no_name() {
 }
 
 #[test]
-fn of_several_named_host_ip_picks_one() {
-    let seen = [room(), other("br0", Kind::Inner)];
-    let named = [at(4, "eth0"), at(5, "br0")];
-    let all = asked(None, &named);
-    let text = choose(&seen, &all).expect_err("which?").to_string();
-    assert!(
-        text.starts_with("Boottorrent.yaml:5: error: ") && text.contains("(found: eth0, br0)"),
-        "{text}"
-    );
-    let all = with_host_ip(all, [192, 168, 1, 5]);
-    let chosen = choose(&seen, &all).expect("br0 has it");
-    assert_eq!(chosen.name, "br0");
-    let text = not_served(&all, &chosen).expect("eth0 is not").to_string();
-    assert!(
-        text.starts_with("Boottorrent.yaml:4: warning: ") && text.contains("only br0"),
-        "{text}"
-    );
-    assert!(
-        not_served(
-            &Asked {
-                flag: Some("br0"),
-                ..all
-            },
-            &chosen
-        )
-        .is_none()
-    );
-}
-
-#[test]
 fn an_interface_without_an_address_gets_the_spare_one() {
     let spare = (Ipv4Addr::new(10, 77, 0, 1), 24);
     let with_spare = |flag| Asked {
         spare: Some(spare),
-        ..asked(flag, &[])
+        ..asked(flag, None)
     };
     let own = (Ipv4Addr::new(192, 168, 1, 5), 24);
     let itself = (Ipv4Addr::new(169, 254, 3, 4), 16);
@@ -263,7 +233,7 @@ fn unnamed_a_card_without_an_address_is_taken_only_where_none_has_one() {
     };
     let unnamed = Asked {
         spare: Some((Ipv4Addr::new(10, 77, 0, 1), 24)),
-        ..asked(None, &[])
+        ..asked(None, None)
     };
     let radio = other("wlan0", Kind::Wireless);
     let found = choose(&[radio.clone(), bare("eth1")], &unnamed).expect("the only card");

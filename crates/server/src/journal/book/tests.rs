@@ -18,7 +18,7 @@ fn file(name: &str) -> Step {
 
 fn push(book: &mut Book, at: u64, who: Who, step: Step) {
     let who = book.resolve(who);
-    book.push(Duration::from_secs(at), who, step);
+    book.push(Duration::from_secs(at), who, None, step);
 }
 
 #[test]
@@ -33,7 +33,7 @@ fn a_file_is_noted_with_the_machine_that_leased_the_address() {
         Step::Lease { address: ADDRESS },
     );
     push(&mut book, 2, Who::Address(ADDRESS), file("lpxelinux.0"));
-    let all = book.snapshot(SERVER, Duration::from_secs(3)).machines;
+    let all = book.snapshot(&[SERVER], Duration::from_secs(3)).machines;
     assert_eq!(all.len(), 1);
     assert_eq!(
         (all[0].mac, all[0].address, all[0].steps.len()),
@@ -48,10 +48,10 @@ fn leases_of_an_earlier_run_name_machines() {
     let other = Mac([2, 0, 0, 0, 0, 2]);
     let next = Ipv4Addr::new(10, 77, 0, 102);
     book.remember(vec![(ADDRESS, MAC), (next, other)]);
-    assert_eq!(book.snapshot(SERVER, Duration::ZERO).machines.len(), 0);
+    assert_eq!(book.snapshot(&[SERVER], Duration::ZERO).machines.len(), 0);
     push(&mut book, 1, Who::Mac(MAC), Step::Shell);
     push(&mut book, 2, Who::Address(next), file("initrd"));
-    let all = book.snapshot(SERVER, Duration::from_secs(3)).machines;
+    let all = book.snapshot(&[SERVER], Duration::from_secs(3)).machines;
     let known: Vec<_> = all
         .iter()
         .map(|machine| (machine.mac, machine.address))
@@ -70,12 +70,12 @@ fn leases_of_an_earlier_run_name_machines() {
 fn a_machine_that_the_configuration_names_is_called_so() {
     let mut book = Book::default();
     book.name(vec![(MAC, "pc01".to_owned())]);
-    assert_eq!(book.snapshot(SERVER, Duration::ZERO).machines.len(), 0);
+    assert_eq!(book.snapshot(&[SERVER], Duration::ZERO).machines.len(), 0);
     push(&mut book, 1, Who::Address(ADDRESS), file("pxelinux.0"));
-    let unknown = book.snapshot(SERVER, Duration::ZERO).machines;
+    let unknown = book.snapshot(&[SERVER], Duration::ZERO).machines;
     assert_eq!(unknown[0].name, None);
     push(&mut book, 2, Who::Mac(MAC), awake(ADDRESS));
-    let known = book.snapshot(SERVER, Duration::ZERO).machines;
+    let known = book.snapshot(&[SERVER], Duration::ZERO).machines;
     assert_eq!(known[0].name.as_deref(), Some("pc01"));
     assert_eq!(book.name_of(Who::Mac(MAC)), Some("pc01"));
 }
@@ -86,7 +86,7 @@ fn what_came_before_the_name_is_kept() {
     let mut book = Book::default();
     push(&mut book, 1, Who::Address(ADDRESS), file("pxelinux.0"));
     push(&mut book, 2, Who::Mac(MAC), awake(ADDRESS));
-    let all = book.snapshot(SERVER, Duration::from_secs(3)).machines;
+    let all = book.snapshot(&[SERVER], Duration::from_secs(3)).machines;
     assert_eq!(all.len(), 1, "one machine, not two");
     assert_eq!(all[0].steps[0].step, file("pxelinux.0"));
 }
@@ -104,7 +104,7 @@ fn invented_machines_push_out_the_silent_ones_only() {
             Step::Shell,
         );
     }
-    let all = book.snapshot(SERVER, Duration::ZERO).machines;
+    let all = book.snapshot(&[SERVER], Duration::ZERO).machines;
     assert_eq!(all.len(), MACHINES);
     assert!(
         all.iter().any(|machine| machine.mac == Some(MAC)),
@@ -153,7 +153,7 @@ fn steps_are_bounded_in_all() {
             );
         }
     }
-    let all = book.snapshot(SERVER, Duration::ZERO).machines;
+    let all = book.snapshot(&[SERVER], Duration::ZERO).machines;
     let steps: usize = all.iter().map(|machine| machine.steps.len()).sum();
     assert!(
         steps <= STEPS && steps == book.steps,
@@ -164,4 +164,23 @@ fn steps_are_bounded_in_all() {
         all.last().map(|machine| machine.mac),
         Some(Some(Mac([6, 0, 0, 0, 1, 143])))
     );
+}
+
+#[test]
+fn a_machine_is_where_it_was_heard_last() {
+    let mut book = Book::default();
+    let mut on = |interface: Option<&str>, step| {
+        book.push(
+            Duration::from_secs(1),
+            Who::Mac(MAC),
+            interface.map(Into::into),
+            step,
+        );
+        let snapshot = book.snapshot(&[SERVER], Duration::from_secs(1));
+        snapshot.machines[0].interface.clone()
+    };
+    assert_eq!(on(None, Step::Shell), None);
+    assert_eq!(on(Some("eth0"), Step::Shell).as_deref(), Some("eth0"));
+    assert_eq!(on(Some("eth1"), Step::Shell).as_deref(), Some("eth1"));
+    assert_eq!(on(None, Step::Shell).as_deref(), Some("eth1"));
 }
