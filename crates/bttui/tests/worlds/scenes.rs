@@ -136,6 +136,7 @@ pub(crate) fn manifest(timeout: i64, default: Option<&str>, systems: Vec<Entry>)
         lpd: false,
         exchange: true,
         machines: Vec::new(),
+        qemu: None,
         systems,
     }
 }

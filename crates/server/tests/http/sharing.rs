@@ -35,6 +35,7 @@ fn manifest(server: &str, seed_time: Option<i64>, seed_max: u64) -> Manifest {
         lpd: false,
         exchange: true,
         machines: Vec::new(),
+        qemu: None,
         systems: vec![Entry {
             name: "debian".into(),
             dispname: "Debian".into(),
