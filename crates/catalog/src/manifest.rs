@@ -54,12 +54,13 @@ pub struct Manifest {
     /// nothing is said.
     #[serde(default = "yes")]
     pub exchange: bool,
+    /// QEMU for guests, as one more torrent that holds its image (`*.squashfs`): machines fetch it when a system needs it.
+    /// None where the server has none. Of the entry's texts only name, torrent, size, info hash and files matter.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub layer: Option<Entry>,
     /// What is different for some machines: of the entries that fit one, the longest pattern's holds.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub machines: Vec<MachineEntry>,
-    /// QEMU, for systems that start in it; there where one does and the server has QEMU.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub qemu: Option<Layer>,
     /// What the menu offers, in its order.
     #[serde(skip)]
     pub systems: Vec<Entry>,
@@ -137,22 +138,6 @@ pub struct ManifestFile {
     pub sha256: Sha256,
 }
 
-/// A file system image that machines fetch and mount besides a system's files. It travels as a torrent of its own, which
-/// holds this one file in a folder.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Layer {
-    /// The torrent's name, and so the folder's. It begins with a dot, as no system's does.
-    pub name: String,
-    /// File name of its torrent beside the manifest.
-    pub torrent: String,
-    /// Bytes of the image.
-    pub size: u64,
-    /// Its torrent's info hash in hexadecimal.
-    pub info_hash: String,
-    /// The image.
-    pub file: ManifestFile,
-}
-
 /// Why a manifest cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -202,11 +187,8 @@ impl Manifest {
             return Err(Error::Version(manifest.version));
         }
         manifest.systems = serde_json::from_str(configs).map_err(json("configs.yaml"))?;
-        for entry in &manifest.systems {
+        for entry in manifest.systems.iter().chain(&manifest.layer) {
             entry.check_paths()?;
-        }
-        if let Some(layer) = &manifest.qemu {
-            layer.check_paths()?;
         }
         Ok(manifest)
     }
@@ -234,23 +216,6 @@ impl Manifest {
             None => Seeding::WhileOthersFetch {
                 at_most: Duration::from_secs(self.seed_max.unwrap_or(SEED_MAX)),
             },
-        }
-    }
-}
-
-impl Layer {
-    /// Nothing in it may leave the folder of the manifest or of downloads, nor be taken for a system's.
-    fn check_paths(&self) -> Result<(), Error> {
-        let one = |name: &str| is_inside(name) && !name.contains('/');
-        let named = [&self.torrent, &self.file.path];
-        let bad = (named.into_iter().find(|name| !one(name)))
-            .or((!one(&self.name) || !self.name.starts_with('.')).then_some(&self.name));
-        match bad {
-            Some(path) => Err(Error::Unsafe {
-                system: self.name.clone(),
-                path: path.clone(),
-            }),
-            None => Ok(()),
         }
     }
 }

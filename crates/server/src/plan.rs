@@ -294,8 +294,8 @@ fn manifest(
         seed: Some(SocketAddrV4::new(*http.ip(), peer)),
         lpd: settings.bt_enable_lpd,
         exchange: settings.enable_peer_exchange,
+        layer: None,
         machines: Vec::new(),
-        qemu: None,
         systems: Vec::new(),
     }
 }

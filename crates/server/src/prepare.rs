@@ -11,7 +11,7 @@ use std::time::Instant;
 use anyhow::Context;
 use bytes::Bytes;
 use catalog::Method;
-use catalog::manifest::{Entry, Layer, Manifest, ManifestFile};
+use catalog::manifest::{Entry, Manifest, ManifestFile};
 use indicatif::{ProgressBar, ProgressStyle};
 use initrd::Archive;
 use metainfo::{FileEntry, InfoHash, Sha256};
@@ -91,7 +91,7 @@ pub fn prepare(
     if let (Some(qemu), Some(url)) = (&mut qemu, announce) {
         qemu.torrent = qemu.torrent.clone().with_announce(url);
     }
-    manifest.qemu = qemu.as_ref().map(layer);
+    manifest.layer = qemu.as_ref().map(layer);
     let torrents_gz = pack(&manifest, &all, qemu.as_ref())?;
     Ok(Prepared {
         systems: all,
@@ -185,16 +185,20 @@ fn entry(hashed: &Hashed, one: &LoadedSystem) -> Entry {
 }
 
 /// What the manifest says of QEMU.
-fn layer(qemu: &InMemory) -> Layer {
-    Layer {
+fn layer(qemu: &InMemory) -> Entry {
+    Entry {
         name: QEMU.to_owned(),
+        dispname: "QEMU".to_owned(),
+        method: Method::Qemu {
+            args: String::new(),
+        },
         torrent: format!("{QEMU}.torrent"),
         size: qemu.torrent.info().total_length(),
         info_hash: qemu.torrent.info_hash().to_string(),
-        file: ManifestFile {
+        files: vec![ManifestFile {
             path: shelf::QEMU.to_owned(),
             sha256: qemu.sha256,
-        },
+        }],
     }
 }
 
@@ -211,7 +215,7 @@ fn pack(
     archive.file("torrents/configs.yaml", configs.as_bytes(), 0o644);
     let systems = manifest.systems.iter().zip(systems);
     let systems = systems.map(|(entry, one)| (&entry.torrent, &one.torrent));
-    let layer = manifest.qemu.iter().zip(qemu);
+    let layer = manifest.layer.iter().zip(qemu);
     let layer = layer.map(|(layer, one)| (&layer.torrent, &one.torrent));
     for (name, torrent) in systems.chain(layer) {
         archive.file(&format!("torrents/{name}"), &torrent.to_bytes(), 0o644);

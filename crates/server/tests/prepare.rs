@@ -260,14 +260,14 @@ fn qemu_is_offered_where_a_system_starts_in_it() {
     let world = World::new();
     let first = world.start(Rehash::Changed);
     assert!(first.qemu.is_none());
-    assert!(manifest(&first).qemu.is_none());
+    assert!(manifest(&first).layer.is_none());
     assert_eq!(first.torrents().count(), 3);
 
     let config = "method: bin-qemu-x86_64\nargs: -hda live/root.img\n";
     fs::write(world.system("rescue").join("config.yaml"), config).unwrap();
     let second = world.start(Rehash::Changed);
     assert_eq!(second.hashed, 0, "no payload has changed");
-    let told = manifest(&second).qemu.expect("told of QEMU");
+    let told = manifest(&second).layer.expect("told of QEMU");
     let image = second.qemu.as_ref().unwrap();
     assert_eq!(image.bytes, QEMU);
     let Some((name, hash)) = second.torrents().last() else {
@@ -277,8 +277,11 @@ fn qemu_is_offered_where_a_system_starts_in_it() {
         (name, hash.to_string()),
         (&*told.name, told.info_hash.clone())
     );
-    assert_eq!((told.size, &*told.file.path), (8, "qemu.squashfs"));
-    assert_eq!(told.file.sha256, image.sha256);
+    let [file] = &told.files[..] else {
+        panic!("{:?}", told.files);
+    };
+    assert_eq!((told.size, &*file.path), (8, "qemu.squashfs"));
+    assert_eq!(file.sha256, image.sha256);
 
     let archive = initrd::gunzip(&second.torrents_gz, 64 << 20).unwrap();
     let path = format!("torrents/{}", told.torrent);

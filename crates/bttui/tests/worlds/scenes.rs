@@ -135,8 +135,8 @@ pub(crate) fn manifest(timeout: i64, default: Option<&str>, systems: Vec<Entry>)
         seed: None,
         lpd: false,
         exchange: true,
+        layer: None,
         machines: Vec::new(),
-        qemu: None,
         systems,
     }
 }

@@ -41,8 +41,8 @@ fn manifest(systems: Vec<Entry>) -> Manifest {
         seed: Some(SocketAddrV4::new([10, 77, 0, 1].into(), 6881)),
         lpd: true,
         exchange: false,
+        layer: None,
         machines: Vec::new(),
-        qemu: None,
         systems,
     }
 }
@@ -253,41 +253,18 @@ fn a_room_without_entries_is_told_as_before() {
     assert_eq!(read.clone().told_to(mac), read);
 }
 
-fn layer() -> Layer {
-    Layer {
-        name: ".qemu".into(),
-        torrent: ".qemu.torrent".into(),
-        size: 9,
-        info_hash: "11".repeat(20),
-        file: file("qemu.squashfs", 0xcd),
-    }
-}
-
 #[test]
-fn the_layer_survives_the_way_and_its_lack_is_what_older_servers_say() {
+fn a_layer_survives_the_way_and_older_servers_name_none() {
     let mut sent = manifest(vec![]);
     let (without, configs) = sent.to_files();
-    assert!(!without.contains("qemu"), "{without}");
-    sent.qemu = Some(layer());
-    let (boottorrent, _) = sent.to_files();
-    assert_eq!(Manifest::parse(&boottorrent, &configs).unwrap(), sent);
-}
-
-#[test]
-fn a_layer_stays_where_layers_are() {
-    let spoilt: [fn(&mut Layer); 5] = [
-        |layer| layer.name = "debian".into(),
-        |layer| layer.name = "..".into(),
-        |layer| layer.name = ".a/b".into(),
-        |layer| layer.torrent = "../x.torrent".into(),
-        |layer| layer.file.path = "a/qemu.squashfs".into(),
-    ];
-    for spoil in spoilt {
-        let (mut bad, mut sent) = (layer(), manifest(vec![]));
-        spoil(&mut bad);
-        sent.qemu = Some(bad);
-        let (boottorrent, configs) = sent.to_files();
-        let read = Manifest::parse(&boottorrent, &configs);
-        assert!(matches!(read, Err(Error::Unsafe { .. })), "{boottorrent}");
-    }
+    assert!(!without.contains("layer"), "{without}");
+    let qemu = Method::Qemu {
+        args: String::new(),
+    };
+    sent.layer = Some(entry(".qemu", qemu));
+    let (with, _) = sent.to_files();
+    assert_eq!(Manifest::parse(&with, &configs).unwrap(), sent);
+    let bad = with.replace("\".qemu\"", "\"../qemu\"");
+    let read = Manifest::parse(&bad, &configs);
+    assert!(matches!(read, Err(Error::Unsafe { .. })), "{read:?}");
 }

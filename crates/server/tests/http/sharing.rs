@@ -34,8 +34,8 @@ fn manifest(server: &str, seed_time: Option<i64>, seed_max: u64) -> Manifest {
         seed: None,
         lpd: false,
         exchange: true,
+        layer: None,
         machines: Vec::new(),
-        qemu: None,
         systems: vec![Entry {
             name: "debian".into(),
             dispname: "Debian".into(),
