@@ -217,7 +217,14 @@ fn boot(args: &Args, folder: &Path, stop: &Stop) -> Result<Duration> {
     let mut machine = class.machine(&spec)?;
     let mut story = Story::new(std::slice::from_ref(&machine));
     let patience = PATIENCE + PATIENCE_A_MIB * args.handed_on;
-    let reached = wait(args.goal(), patience, &mut class, &mut machine, &mut story, stop);
+    let reached = wait(
+        args.goal(),
+        patience,
+        &mut class,
+        &mut machine,
+        &mut story,
+        stop,
+    );
     machine.photograph(&folder.join("screen.png"))?;
     let took =
         reached.map_err(|error| with_evidence(error, std::slice::from_mut(&mut machine), stop))?;

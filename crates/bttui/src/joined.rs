@@ -120,6 +120,7 @@ mod tests {
             },
             torrent: "live.torrent".into(),
             size: 0,
+            signed: None,
             info_hash: String::new(),
             files: Vec::new(),
         }

@@ -61,6 +61,7 @@ mod tests {
             method: Method::Local,
             torrent: String::new(),
             size: 0,
+            signed: None,
             info_hash: String::new(),
             files: Vec::new(),
         };

@@ -158,6 +158,7 @@ pub fn check_on(args: &Serve, host: &Host) -> Checked {
             }),
     );
     let systems = std::mem::take(&mut loaded.systems);
+    problems.extend(agree::guests_without_qemu(&systems, &shelf));
     let shares = interfaces::shares(&settings, &file, host, &interfaces, &mut problems);
     let rooms = interfaces.into_iter().zip(shares).collect();
     let mut plan = decide(args, &settings, ports, systems, rooms, &shelf, user);

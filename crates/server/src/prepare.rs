@@ -11,15 +11,20 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::Context;
+use bytes::Bytes;
 use catalog::manifest::{Entry, Manifest, ManifestFile};
 use catalog::{Method, signature};
 use indicatif::{ProgressBar, ProgressStyle};
 use initrd::Archive;
-use metainfo::{FileEntry, Sha256, Torrent};
-use seeder::{Cache, Hashed};
+use metainfo::{FileEntry, InfoHash, Sha256, Torrent};
+use seeder::{Cache, Hashed, InMemory};
 
 use crate::check::LoadedSystem;
 use crate::doors::http::PayloadFile;
+use crate::shelf;
+
+/// What QEMU's torrent is called. A system's name begins with no dot.
+const QEMU: &str = ".qemu";
 
 /// The compression level of `torrents.gz`: hashes don't compress, so a higher one only takes time.
 const GZIP_LEVEL: u32 = 6;
@@ -38,6 +43,8 @@ pub enum Rehash {
 pub struct Prepared {
     /// Each system's torrent, and the files it was made of.
     pub systems: Vec<Hashed>,
+    /// QEMU, if a system starts in it and the server has it.
+    pub qemu: Option<InMemory>,
     /// Payload files by `NAME/path`, for the web seed.
     pub payload: Arc<HashMap<String, PayloadFile>>,
     /// The initrd that carries torrents and manifest to the machines.
@@ -59,8 +66,9 @@ impl Prepared {
         announce: Option<&str>,
     ) -> anyhow::Result<Vec<u8>> {
         manifest.systems.clone_from(&self.entries);
-        let torrents = self.systems.iter().map(|one| {
-            let torrent = one.torrent.clone();
+        manifest.layer = self.qemu.as_ref().map(layer);
+        let torrents = self.all_torrents().map(|torrent| {
+            let torrent = torrent.clone();
             match announce {
                 Some(url) => torrent.with_announce(url),
                 None => torrent,
@@ -68,11 +76,23 @@ impl Prepared {
         });
         pack(&manifest, torrents)
     }
+
+    /// The systems' torrents in their order, and QEMU's behind them.
+    fn all_torrents(&self) -> impl Iterator<Item = &Torrent> {
+        let systems = self.systems.iter().map(|one| &one.torrent);
+        systems.chain(self.qemu.iter().map(|qemu| &qemu.torrent))
+    }
+
+    /// All torrents: name and info hash.
+    pub fn torrents(&self) -> impl Iterator<Item = (&str, InfoHash)> {
+        let all = self.all_torrents();
+        all.map(|torrent| (torrent.info().name.as_str(), torrent.info_hash()))
+    }
 }
 
 /// Hashes what `cache` does not know of `systems`, with all cores, and packs what came of it.
 /// `manifest` has all but the systems, which are put in here; `announce` is the tracker's URL, where
-/// there is one.
+/// there is one; `qemu` is QEMU's image, which is offered only if one of the systems starts in it.
 ///
 /// # Errors
 /// A file cannot be read or changes while it is being hashed; the message names it.
@@ -80,6 +100,7 @@ pub fn prepare(
     systems: &[LoadedSystem],
     mut manifest: Manifest,
     announce: Option<&str>,
+    qemu: Option<Bytes>,
     cache: &Cache,
     rehash: Rehash,
 ) -> anyhow::Result<Prepared> {
@@ -92,15 +113,32 @@ pub fn prepare(
         payload.extend(payload_files(one));
         entries.push(entry(one, system));
     }
+    let qemu = qemu.filter(|_| systems.iter().any(|one| starts_in_qemu(&one.system)));
+    let mut qemu = match qemu {
+        Some(bytes) => Some(InMemory::hash(QEMU, shelf::QEMU, bytes).context("cannot hash QEMU")?),
+        None => None,
+    };
+    if let (Some(qemu), Some(url)) = (&mut qemu, announce) {
+        qemu.torrent = qemu.torrent.clone().with_announce(url);
+    }
     manifest.systems.clone_from(&entries);
-    let torrents_gz = pack(&manifest, all.iter().map(|one| one.torrent.clone()))?;
+    manifest.layer = qemu.as_ref().map(layer);
+    let torrents = all.iter().map(|one| &one.torrent);
+    let torrents = torrents.chain(qemu.iter().map(|qemu| &qemu.torrent));
+    let torrents_gz = pack(&manifest, torrents.cloned())?;
     Ok(Prepared {
         systems: all,
+        qemu,
         payload: Arc::new(payload),
         torrents_gz,
         entries,
         hashed,
     })
+}
+
+/// Whether a system needs QEMU.
+pub(crate) fn starts_in_qemu(system: &catalog::System) -> bool {
+    matches!(system.method, Method::Qemu { .. })
 }
 
 /// All systems in their order, and how many bytes were read for it. What is hashed is remembered at
@@ -194,6 +232,25 @@ fn is_signed(one: &LoadedSystem) -> Option<bool> {
     signature::is_signed(&head, length)
 }
 
+/// What the manifest says of QEMU.
+fn layer(qemu: &InMemory) -> Entry {
+    Entry {
+        name: QEMU.to_owned(),
+        dispname: "QEMU".to_owned(),
+        method: Method::Qemu {
+            args: String::new(),
+        },
+        torrent: format!("{QEMU}.torrent"),
+        size: qemu.torrent.info().total_length(),
+        signed: None,
+        info_hash: qemu.torrent.info_hash().to_string(),
+        files: vec![ManifestFile {
+            path: shelf::QEMU.to_owned(),
+            sha256: qemu.sha256,
+        }],
+    }
+}
+
 /// `torrents.gz` as the design describes it; the kernel unpacks it over phase 1's root.
 fn pack(manifest: &Manifest, torrents: impl Iterator<Item = Torrent>) -> anyhow::Result<Vec<u8>> {
     let (boottorrent, configs) = manifest.to_files();
@@ -201,7 +258,8 @@ fn pack(manifest: &Manifest, torrents: impl Iterator<Item = Torrent>) -> anyhow:
     archive.dir("torrents", 0o755);
     archive.file("torrents/Boottorrent.yaml", boottorrent.as_bytes(), 0o644);
     archive.file("torrents/configs.yaml", configs.as_bytes(), 0o644);
-    for (entry, torrent) in manifest.systems.iter().zip(torrents) {
+    let entries = manifest.systems.iter().chain(&manifest.layer);
+    for (entry, torrent) in entries.zip(torrents) {
         archive.file(
             &format!("torrents/{}", entry.torrent),
             &torrent.to_bytes(),

@@ -114,6 +114,7 @@ async fn hash(plan: Arc<Plan>) -> anyhow::Result<Prepared> {
             &plan.systems,
             first.manifest.clone(),
             first.announce.as_deref(),
+            first.shelf.qemu(),
             &Cache::in_state(&plan.state),
             plan.rehash,
         )

@@ -145,6 +145,7 @@ pub(crate) fn manifest(timeout: i64, default: Option<&str>, systems: Vec<Entry>)
         seed: None,
         lpd: false,
         exchange: true,
+        layer: None,
         machines: Vec::new(),
         systems,
     }

@@ -140,13 +140,14 @@ async fn open(
     let (dialer, own) = (seeder.dialer(), network.interface.address);
     let dialing = connect_back::run(announcements, dialer, own, stop.clone());
     doors.spawn(dialing.in_current_span());
-    let torrents = prepared.systems.iter().map(|hashed| &hashed.torrent);
-    let systems = torrents
-        .map(|torrent| (torrent.info().name.clone(), torrent.info_hash()))
+    let systems = prepared.torrents();
+    let systems = systems
+        .map(|(name, hash)| (name.to_owned(), hash))
         .collect();
     let state = http::State {
         shelf: Arc::clone(&shelf),
         payload: Arc::clone(&prepared.payload),
+        qemu: prepared.qemu.clone().map(Arc::new),
         systems: Arc::new(systems),
         tracker,
         announced,
@@ -157,11 +158,10 @@ async fn open(
     };
     doors.spawn(http::run(bound.http, state, stop.clone()).in_current_span());
     if network.manifest.lpd {
-        let systems = prepared.systems.iter();
         let lsd = Lsd {
             interface: network.interface.address,
             port: plan.ports.peer,
-            torrents: systems.map(|one| one.torrent.info_hash()).collect(),
+            torrents: prepared.torrents().map(|(_, hash)| hash).collect(),
         };
         doors.spawn(lsd::run(lsd, stop.clone()).in_current_span());
     }
@@ -196,8 +196,7 @@ fn answer(
         wire,
     } = answering;
     let (roles, changes) = watch::channel(role);
-    let torrents = prepared.systems.iter();
-    let torrents = torrents.map(|one| one.torrent.info_hash()).collect();
+    let torrents = prepared.torrents().map(|(_, hash)| hash).collect();
     let second = second::follow(changes, torrents, plan.ports.peer, stop.clone());
     doors.spawn(second.in_current_span());
     let answering = dhcp::run(
@@ -325,9 +324,15 @@ async fn seed(
             .add_hashed(hashed)
             .await
             .with_context(|| format!("cannot seed system {name}"))?;
+    }
+    if let Some(qemu) = &prepared.qemu {
+        let added = seeder.add_in_memory(qemu).await;
+        added.context("cannot seed QEMU")?;
+    }
+    for (_, hash) in prepared.torrents() {
         if let Some(tracker) = &mut tracker {
-            tracker.allow(torrent.info_hash());
-            tracker.add_permanent(torrent.info_hash(), listen);
+            tracker.allow(hash);
+            tracker.add_permanent(hash, listen);
         }
     }
     Ok((seeder, tracker.map(|t| Arc::new(Mutex::new(t)))))
