@@ -23,6 +23,11 @@ impl Step {
                 clip(system);
                 clip(method);
             }
+            Self::Running { system, console } => {
+                clip(system);
+                clip(console);
+            }
+            Self::Ended { system, .. } => clip(system),
             Self::Failed { during, what } => {
                 clip(during);
                 clip(what);
