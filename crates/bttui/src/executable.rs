@@ -42,7 +42,8 @@ pub fn kind(head: &[u8]) -> Result<Kind, Unfit> {
         return script(line);
     }
     if head.starts_with(b"\x7fELF") {
-        return Elf::of(head).map_or_else(|| Err("is an ELF program cut short".to_owned()), elf);
+        let header = Elf::of(head).ok_or("is an ELF program cut short")?;
+        return elf(&header);
     }
     Err(match head {
         [] => "is empty",
@@ -100,7 +101,7 @@ fn script(line: &[u8]) -> Result<Kind, Unfit> {
     }
 }
 
-fn elf(elf: Elf<'_>) -> Result<Kind, Unfit> {
+fn elf(elf: &Elf<'_>) -> Result<Kind, Unfit> {
     let bits = if elf.wide { 64 } else { 32 };
     match (elf.machine, elf.wide) {
         (X86_64, true) | (I386, false) if elf.little => {}
@@ -108,10 +109,8 @@ fn elf(elf: Elf<'_>) -> Result<Kind, Unfit> {
             return Err("is an x32 program, which Debian's kernel does not run".to_owned());
         }
         (machine, _) => {
-            let name = processor(machine).map_or_else(
-                || format!("processor number {machine}"),
-                |name| name.to_owned(),
-            );
+            let number = || format!("processor number {machine}");
+            let name = processor(machine).map_or_else(number, str::to_owned);
             return Err(format!(
                 "is a program for {name} ({bits} bits), and this is an x86-64 machine"
             ));

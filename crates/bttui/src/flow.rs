@@ -5,11 +5,13 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use catalog::Method;
 use report::{Report, Step};
+use rustix::process::Signal;
 use swarm::core::PeerExchange;
 use swarm::net::Options;
 use tokio::sync::mpsc;
@@ -23,6 +25,7 @@ use crate::kexec::{self, Plan};
 use crate::lease::{self, Lease};
 use crate::news::{News, Voice};
 use crate::phase1::{DOWNLOADS, OFFERS, Phase1};
+use crate::program::{self, Program, Reins};
 use crate::reports::{Reporter, stamped};
 use crate::{download, facts, offers, tty, waiting};
 
@@ -34,6 +37,8 @@ const LOOK_FOR_LEASE: Duration = Duration::from_millis(200);
 const LAST_REPORT: Duration = Duration::from_millis(1500);
 /// How long the server may take to agree to a restart from the disk: two attempts.
 const AGREEMENT: Duration = Duration::from_secs(6);
+/// How long a program may take to end after it was asked to.
+const LEAVE_TO_END: Duration = Duration::from_secs(5);
 /// The server's usual port, for reports before the manifest has named the server.
 const USUAL_PORT: u16 = 6969;
 
@@ -57,6 +62,8 @@ pub async fn run(allowed: Phase1) -> anyhow::Result<()> {
         number: 0,
         reporter: None,
         early: Vec::new(),
+        reins: None,
+        asked: false,
     };
     let mut tick = tokio::time::interval(TICK);
     loop {
@@ -92,6 +99,10 @@ struct Machine {
     reporter: Option<Reporter>,
     /// Reports from before the server was known.
     early: Vec<Report>,
+    /// Those of the program that ran last.
+    reins: Option<Arc<Reins>>,
+    /// Whether it was asked to end.
+    asked: bool,
 }
 
 /// The running download.
@@ -124,6 +135,8 @@ impl Machine {
             Action::Fetch(system) => self.fetch(system, app),
             Action::AskWhoWaits(system) => self.ask_who_waits(system, app),
             Action::Start(system) => self.start(system, app),
+            Action::Run { system, console } => self.run(system, console, app),
+            Action::EndProgram => self.end_program(),
             Action::Abandon => {
                 self.number += 1;
                 // It ends by itself; the next download waits for that.
@@ -214,6 +227,47 @@ impl Machine {
         let (server, name) = (manifest.server.clone(), entry.name.clone());
         let (stop, voice) = (job.stop.clone(), self.voice.of_job(self.number));
         tokio::spawn(async move { waiting::ask(&server, &name, &stop, &voice).await });
+    }
+
+    /// Runs a program; its download goes on sharing.
+    fn run(&mut self, system: usize, console: Option<usize>, app: &App) {
+        let Some(entry) = app.systems().get(system) else {
+            return;
+        };
+        let Method::Bin { bin, args } = &entry.method else {
+            return;
+        };
+        let plan = program::Plan {
+            folder: Path::new(DOWNLOADS).join(&entry.name),
+            dispname: entry.dispname.clone(),
+            bin: bin.clone(),
+            args: args.clone(),
+            attended: app.is_attended(),
+        };
+        let starting = Step::Starting {
+            system: entry.name.clone(),
+            method: entry.method.name().to_owned(),
+        };
+        self.report(starting, app);
+        let voice = self.voice.of_job(self.number);
+        let (program, reins) = Program::new(self.allowed, plan, voice);
+        (self.reins, self.asked) = (Some(reins), false);
+        self.consoles.lend(console, Box::new(program));
+    }
+
+    /// Asks the program to end, and ends it where it does not or was asked before.
+    fn end_program(&mut self) {
+        let Some(reins) = self.reins.clone() else {
+            return;
+        };
+        let again = std::mem::replace(&mut self.asked, true);
+        tokio::spawn(async move {
+            if !again {
+                reins.signal(Signal::TERM);
+                tokio::time::sleep(LEAVE_TO_END).await;
+            }
+            reins.signal(Signal::KILL);
+        });
     }
 
     fn start(&mut self, system: usize, app: &App) {

@@ -51,8 +51,7 @@ pub fn method_name(method: &Method) -> &'static str {
 /// Why this version cannot start a system, if it cannot.
 pub fn unsupported(method: &Method) -> Option<String> {
     let what = match method {
-        Method::Kexec { .. } | Method::Local => return None,
-        Method::Bin { .. } => "a program (method bin)",
+        Method::Kexec { .. } | Method::Bin { .. } | Method::Local => return None,
         Method::Qemu { .. } => "a virtual machine (method bin-qemu-x86_64)",
     };
     Some(format!(

@@ -16,19 +16,30 @@ fn made(wide: bool, little: bool, kind: u16, machine: u16, segment: u32, path: &
     let size = path.len() as u64 + 1;
     match wide {
         true => {
-            [(32, 8, 64), (54, 2, 56), (56, 2, 1)].map(|(at, length, value)| put(at, length, value));
+            put(32, 8, 64);
+            put(54, 2, 56);
+            put(56, 2, 1);
             put(64, 4, segment.into());
             put(64 + 8, 8, 160);
             put(64 + 32, 8, size);
         }
         false => {
-            [(28, 4, 52), (42, 2, 32), (44, 2, 1)].map(|(at, length, value)| put(at, length, value));
+            put(28, 4, 52);
+            put(42, 2, 32);
+            put(44, 2, 1);
             put(52, 4, segment.into());
             put(52 + 4, 4, 160);
             put(52 + 16, 4, size);
         }
     }
-    let magic = [0x7f, b'E', b'L', b'F', if wide { 2 } else { 1 }, if little { 1 } else { 2 }];
+    let magic = [
+        0x7f,
+        b'E',
+        b'L',
+        b'F',
+        if wide { 2 } else { 1 },
+        if little { 1 } else { 2 },
+    ];
     file[..6].copy_from_slice(&magic);
     file[160..160 + path.len()].copy_from_slice(path.as_bytes());
     file
@@ -90,7 +101,10 @@ fn what_phase_1_lacks_is_named() {
     let dynamic = made(true, true, 3, 62, 3, LOADER);
     let script = b"#!/usr/bin/perl -w\n".to_vec();
     let said = check(&dynamic, |_| false).unwrap_err();
-    assert!(said.contains(LOADER) && said.contains("statically"), "{said}");
+    assert!(
+        said.contains(LOADER) && said.contains("statically"),
+        "{said}"
+    );
     let said = check(&script, |path| path == "/bin/sh").unwrap_err();
     assert!(said.contains("/usr/bin/perl"), "{said}");
     for head in [dynamic, script] {
