@@ -38,6 +38,8 @@ pub struct App {
     pub facts: Option<Facts>,
     /// Whether Secure Boot lets the kernel start signed kernels alone.
     pub only_signed: bool,
+    /// Whether this machine has QEMU.
+    pub has_qemu: bool,
     /// What can be booted, once it was read.
     pub manifest: Option<Manifest>,
     /// The program that ran last and how it ended; the menu shows it until something else is chosen.
@@ -68,6 +70,7 @@ impl App {
             lease: None,
             facts: None,
             only_signed: false,
+            has_qemu: false,
             manifest: None,
             outcome: None,
             told: Progress::default(),
@@ -96,7 +99,7 @@ impl App {
                 }
             }
             Event::Broken { what } => self.broken(what, now, &mut actions),
-            Event::Started { console } => self.started(console, now, &mut actions),
+            Event::Started { console, how } => self.started(console, how, now, &mut actions),
             Event::NotStarted { what } => self.not_started(what, now, &mut actions),
             Event::Ended { exit } => self.ended(exit, now, &mut actions),
         }
@@ -291,7 +294,7 @@ impl App {
             system: entry.name.clone(),
             by: choice.by,
         };
-        let refusal = menu::unsupported(&entry.method);
+        let refusal = menu::unsupported(&entry.method, self.has_qemu);
         self.chosen = Some(choice);
         self.outcome = None;
         actions.push(Action::Report(step));

@@ -106,8 +106,7 @@ fn look(name: &str) -> Look {
 #[derive(Debug)]
 pub struct Consoles {
     desks: Vec<Arc<Desk>>,
-    /// What each is called: `tty1`, `ttyS0`.
-    names: Vec<String>,
+    looks: Vec<Look>,
     threads: Vec<std::thread::JoinHandle<()>>,
 }
 
@@ -135,7 +134,7 @@ impl Consoles {
     pub fn start(devices: Vec<Device>, keys: &mpsc::Sender<Pressed>) -> anyhow::Result<Consoles> {
         let mut consoles = Consoles {
             desks: Vec::new(),
-            names: Vec::new(),
+            looks: Vec::new(),
             threads: Vec::new(),
         };
         for (console, device) in devices.into_iter().enumerate() {
@@ -154,7 +153,7 @@ impl Consoles {
                 farewell: None,
             };
             let name = format!("console-{console}");
-            consoles.names.push(thread.device.name());
+            consoles.looks.push(thread.device.look);
             let handle = std::thread::Builder::new()
                 .name(name)
                 .spawn(move || thread.run());
@@ -194,10 +193,9 @@ impl Consoles {
         }
     }
 
-    /// What a console is called (`tty1`, `ttyS0`).
-    pub fn name(&self, console: Option<usize>) -> &str {
-        let console = console.unwrap_or(self.names.len().saturating_sub(1));
-        self.names.get(console).map_or("?", String::as_str)
+    /// The first that is a screen with a keyboard.
+    pub fn screen(&self) -> Option<usize> {
+        self.looks.iter().position(|look| *look == Look::Boxes)
     }
 
     /// Gives the consoles back as they were.

@@ -60,6 +60,8 @@ pub enum Event {
     Started {
         /// On which console (`ttyS0`, `tty1`).
         console: String,
+        /// For a guest, who executes it, in words; else nothing.
+        how: String,
     },
     /// The program that was to be run cannot be.
     NotStarted {

@@ -20,12 +20,14 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::{Action, App, Event};
-use crate::console::{self, Consoles, Pressed, View};
+use crate::console::{self, Consoles, Pressed, Tenant, View};
+use crate::guest::{self, Hosted};
 use crate::kexec::{self, Plan};
 use crate::lease::{self, Lease};
 use crate::news::{News, Voice};
 use crate::phase1::{DOWNLOADS, OFFERS, Phase1};
-use crate::program::{self, Program, Reins};
+use crate::program::{self, Program};
+use crate::reins::Reins;
 use crate::reports::{Reporter, stamped};
 use crate::{download, facts, offers, tty, waiting};
 
@@ -67,6 +69,7 @@ pub async fn run(allowed: Phase1) -> anyhow::Result<()> {
     };
     let mut tick = tokio::time::interval(TICK);
     loop {
+        app.has_qemu = Hosted::is_possible();
         machine.consoles.show(View {
             app: app.clone(),
             now: epoch.elapsed(),
@@ -230,19 +233,9 @@ impl Machine {
     }
 
     /// Runs a program; its download goes on sharing.
-    fn run(&mut self, system: usize, console: Option<usize>, app: &App) {
+    fn run(&mut self, system: usize, mut console: Option<usize>, app: &App) {
         let Some(entry) = app.systems().get(system) else {
             return;
-        };
-        let Method::Bin { bin, args } = &entry.method else {
-            return;
-        };
-        let plan = program::Plan {
-            folder: Path::new(DOWNLOADS).join(&entry.name),
-            dispname: entry.dispname.clone(),
-            bin: bin.clone(),
-            args: args.clone(),
-            attended: app.is_attended(),
         };
         let starting = Step::Starting {
             system: entry.name.clone(),
@@ -250,9 +243,36 @@ impl Machine {
         };
         self.report(starting, app);
         let voice = self.voice.of_job(self.number);
-        let (program, reins) = Program::new(self.allowed, plan, voice);
+        let folder = Path::new(DOWNLOADS).join(&entry.name);
+        let (dispname, attended) = (entry.dispname.clone(), app.is_attended());
+        let (tenant, reins): (Box<dyn Tenant>, _) = match &entry.method {
+            Method::Bin { bin, args } => {
+                let plan = program::Plan {
+                    folder,
+                    dispname,
+                    bin: bin.clone(),
+                    args: args.clone(),
+                    attended,
+                };
+                let (program, reins) = Program::new(self.allowed, plan, voice);
+                (Box::new(program), reins)
+            }
+            Method::Qemu { args } => {
+                // Most guests have pictures: where nobody sits anywhere, the screen is theirs.
+                console = console.or_else(|| self.consoles.screen());
+                let plan = guest::Plan {
+                    folder,
+                    dispname,
+                    args: args.clone(),
+                    attended,
+                };
+                let (hosted, reins) = Hosted::new(self.allowed, plan, voice);
+                (Box::new(hosted), reins)
+            }
+            Method::Kexec { .. } | Method::Local => return,
+        };
         (self.reins, self.asked) = (Some(reins), false);
-        self.consoles.lend(console, Box::new(program));
+        self.consoles.lend(console, tenant);
     }
 
     /// Asks the program to end, and ends it where it does not or was asked before.

@@ -49,9 +49,10 @@ pub fn method_name(method: &Method) -> &'static str {
 }
 
 /// Why this version cannot start a system, if it cannot.
-pub fn unsupported(method: &Method) -> Option<String> {
+pub fn unsupported(method: &Method, has_qemu: bool) -> Option<String> {
     let what = match method {
         Method::Kexec { .. } | Method::Bin { .. } | Method::Local => return None,
+        Method::Qemu { .. } if has_qemu => return None,
         Method::Qemu { .. } => "a virtual machine (method bin-qemu-x86_64)",
     };
     Some(format!(

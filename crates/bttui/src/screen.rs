@@ -63,6 +63,8 @@ pub struct Running {
     pub system: usize,
     /// The console it has (`ttyS0`, `tty1`).
     pub console: String,
+    /// For a guest, who executes it, in words; else nothing.
+    pub how: String,
     /// Since when.
     pub since: Duration,
     /// The download's last figures: it is shared with others.

@@ -52,7 +52,10 @@ impl Far {
     /// Reads until the text has come.
     fn wait_for(&mut self, wanted: &str) {
         let until = Instant::now() + PATIENCE;
-        while !self.text.contains(wanted) {
+        let end = loop {
+            if let Some(at) = self.text.find(wanted) {
+                break at + wanted.len();
+            }
             assert!(
                 Instant::now() < until,
                 "no {wanted:?} in:\n{}",
@@ -70,8 +73,9 @@ impl Far {
                 self.text
                     .push_str(&String::from_utf8_lossy(&bytes[..count]));
             }
-        }
-        self.text.clear();
+        };
+        // What came in the same breath is for the next wait.
+        self.text.drain(..end);
     }
 
     fn type_in(&mut self, text: &[u8]) {

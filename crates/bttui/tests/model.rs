@@ -319,6 +319,7 @@ fn no_order_of_events_breaks_the_model() {
                 },
                 17 => Event::Started {
                     console: "tty1".to_owned(),
+                    how: String::new(),
                 },
                 18 => Event::Ended {
                     exit: Exit::Itself { status: 1 },

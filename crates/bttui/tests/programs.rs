@@ -21,6 +21,7 @@ fn fetched() -> Event {
 fn started() -> Event {
     Event::Started {
         console: "tty1".to_owned(),
+        how: String::new(),
     }
 }
 
@@ -59,6 +60,7 @@ fn its_start_and_its_end_are_told() {
     let told = Step::Running {
         system: system.clone(),
         console,
+        how: String::new(),
     };
     assert_eq!(app.handle(started(), seconds(22)), [Action::Report(told)]);
     let actions = app.handle(Event::Ended { exit: BADLY }, seconds(30));

@@ -23,9 +23,14 @@ impl Step {
                 clip(system);
                 clip(method);
             }
-            Self::Running { system, console } => {
+            Self::Running {
+                system,
+                console,
+                how,
+            } => {
                 clip(system);
                 clip(console);
+                clip(how);
             }
             Self::Ended { system, .. } => clip(system),
             Self::Failed { during, what } => {

@@ -43,7 +43,14 @@ impl Step {
             Self::Progress(progress) => under_way(progress, server),
             Self::Fetched { progress, millis } => fetched(progress, *millis, server),
             Self::Starting { system, method } => format!("starts {system} by {method}"),
-            Self::Running { system, console } => format!("runs {system} on {console}"),
+            Self::Running {
+                system,
+                console,
+                how,
+            } => {
+                let comma = if how.is_empty() { "" } else { ", " };
+                format!("runs {system} on {console}{comma}{how}")
+            }
             Self::Ended { system, exit } => format!("{system} {exit}"),
             Self::Failed { during, what } if during.is_empty() => format!("failed: {what}"),
             Self::Failed { during, what } => format!("failed while {during}: {what}"),
@@ -259,8 +266,17 @@ mod tests {
                 Step::Running {
                     system: system(),
                     console: "ttyS0".into(),
+                    how: String::new(),
                 },
                 "runs debian on ttyS0",
+            ),
+            (
+                Step::Running {
+                    system: system(),
+                    console: "tty1".into(),
+                    how: "with KVM".into(),
+                },
+                "runs debian on tty1, with KVM",
             ),
             (
                 Step::Ended {

@@ -111,6 +111,9 @@ pub enum Step {
         system: String,
         /// Where it is seen and typed at (`ttyS0`, `tty1`).
         console: String,
+        /// For a guest, who executes it, in words ("with KVM"); else nothing.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        how: String,
     },
     /// What [`Step::Running`] told of has ended; the menu comes back.
     Ended {

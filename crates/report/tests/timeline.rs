@@ -143,6 +143,7 @@ fn a_program_runs_inside_the_boot_and_the_menu_comes_back() {
         Step::Running {
             system: system.clone(),
             console: "ttyS0".into(),
+            how: String::new(),
         },
         Step::Menu {
             systems: 1,

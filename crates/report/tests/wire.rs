@@ -108,6 +108,7 @@ fn steps() -> Vec<(Step, &'static str)> {
             Step::Running {
                 system: system(),
                 console: "tty1".into(),
+                how: String::new(),
             },
             r#"{"step":"running","system":"debian","console":"tty1"}"#,
         ),

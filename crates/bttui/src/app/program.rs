@@ -29,7 +29,13 @@ impl App {
         matches!(method, Some(Method::Bin { .. } | Method::Qemu { .. }))
     }
 
-    pub(super) fn started(&mut self, console: String, now: Duration, actions: &mut Vec<Action>) {
+    pub(super) fn started(
+        &mut self,
+        console: String,
+        how: String,
+        now: Duration,
+        actions: &mut Vec<Action>,
+    ) {
         let Screen::Starting { system } = self.screen else {
             return;
         };
@@ -37,11 +43,13 @@ impl App {
         actions.push(Action::Report(Step::Running {
             system: name.unwrap_or_default(),
             console: console.clone(),
+            how: how.clone(),
         }));
         self.reported = now;
         self.screen = Screen::Running(Running {
             system,
             console,
+            how,
             since: now,
             progress: self.told.clone(),
             trouble: None,

@@ -32,6 +32,11 @@ impl Lent {
         &self.name
     }
 
+    /// Whether it is a screen with a keyboard, not a serial line.
+    pub fn is_screen(&self) -> bool {
+        self.look == Look::Boxes
+    }
+
     /// The terminal, which is still as the menu has it.
     pub fn tty(&mut self) -> &mut Tty {
         &mut self.tty

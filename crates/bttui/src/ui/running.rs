@@ -21,8 +21,12 @@ pub(super) fn draw(
 ) -> (String, Vec<(&'static str, &'static str)>) {
     let name = name(app, running.system);
     let inner = panel::frame(screen, area, &format!("{name} is running"), look);
+    let how = match running.how.as_str() {
+        "" => String::new(),
+        how => format!("{how}, "),
+    };
     let where_it_is = format!(
-        "It has the console {} of this machine, which goes on sharing it with others. When it ends, the menu comes back.",
+        "It runs {how}on the console {} of this machine, which goes on sharing it with others. When it ends, the menu comes back.",
         running.console
     );
     let row = panel::prose(screen, inner, 1, &where_it_is, PLAIN);

@@ -66,6 +66,7 @@ pub(crate) fn all() -> Vec<Scene> {
         ),
         scene("starting-program", to_run(), 21),
         scene("running", running(), 95),
+        scene("running-guest", hosting(), 95),
         scene("running-ending", after(running(), [Key::Char('x')], 96), 97),
         scene("menu-ended", ended(Exit::Itself { status: 3 }), 100),
         scene("menu-ended-well", ended(Exit::Itself { status: 0 }), 100),
@@ -340,11 +341,30 @@ pub(crate) fn of_program(uploaded: u64) -> Progress {
 
 pub(crate) fn running() -> App {
     let mut app = to_run();
-    let console = "ttyS0".to_owned();
-    app.handle(Event::Started { console }, seconds(22));
+    let (console, how) = ("ttyS0".to_owned(), String::new());
+    app.handle(Event::Started { console, how }, seconds(22));
     let progress = of_program(9 << 20);
     let trouble = None;
     app.handle(Event::Progress { progress, trouble }, seconds(90));
+    app
+}
+
+/// A guest without KVM, whose machine's download has trouble.
+fn hosting() -> App {
+    let mut app = menu(three());
+    app.has_qemu = true;
+    let mut app = after(app, [Key::Down, Key::Enter], 20);
+    let progress = Progress {
+        system: "memtest".to_owned(),
+        total: 1_474_560,
+        have: 1_474_560,
+        ..progress(0)
+    };
+    app.handle(Event::Fetched { progress }, seconds(21));
+    let (console, how) = ("tty1".to_owned(), "emulated, without KVM".to_owned());
+    app.handle(Event::Started { console, how }, seconds(22));
+    let what = "The download has ended: no space in /os.".to_owned();
+    app.handle(Event::Broken { what }, seconds(30));
     app
 }
 
