@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::Path;
 
-use lab::{Classroom, Machine, Nic, Spec, Stop, noise, until};
+use lab::{Classroom, Machine, Nic, Spec, Stop, built, noise, until};
 use report::{Exit, Step};
 use sha2::{Digest, Sha256};
 
@@ -31,7 +31,7 @@ exit 3
 fn furnish(oss: &Path) -> anyhow::Result<()> {
     let tool = oss.join("a-tool");
     fs::create_dir_all(tool.join("bin"))?;
-    fs::copy(busybox()?, tool.join("busybox"))?;
+    fs::copy(built::busybox(target())?, tool.join("busybox"))?;
     fs::write(tool.join("tool.sh"), TOOL)?;
     fs::write(tool.join("bin/helper"), "#!/bin/sh\necho 'tool: helped'\n")?;
     let payload = noise(8 * MIB);
@@ -49,17 +49,6 @@ fn furnish(oss: &Path) -> anyhow::Result<()> {
     fs::copy("/usr/bin/env", broken.join("env"))?;
     let config = "dispname: A program without its libraries\nmethod: bin\nbin: env\n";
     Ok(fs::write(broken.join("config.yaml"), config)?)
-}
-
-/// The one that phase 1 has, which needs no libraries.
-fn busybox() -> anyhow::Result<std::path::PathBuf> {
-    for package in fs::read_dir(target().join("phase1/unpacked"))? {
-        let path = package?.path().join("bin/busybox");
-        if path.is_file() {
-            return Ok(path);
-        }
-    }
-    anyhow::bail!("phase 1 has no busybox: build it with `cargo xtask dist`")
 }
 
 #[test]
