@@ -38,8 +38,6 @@ pub struct App {
     pub facts: Option<Facts>,
     /// Whether Secure Boot lets the kernel start signed kernels alone.
     pub only_signed: bool,
-    /// Whether this machine has QEMU.
-    pub has_qemu: bool,
     /// What can be booted, once it was read.
     pub manifest: Option<Manifest>,
     /// The program that ran last and how it ended; the menu shows it until something else is chosen.
@@ -70,7 +68,6 @@ impl App {
             lease: None,
             facts: None,
             only_signed: false,
-            has_qemu: false,
             manifest: None,
             outcome: None,
             told: Progress::default(),
@@ -117,6 +114,12 @@ impl App {
     /// Where the server's own seed listens, as far as it told.
     pub fn seed(&self) -> Option<SocketAddrV4> {
         self.manifest.as_ref()?.seed
+    }
+
+    /// Whether the server has QEMU for this machine.
+    pub fn has_qemu(&self) -> bool {
+        let layer = self.manifest.as_ref().and_then(|told| told.layer.as_ref());
+        layer.is_some()
     }
 
     /// Whether the system on the screen was chosen by a person, who is then taken to be there.
@@ -294,7 +297,7 @@ impl App {
             system: entry.name.clone(),
             by: choice.by,
         };
-        let refusal = menu::unsupported(&entry.method, self.has_qemu);
+        let refusal = menu::unsupported(&entry.method, self.has_qemu());
         self.chosen = Some(choice);
         self.outcome = None;
         actions.push(Action::Report(step));

@@ -15,13 +15,12 @@ use rustix::process::Signal;
 use swarm::core::PeerExchange;
 use swarm::net::Options;
 use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
 
 use crate::app::{Action, App, Event};
 use crate::console::{self, Consoles, Pressed, Tenant, View};
 use crate::guest::{self, Hosted};
+use crate::job::{Job, Order};
 use crate::kexec::{self, Plan};
 use crate::lease::{self, Lease};
 use crate::news::{News, Voice};
@@ -29,7 +28,7 @@ use crate::phase1::{DOWNLOADS, OFFERS, Phase1};
 use crate::program::{self, Program};
 use crate::reins::Reins;
 use crate::reports::{Reporter, stamped};
-use crate::{download, facts, offers, tty, waiting};
+use crate::{facts, offers, tty, waiting};
 
 /// How often the screen's times move on.
 const TICK: Duration = Duration::from_millis(250);
@@ -69,7 +68,6 @@ pub async fn run(allowed: Phase1) -> anyhow::Result<()> {
     };
     let mut tick = tokio::time::interval(TICK);
     loop {
-        app.has_qemu = Hosted::is_possible();
         machine.consoles.show(View {
             app: app.clone(),
             now: epoch.elapsed(),
@@ -106,26 +104,6 @@ struct Machine {
     reins: Option<Arc<Reins>>,
     /// Whether it was asked to end.
     asked: bool,
-}
-
-/// The running download.
-struct Job {
-    stop: CancellationToken,
-    task: JoinHandle<()>,
-}
-
-impl Job {
-    /// Leaves the swarm and waits until nothing of the download runs any more.
-    async fn end(self) {
-        self.stop.cancel();
-        let aborting = self.task.abort_handle();
-        if tokio::time::timeout(download::LEAVE_WITHIN * 2, self.task)
-            .await
-            .is_err()
-        {
-            aborting.abort();
-        }
-    }
 }
 
 impl Machine {
@@ -185,12 +163,10 @@ impl Machine {
     }
 
     fn fetch(&mut self, system: usize, app: &App) {
-        let Some(entry) = app.systems().get(system).cloned() else {
+        let Some(system) = app.systems().get(system).cloned() else {
             return;
         };
         self.number += 1;
-        let (stop, before) = (CancellationToken::new(), self.job.take());
-        let (stopped, voice) = (stop.clone(), self.voice.of_job(self.number));
         let mut options = Options::new(DOWNLOADS);
         options.peers.extend(app.seed());
         let lpd = app.manifest.as_ref().is_some_and(|told| told.lpd);
@@ -203,22 +179,15 @@ impl Machine {
             options.exchange = PeerExchange::Off;
         }
         options.web_seed = app.manifest.as_ref().and_then(offers::web_seed);
-        let task = tokio::spawn(async move {
-            if let Some(job) = before {
-                job.end().await;
-            }
-            let ended = download::run(Path::new(OFFERS), options, &entry, &stopped, &voice).await;
-            // Whoever asks on behalf of this download has nothing to ask any more.
-            stopped.cancel();
-            if let Err(error) = ended {
-                voice
-                    .tell(Event::Broken {
-                        what: sentence(&error),
-                    })
-                    .await;
-            }
-        });
-        self.job = Some(Job { stop, task });
+        let is_guest = matches!(system.method, Method::Qemu { .. });
+        let layer = app.manifest.as_ref().and_then(|told| told.layer.clone());
+        let order = Order {
+            layer: layer.filter(|_| is_guest && !Hosted::is_possible()),
+            system,
+            options,
+        };
+        let (before, voice) = (self.job.take(), self.voice.of_job(self.number));
+        self.job = Some(Job::start(self.allowed, order, before, voice));
     }
 
     fn ask_who_waits(&self, system: usize, app: &App) {

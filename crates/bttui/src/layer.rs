@@ -5,28 +5,29 @@
 //! needs. Mounting and loading are busybox's, as everything of that kind in phase 1.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, bail};
 
-use crate::phase1::Phase1;
+use crate::phase1::{LAYERS, Phase1};
 use crate::qemu::LAYER;
 
-/// Mounts the image and loads what is in it. Once is enough; again changes nothing.
+/// Mounts the image that was fetched and loads what is in it. Once is enough; again changes nothing.
 ///
 /// # Errors
 /// An image that cannot be mounted. A module that does not load is no error: one of KVM's two never does.
-pub fn mount(_allowed: Phase1, image: &Path) -> anyhow::Result<()> {
+pub fn mount(_allowed: Phase1) -> anyhow::Result<()> {
     let modules = Path::new(LAYER).join("usr/lib/modules");
     if modules.exists() {
         return Ok(());
     }
+    let image = find(Path::new(LAYERS)).context("the layer has no image (*.squashfs)")?;
     fs::create_dir_all(LAYER).with_context(|| format!("cannot make {LAYER}"))?;
     let mut mount = Command::new("/bin/mount");
     mount.args(["-t", "squashfs", "-o", "loop,ro"]);
     let said = mount
-        .arg(image)
+        .arg(&image)
         .arg(LAYER)
         .stdin(Stdio::null())
         .output()
@@ -47,6 +48,17 @@ pub fn mount(_allowed: Phase1, image: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// The image, which lies there by itself or in the folder of its torrent.
+fn find(layers: &Path) -> Option<PathBuf> {
+    let entries = fs::read_dir(layers).ok()?.flatten();
+    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
+    paths.sort();
+    let is_image = |path: &PathBuf| path.is_file() && path.extension() == Some("squashfs".as_ref());
+    let itself = paths.iter().find(|path| is_image(path)).cloned();
+    let folders = paths.iter().filter(|path| path.is_dir());
+    itself.or_else(|| folders.filter_map(|path| find(path)).next())
+}
+
 /// The modules in the order in which they are loaded; names alone, never paths.
 fn names(order: &str) -> impl Iterator<Item = &str> {
     let lines = order.lines().map(str::trim);
@@ -56,6 +68,20 @@ fn names(order: &str) -> impl Iterator<Item = &str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_image_is_found_by_itself_and_in_a_folder() {
+        let layers = tempfile::tempdir().expect("a directory");
+        assert_eq!(find(layers.path()), None);
+        fs::create_dir(layers.path().join("qemu")).expect("a folder");
+        fs::write(layers.path().join("qemu/notes"), b"").expect("a file");
+        assert_eq!(find(layers.path()), None);
+        for name in ["qemu/qemu.squashfs", "qemu.squashfs"] {
+            let path = layers.path().join(name);
+            fs::write(&path, b"").expect("a file");
+            assert_eq!(find(layers.path()), Some(path));
+        }
+    }
 
     #[test]
     fn only_names_are_loaded() {

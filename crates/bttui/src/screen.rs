@@ -95,6 +95,6 @@ pub enum During {
     Fetching(usize),
     /// Starting the system with this index.
     Starting(usize),
-    /// Nothing was tried: this version cannot start the system with this index.
+    /// Nothing was tried: with what this server has nobody can start the system with this index.
     Unsupported(usize),
 }

@@ -54,6 +54,10 @@ pub struct Manifest {
     /// nothing is said.
     #[serde(default = "yes")]
     pub exchange: bool,
+    /// QEMU for guests, as one more torrent that holds its image (`*.squashfs`): machines fetch it when a system needs it.
+    /// None where the server has none. Of the entry's texts only name, torrent, size, info hash and files matter.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub layer: Option<Entry>,
     /// What is different for some machines: of the entries that fit one, the longest pattern's holds.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub machines: Vec<MachineEntry>,
@@ -183,7 +187,7 @@ impl Manifest {
             return Err(Error::Version(manifest.version));
         }
         manifest.systems = serde_json::from_str(configs).map_err(json("configs.yaml"))?;
-        for entry in &manifest.systems {
+        for entry in manifest.systems.iter().chain(&manifest.layer) {
             entry.check_paths()?;
         }
         Ok(manifest)

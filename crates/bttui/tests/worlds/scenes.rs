@@ -147,6 +147,7 @@ pub(crate) fn manifest(timeout: i64, default: Option<&str>, systems: Vec<Entry>)
         seed: None,
         lpd: false,
         exchange: true,
+        layer: None,
         machines: Vec::new(),
         systems,
     }
@@ -351,9 +352,12 @@ pub(crate) fn running() -> App {
 
 /// A guest without KVM, whose machine's download has trouble.
 fn hosting() -> App {
-    let mut app = menu(three());
-    app.has_qemu = true;
-    let mut app = after(app, [Key::Down, Key::Enter], 20);
+    let layer = entry("qemu", "QEMU", Method::Local, 22 << 20);
+    let manifest = Manifest {
+        layer: Some(layer),
+        ..three()
+    };
+    let mut app = after(menu(manifest), [Key::Down, Key::Enter], 20);
     let progress = Progress {
         system: "memtest".to_owned(),
         total: 1_474_560,

@@ -41,6 +41,7 @@ fn manifest(systems: Vec<Entry>) -> Manifest {
         seed: Some(SocketAddrV4::new([10, 77, 0, 1].into(), 6881)),
         lpd: true,
         exchange: false,
+        layer: None,
         machines: Vec::new(),
         systems,
     }
