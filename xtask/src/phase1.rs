@@ -7,6 +7,7 @@ mod archives;
 mod manifest;
 mod modules;
 pub(crate) mod packages;
+mod qemu;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,7 +18,8 @@ use sha2::{Digest, Sha256};
 
 use crate::{cargo, places, setup, stamp::Stamp};
 use manifest::Manifest;
-use packages::Package;
+use packages::{Package, Wanted};
+use qemu::Unpacked;
 
 /// What each machine fetches, beside its loader and the site's torrents.gz.
 const ON_THE_WIRE: [&str; 3] = ["bzImage", "rootfs.gz", "diff.gz"];
@@ -47,6 +49,9 @@ const LOADERS: [Loader; 11] = [
     Loader { package: "grub-efi-arm64-bin",    path: "usr/lib/grub/arm64-efi/monolithic/grubnetaa64.efi",         name: "grubaa64.efi" },
 ];
 
+/// Phase 1's packages, and those of QEMU.
+type Chosen = [Vec<Package>; 2];
+
 /// Builds phase 1 where it is out of date, and says what travels to each machine.
 pub(crate) fn task() -> Result<()> {
     let manifest = build()?;
@@ -62,6 +67,10 @@ pub(crate) fn task() -> Result<()> {
         "sum",
         on_the_wire(&manifest)
     );
+    if let Some(file) = manifest.files.iter().find(|file| file.name == qemu::NAME) {
+        println!("For each machine that starts a guest, through the swarm:");
+        println!("  {:<14}{:>10} bytes", file.name, file.size);
+    }
     println!("in {}", places::image().display());
     Ok(())
 }
@@ -70,31 +79,39 @@ pub(crate) fn task() -> Result<()> {
 pub(crate) fn build() -> Result<Manifest> {
     setup::ensure()?;
     let _turn = places::turn()?;
-    let wanted = packages::wanted(&fs::read_to_string(
-        places::root().join("phase1/packages.txt"),
-    )?)?;
-    let packages = packages::resolve(&wanted)?;
+    let list = fs::read_to_string(places::root().join("phase1/packages.txt"))?;
+    let lists = [packages::wanted(&list)?, qemu::wanted()?];
+    let chosen = choose(&lists)?;
     let bttui = cargo::build_static("bttui", "phase1", &[])?;
 
     let image = places::image();
     // The lab makes its target system from what was unpacked, so that counts as a result too.
-    if inputs(&packages, &bttui)?.is_current()
+    if inputs(&chosen, &bttui)?.is_current()
         && places::phase1().join("unpacked").is_dir()
         && let Ok(manifest) = manifest::read(&image)
     {
         return Ok(manifest);
     }
     let started = Instant::now();
-    let (packages, trees) = fetch_and_unpack(&packages).or_else(|error| {
+    let (chosen, trees) = fetch_and_unpack(chosen).or_else(|error| {
         eprintln!("{error:#}");
         // Mirrors keep no version for long: old lists name files that are gone.
-        packages::refresh_lists(&wanted)?;
-        fetch_and_unpack(&packages::resolve(&wanted)?)
+        packages::refresh_lists(lists.iter().flatten())?;
+        fetch_and_unpack(choose(&lists)?)
     })?;
-    let manifest = make(&packages, &trees, &bttui, &image).context("phase 1 could not be made")?;
-    inputs(&packages, &bttui)?.write()?;
+    let ingredients = [0, 1].map(|list| -> Vec<Unpacked<'_>> {
+        let trees = trees[list].iter().map(PathBuf::as_path);
+        chosen[list].iter().zip(trees).collect()
+    });
+    let manifest = make(&ingredients, &bttui, &image).context("phase 1 could not be made")?;
+    inputs(&chosen, &bttui)?.write()?;
     eprintln!("Phase 1 made in {:.1} s.", started.elapsed().as_secs_f64());
     Ok(manifest)
+}
+
+/// The newest versions of phase 1's packages, and of those of QEMU.
+fn choose([phase1, guests]: &[Vec<Wanted>; 2]) -> Result<Chosen> {
+    Ok([packages::resolve(phase1)?, packages::resolve(guests)?])
 }
 
 /// Lower-case hex of the SHA-256.
@@ -106,14 +123,14 @@ fn sha256(bytes: &[u8]) -> String {
 }
 
 /// All that decides what the image is: recipe, ingredients and the tool that follows the recipe.
-fn inputs(packages: &[Package], bttui: &Path) -> Result<Stamp> {
+fn inputs(chosen: &Chosen, bttui: &Path) -> Result<Stamp> {
     let mut stamp = Stamp::new(places::phase1().join("stamp"));
     for folder in ["phase1", "xtask/src/phase1", "crates/initrd/src"] {
         stamp.folder(&places::root().join(folder))?;
     }
     stamp.file(&places::root().join("xtask/src/phase1.rs"))?;
     stamp.file(bttui)?;
-    for package in packages {
+    for package in chosen.iter().flatten() {
         stamp.text(&format!(
             "{} {} {}",
             package.name, package.version, package.sha256
@@ -123,22 +140,24 @@ fn inputs(packages: &[Package], bttui: &Path) -> Result<Stamp> {
 }
 
 /// The packages and, in the same order, where each is unpacked.
-fn fetch_and_unpack(packages: &[Package]) -> Result<(Vec<Package>, Vec<PathBuf>)> {
+fn fetch_and_unpack(chosen: Chosen) -> Result<(Chosen, [Vec<PathBuf>; 2])> {
     let (files, unpacked) = (
         places::phase1().join("packages"),
         places::phase1().join("unpacked"),
     );
-    let (mut kept, mut trees) = (Vec::new(), Vec::new());
-    for package in packages {
-        eprintln!("  {} {}", package.name, package.version);
-        let file = packages::fetch(package, &files)?;
-        trees.push(packages::unpack(package, &file, &unpacked)?);
-        kept.push(file);
+    let (mut kept, mut trees) = (Vec::new(), [Vec::new(), Vec::new()]);
+    for (packages, trees) in chosen.iter().zip(&mut trees) {
+        for package in packages {
+            eprintln!("  {} {}", package.name, package.version);
+            let file = packages::fetch(package, &files)?;
+            trees.push(packages::unpack(package, &file, &unpacked)?);
+            kept.push(file);
+        }
     }
     // Older versions are never used again, and a kernel's tree is 400 MB.
     remove_others(&files, &kept)?;
-    remove_others(&unpacked, &trees)?;
-    Ok((packages.to_vec(), trees))
+    remove_others(&unpacked, &trees.concat())?;
+    Ok((chosen, trees))
 }
 
 fn remove_others(folder: &Path, kept: &[PathBuf]) -> Result<()> {
@@ -156,15 +175,19 @@ fn remove_others(folder: &Path, kept: &[PathBuf]) -> Result<()> {
     Ok(())
 }
 
-fn make(packages: &[Package], trees: &[PathBuf], bttui: &Path, image: &Path) -> Result<Manifest> {
+fn make(
+    [packages, guests]: &[Vec<Unpacked<'_>>; 2],
+    bttui: &Path,
+    image: &Path,
+) -> Result<Manifest> {
     let work = places::phase1();
-    let tree = |start: &str| -> Result<&Path> {
-        let mut pairs = packages.iter().zip(trees);
-        let found = pairs.find(|(package, _)| package.name.starts_with(start));
-        Ok(found
-            .with_context(|| format!("phase1/packages.txt names no {start}"))?
-            .1)
+    let named = |start: &str| -> Result<Unpacked<'_>> {
+        let mut all = packages.iter();
+        let found = all.find(|(package, _)| package.name.starts_with(start));
+        let found = found.with_context(|| format!("phase1/packages.txt names no {start}"))?;
+        Ok(*found)
     };
+    let tree = |start: &str| named(start).map(|(_, tree)| tree);
 
     let fresh = image.with_extension("part");
     if fresh.exists() {
@@ -201,9 +224,12 @@ fn make(packages: &[Package], trees: &[PathBuf], bttui: &Path, image: &Path) -> 
             .with_context(|| format!("{package} no longer holds {path}"))?;
     }
 
+    let layer = qemu::image(guests, named("linux-image-")?)?;
+    fs::copy(layer, fresh.join(qemu::NAME))?;
+
     let mut parts: Vec<_> = packages
         .iter()
-        .zip(trees)
+        .chain(guests)
         .map(|(package, tree)| manifest::part(package, tree))
         .collect::<Result<_>>()?;
     parts.push(manifest::bttui()?);

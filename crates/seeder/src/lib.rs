@@ -4,7 +4,7 @@
 //! makes of the same bytes. [`Cache`] remembers that, and believes it only while every file has the
 //! [`Fingerprint`] it had. [`Seeder`] sends those bytes to peers. It is the one place that knows
 //! librqbit, and hands it a storage of ours that can only read. [`Dialer`] opens a connection to a peer
-//! that waits for one.
+//! that waits for one. [`InMemory`] is a torrent of a file that lies on no disk.
 //!
 //! This crate never writes below a payload folder, never dials a tracker, nor a peer that the caller did
 //! not name, and never serves a file that is known to have changed since it was added.
@@ -19,6 +19,7 @@ mod engine;
 mod error;
 mod fingerprint;
 mod hash;
+mod memory;
 mod payload;
 mod seeder;
 mod storage;
@@ -29,4 +30,5 @@ pub use engine::HOUSE;
 pub use error::Error;
 pub use fingerprint::Fingerprint;
 pub use hash::hash_folder;
+pub use memory::InMemory;
 pub use seeder::{Peer, Seeder, Settings, Stats};

@@ -14,8 +14,8 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use crate::engine::Engine;
 use crate::hash;
 use crate::payload::Payload;
-use crate::storage::Source;
-use crate::{Error, Hashed};
+use crate::storage::{Origin, Source};
+use crate::{Error, Hashed, InMemory};
 
 /// How long [`Seeder::stop`] waits for connections to end.
 const LAST_BYTES: Duration = Duration::from_millis(800);
@@ -137,21 +137,39 @@ impl Seeder {
         self.add_payload(&hashed.torrent, look).await
     }
 
+    /// Seeds a file that is in memory.
+    ///
+    /// # Errors
+    /// The torrent is seeded already.
+    pub async fn add_in_memory(&self, file: &InMemory) -> Result<(), Error> {
+        let origin = || Ok(Origin::Memory(file.bytes.clone()));
+        self.add_origin(&file.torrent, origin).await
+    }
+
     async fn add_payload(
         &self,
         torrent: &Torrent,
         look: impl FnOnce() -> Result<Payload, Error>,
+    ) -> Result<(), Error> {
+        let origin = || {
+            let payload = look()?;
+            compare(torrent.info(), &payload).map(|()| Origin::from(payload))
+        };
+        self.add_origin(torrent, origin).await
+    }
+
+    async fn add_origin(
+        &self,
+        torrent: &Torrent,
+        origin: impl FnOnce() -> Result<Origin, Error>,
     ) -> Result<(), Error> {
         let _adding = self.shared.one_at_a_time.lock().await;
         let hash = torrent.info_hash();
         if self.shared.seeds().contains_key(&hash) {
             return Err(Error::Twice(hash));
         }
-        let payload = tokio::task::block_in_place(|| {
-            let payload = look()?;
-            compare(torrent.info(), &payload).map(|()| payload)
-        })?;
-        let source = Source::new(payload, self.alive.clone());
+        let origin = tokio::task::block_in_place(origin)?;
+        let source = Source::new(origin, self.alive.clone());
         let handle = match torrent.info().total_length() {
             0 => None,
             _ => Some(self.shared.engine.add(torrent, Arc::clone(&source)).await?),
@@ -180,7 +198,7 @@ impl Seeder {
             Some(seed) => Arc::clone(&seed.source),
             None => return Ok(()),
         };
-        source.payload().check()
+        source.check()
     }
 
     /// Closes all connections, also in the middle of a transfer, and returns within a second.

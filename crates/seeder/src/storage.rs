@@ -6,6 +6,7 @@ use std::fs::File;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use bytes::Bytes;
 use librqbit::storage::filesystem::FilesystemStorageFactory;
 use librqbit::storage::{BoxStorageFactory, StorageFactory, StorageFactoryExt, TorrentStorage};
 use librqbit::{ManagedTorrentShared, TorrentMetadata};
@@ -20,27 +21,56 @@ const OPEN_FILES: usize = 16;
 /// The bytes of one torrent, shared by everybody who reads them.
 #[derive(Debug)]
 pub(crate) struct Source {
-    payload: Payload,
-    /// Most recently used first.
-    open: Mutex<Vec<(usize, Arc<File>)>>,
+    origin: Origin,
     trouble: Mutex<Option<String>>,
     /// Never sent on: whoever stops the seed waits until the last of these is gone.
     _alive: mpsc::Sender<()>,
 }
 
-impl Source {
-    pub(crate) fn new(payload: Payload, alive: mpsc::Sender<()>) -> Arc<Self> {
-        Arc::new(Self {
+/// Where the bytes are.
+#[derive(Debug)]
+pub(crate) enum Origin {
+    /// In files.
+    Disk(Files),
+    /// In memory, those of the only file.
+    Memory(Bytes),
+}
+
+/// Files, and which of them are open.
+#[derive(Debug)]
+pub(crate) struct Files {
+    payload: Payload,
+    /// Most recently used first.
+    open: Mutex<Vec<(usize, Arc<File>)>>,
+}
+
+impl From<Payload> for Origin {
+    fn from(payload: Payload) -> Self {
+        Self::Disk(Files {
             payload,
             open: Mutex::default(),
+        })
+    }
+}
+
+impl Source {
+    pub(crate) fn new(origin: Origin, alive: mpsc::Sender<()>) -> Arc<Self> {
+        Arc::new(Self {
+            origin,
             trouble: Mutex::default(),
             _alive: alive,
         })
     }
 
-    /// The payload.
-    pub(crate) fn payload(&self) -> &Payload {
-        &self.payload
+    /// Whether the bytes still are what they were. Reads no content; what is in memory does not change.
+    ///
+    /// # Errors
+    /// The first file that is missing or changed.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        match &self.origin {
+            Origin::Disk(files) => files.payload.check(),
+            Origin::Memory(_) => Ok(()),
+        }
     }
 
     /// The latest reason why bytes could not be sent, in one sentence.
@@ -53,6 +83,28 @@ impl Source {
         if buf.is_empty() {
             return Ok(());
         }
+        match &self.origin {
+            Origin::Disk(files) => files.read(index, buf, offset),
+            Origin::Memory(bytes) => copy(bytes, index, buf, offset),
+        }
+    }
+
+    /// Keeps the reason, and logs it when it is a new one: every request of every peer may fail.
+    fn remember(&self, error: &Error) {
+        let text = match std::error::Error::source(error) {
+            Some(source) => format!("{error}: {source}"),
+            None => error.to_string(),
+        };
+        let mut trouble = lock(&self.trouble);
+        if trouble.as_ref() != Some(&text) {
+            tracing::warn!("{text}");
+            *trouble = Some(text);
+        }
+    }
+}
+
+impl Files {
+    fn read(&self, index: usize, buf: &mut [u8], offset: u64) -> Result<(), Error> {
         let file = self.file(index)?;
         self.payload
             .read(index, &file, buf, offset)
@@ -70,19 +122,16 @@ impl Source {
         }
         Ok(Arc::clone(&open[0].1))
     }
+}
 
-    /// Keeps the reason, and logs it when it is a new one: every request of every peer may fail.
-    fn remember(&self, error: &Error) {
-        let text = match std::error::Error::source(error) {
-            Some(source) => format!("{error}: {source}"),
-            None => error.to_string(),
-        };
-        let mut trouble = lock(&self.trouble);
-        if trouble.as_ref() != Some(&text) {
-            tracing::warn!("{text}");
-            *trouble = Some(text);
-        }
-    }
+/// Fills `buf` from `offset` on with bytes of the only file there is.
+fn copy(bytes: &Bytes, index: usize, buf: &mut [u8], offset: u64) -> Result<(), Error> {
+    let begin = usize::try_from(offset).ok().filter(|_| index == 0);
+    let part = begin.and_then(|begin| bytes.get(begin..begin.checked_add(buf.len())?));
+    let part =
+        part.ok_or_else(|| Error::Engine(format!("there is nothing at {offset} of file {index}")))?;
+    buf.copy_from_slice(part);
+    Ok(())
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

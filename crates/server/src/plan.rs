@@ -137,6 +137,7 @@ pub fn check_on(args: &Serve, host: &Host) -> Checked {
             }),
     );
     let systems = std::mem::take(&mut loaded.systems);
+    problems.extend(agree::guests_without_qemu(&systems, &shelf));
     let place = agree::place(host, &interface);
     let mut plan = decide(args, &settings, ports, systems, interface, shelf, user);
     plan.place = place;

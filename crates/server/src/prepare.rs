@@ -9,14 +9,20 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use anyhow::Context;
+use bytes::Bytes;
+use catalog::Method;
 use catalog::manifest::{Entry, Manifest, ManifestFile};
 use indicatif::{ProgressBar, ProgressStyle};
 use initrd::Archive;
-use metainfo::{FileEntry, Sha256};
-use seeder::{Cache, Hashed};
+use metainfo::{FileEntry, InfoHash, Sha256};
+use seeder::{Cache, Hashed, InMemory};
 
 use crate::check::LoadedSystem;
 use crate::doors::http::PayloadFile;
+use crate::shelf;
+
+/// What QEMU's torrent is called. A system's name begins with no dot.
+const QEMU: &str = ".qemu";
 
 /// The compression level of `torrents.gz`: hashes don't compress, so a higher one only takes time.
 const GZIP_LEVEL: u32 = 6;
@@ -35,6 +41,8 @@ pub enum Rehash {
 pub struct Prepared {
     /// Each system's torrent, and the files it was made of.
     pub systems: Vec<Hashed>,
+    /// QEMU, if a system starts in it and the server has it.
+    pub qemu: Option<InMemory>,
     /// Payload files by `NAME/path`, for the web seed.
     pub payload: HashMap<String, PayloadFile>,
     /// The initrd that carries torrents and manifest to the machines.
@@ -43,9 +51,18 @@ pub struct Prepared {
     pub hashed: u64,
 }
 
+impl Prepared {
+    /// All torrents: name and info hash.
+    pub fn torrents(&self) -> impl Iterator<Item = (&str, InfoHash)> {
+        let systems = self.systems.iter().map(|one| &one.torrent);
+        let all = systems.chain(self.qemu.iter().map(|qemu| &qemu.torrent));
+        all.map(|torrent| (torrent.info().name.as_str(), torrent.info_hash()))
+    }
+}
+
 /// Hashes what `cache` does not know of `systems`, with all cores, and packs what came of it.
 /// `manifest` has all but the systems, which are put in here; `announce` is the tracker's URL, where
-/// there is one.
+/// there is one; `qemu` is QEMU's image, which is offered only if one of the systems starts in it.
 ///
 /// # Errors
 /// A file cannot be read or changes while it is being hashed; the message names it.
@@ -53,6 +70,7 @@ pub fn prepare(
     systems: &[LoadedSystem],
     mut manifest: Manifest,
     announce: Option<&str>,
+    qemu: Option<Bytes>,
     cache: &Cache,
     rehash: Rehash,
 ) -> anyhow::Result<Prepared> {
@@ -65,13 +83,28 @@ pub fn prepare(
         payload.extend(payload_files(one));
         manifest.systems.push(entry(one, system));
     }
-    let torrents_gz = pack(&manifest, &all)?;
+    let qemu = qemu.filter(|_| systems.iter().any(|one| starts_in_qemu(&one.system)));
+    let mut qemu = match qemu {
+        Some(bytes) => Some(InMemory::hash(QEMU, shelf::QEMU, bytes).context("cannot hash QEMU")?),
+        None => None,
+    };
+    if let (Some(qemu), Some(url)) = (&mut qemu, announce) {
+        qemu.torrent = qemu.torrent.clone().with_announce(url);
+    }
+    manifest.layer = qemu.as_ref().map(layer);
+    let torrents_gz = pack(&manifest, &all, qemu.as_ref())?;
     Ok(Prepared {
         systems: all,
+        qemu,
         payload,
         torrents_gz,
         hashed,
     })
+}
+
+/// Whether a system needs QEMU.
+pub(crate) fn starts_in_qemu(system: &catalog::System) -> bool {
+    matches!(system.method, Method::Qemu { .. })
 }
 
 /// All systems in their order, and how many bytes were read for it. What is hashed is remembered at
@@ -151,19 +184,41 @@ fn entry(hashed: &Hashed, one: &LoadedSystem) -> Entry {
     }
 }
 
+/// What the manifest says of QEMU.
+fn layer(qemu: &InMemory) -> Entry {
+    Entry {
+        name: QEMU.to_owned(),
+        dispname: "QEMU".to_owned(),
+        method: Method::Qemu {
+            args: String::new(),
+        },
+        torrent: format!("{QEMU}.torrent"),
+        size: qemu.torrent.info().total_length(),
+        info_hash: qemu.torrent.info_hash().to_string(),
+        files: vec![ManifestFile {
+            path: shelf::QEMU.to_owned(),
+            sha256: qemu.sha256,
+        }],
+    }
+}
+
 /// `torrents.gz` as the design describes it; the kernel unpacks it over phase 1's root.
-fn pack(manifest: &Manifest, systems: &[Hashed]) -> anyhow::Result<Vec<u8>> {
+fn pack(
+    manifest: &Manifest,
+    systems: &[Hashed],
+    qemu: Option<&InMemory>,
+) -> anyhow::Result<Vec<u8>> {
     let (boottorrent, configs) = manifest.to_files();
     let mut archive = Archive::new();
     archive.dir("torrents", 0o755);
     archive.file("torrents/Boottorrent.yaml", boottorrent.as_bytes(), 0o644);
     archive.file("torrents/configs.yaml", configs.as_bytes(), 0o644);
-    for (entry, one) in manifest.systems.iter().zip(systems) {
-        archive.file(
-            &format!("torrents/{}", entry.torrent),
-            &one.torrent.to_bytes(),
-            0o644,
-        );
+    let systems = manifest.systems.iter().zip(systems);
+    let systems = systems.map(|(entry, one)| (&entry.torrent, &one.torrent));
+    let layer = manifest.layer.iter().zip(qemu);
+    let layer = layer.map(|(layer, one)| (&layer.torrent, &one.torrent));
+    for (name, torrent) in systems.chain(layer) {
+        archive.file(&format!("torrents/{name}"), &torrent.to_bytes(), 0o644);
     }
     Ok(initrd::gzip(
         &archive.finish().context("cannot pack torrents.gz")?,

@@ -116,9 +116,10 @@ async fn open(
     };
     let (prepared, answering) = tokio::try_join!(hashing, looking)?;
     let (seeder, tracker) = seed(&plan, &prepared).await?;
-    let torrents = prepared.systems.iter().map(|hashed| &hashed.torrent);
-    let systems = torrents
-        .map(|torrent| (torrent.info().name.clone(), torrent.info_hash()))
+    let torrents: Vec<_> = prepared.torrents().map(|(_, hash)| hash).collect();
+    let systems = prepared.torrents();
+    let systems = systems
+        .map(|(name, hash)| (name.to_owned(), hash))
         .collect();
 
     let mut shelf = plan.shelf.clone();
@@ -137,6 +138,7 @@ async fn open(
     let state = http::State {
         shelf: Arc::clone(&shelf),
         payload: Arc::new(prepared.payload),
+        qemu: prepared.qemu.map(Arc::new),
         systems: Arc::new(systems),
         tracker,
         announced,
@@ -147,11 +149,10 @@ async fn open(
     };
     doors.spawn(http::run(listener, state, stop.clone()));
     if plan.manifest.lpd {
-        let systems = prepared.systems.iter();
         let lsd = Lsd {
             interface: plan.interface.address,
             port: plan.ports.peer,
-            torrents: systems.map(|one| one.torrent.info_hash()).collect(),
+            torrents: torrents.clone(),
         };
         doors.spawn(lsd::run(lsd, stop.clone()));
     }
@@ -169,8 +170,6 @@ async fn open(
             wire,
         }) => {
             let (roles, changes) = watch::channel(role);
-            let torrents = prepared.systems.iter();
-            let torrents = torrents.map(|one| one.torrent.info_hash()).collect();
             let port = plan.ports.peer;
             doors.spawn(second::follow(changes, torrents, port, stop.clone()));
             let (settings, state) = (plan.pxe.clone(), plan.state.clone());
@@ -196,6 +195,7 @@ async fn hash(plan: Arc<Plan>) -> anyhow::Result<Prepared> {
             &plan.systems,
             plan.manifest.clone(),
             plan.announce.as_deref(),
+            plan.shelf.qemu(),
             &Cache::in_state(&plan.state),
             plan.rehash,
         )
@@ -302,9 +302,15 @@ async fn seed(
             .add_hashed(hashed)
             .await
             .with_context(|| format!("cannot seed system {name}"))?;
+    }
+    if let Some(qemu) = &prepared.qemu {
+        let added = seeder.add_in_memory(qemu).await;
+        added.context("cannot seed QEMU")?;
+    }
+    for (_, hash) in prepared.torrents() {
         if let Some(tracker) = &mut tracker {
-            tracker.allow(torrent.info_hash());
-            tracker.add_permanent(torrent.info_hash(), listen);
+            tracker.allow(hash);
+            tracker.add_permanent(hash, listen);
         }
     }
     Ok((seeder, tracker.map(|t| Arc::new(Mutex::new(t)))))

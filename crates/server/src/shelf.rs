@@ -10,6 +10,9 @@ use bytes::Bytes;
 /// What phase 1 cannot do without.
 const NEEDED: [&str; 3] = ["bzImage", "rootfs.gz", "diff.gz"];
 
+/// QEMU with all it needs, which phase 1 has beside the loaders' files.
+pub const QEMU: &str = "qemu.squashfs";
+
 /// Names and bytes of what loaders may fetch.
 #[derive(Clone, Debug, Default)]
 pub struct Shelf {
@@ -73,6 +76,12 @@ impl Shelf {
         self.files
             .get_key_value(name)
             .map(|(name, bytes)| (name.as_str(), bytes.clone()))
+    }
+
+    /// QEMU's image, where this phase 1 has one.
+    #[must_use]
+    pub fn qemu(&self) -> Option<Bytes> {
+        self.files.get(QEMU).cloned()
     }
 
     fn complete(&self, remedy: &str) -> anyhow::Result<()> {

@@ -17,6 +17,9 @@ const NAMES: [&str; 3] = ["debian", "rescue", "школа"];
 /// What is read for one system: a kernel, an initrd and a file of several pieces.
 const EACH: u64 = 1000 + 2000 + 300_000;
 
+/// Stands for QEMU's image.
+const QEMU: &[u8] = b"an image";
+
 /// Three systems and a state folder.
 struct World {
     environment: TempDir,
@@ -68,7 +71,15 @@ fn start(systems: &[LoadedSystem], state: &Path, rehash: Rehash) -> anyhow::Resu
         r#"{"version": 0, "timeout": 30, "server": "http://10.77.0.1:6969"}"#,
     )?;
     let announce = Some("http://10.77.0.1:6969/announce");
-    prepare(systems, manifest, announce, &Cache::in_state(state), rehash)
+    let cache = Cache::in_state(state);
+    prepare(
+        systems,
+        manifest,
+        announce,
+        Some(QEMU.into()),
+        &cache,
+        rehash,
+    )
 }
 
 /// The manifest as a machine finds it.
@@ -241,4 +252,45 @@ fn a_file_that_changed_between_two_starts_is_told_anew() {
     let differing: Vec<_> = (0..9).filter(|at| first[*at] != second[*at]).collect();
     assert_eq!(differing, [4], "the second file of the second system");
     assert_eq!(second[4], sha256sum(&image));
+}
+
+/// Machines are told of QEMU where a system starts in it, and its torrent travels with theirs.
+#[test]
+fn qemu_is_offered_where_a_system_starts_in_it() {
+    let world = World::new();
+    let first = world.start(Rehash::Changed);
+    assert!(first.qemu.is_none());
+    assert!(manifest(&first).layer.is_none());
+    assert_eq!(first.torrents().count(), 3);
+
+    let config = "method: bin-qemu-x86_64\nargs: -hda live/root.img\n";
+    fs::write(world.system("rescue").join("config.yaml"), config).unwrap();
+    let second = world.start(Rehash::Changed);
+    assert_eq!(second.hashed, 0, "no payload has changed");
+    let told = manifest(&second).layer.expect("told of QEMU");
+    let image = second.qemu.as_ref().unwrap();
+    assert_eq!(image.bytes, QEMU);
+    let Some((name, hash)) = second.torrents().last() else {
+        panic!("no torrents");
+    };
+    assert_eq!(
+        (name, hash.to_string()),
+        (&*told.name, told.info_hash.clone())
+    );
+    let [file] = &told.files[..] else {
+        panic!("{:?}", told.files);
+    };
+    assert_eq!((told.size, &*file.path), (8, "qemu.squashfs"));
+    assert_eq!(file.sha256, image.sha256);
+
+    let archive = initrd::gunzip(&second.torrents_gz, 64 << 20).unwrap();
+    let path = format!("torrents/{}", told.torrent);
+    let entries = initrd::entries(&archive).unwrap();
+    let entry = entries.into_iter().find(|entry| entry.path == path);
+    let Some(initrd::Kind::File(bytes)) = entry.map(|entry| entry.kind) else {
+        panic!("no {path}");
+    };
+    let torrent = metainfo::Torrent::parse(&bytes).unwrap();
+    assert_eq!(torrent.info_hash().to_string(), told.info_hash);
+    assert_eq!(torrent.announce(), Some("http://10.77.0.1:6969/announce"));
 }

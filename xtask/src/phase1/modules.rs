@@ -28,7 +28,7 @@ pub(super) fn pick(tree: &Path, list: &str, scratch: &Path) -> Result<Picked> {
     let all = tree.join("lib/modules").join(&release);
     depmod(tree, &release)?;
     let dependencies = Dependencies::parse(&fs::read_to_string(all.join("modules.dep"))?);
-    let names = dependencies.closure(&dependencies.matching(list)?);
+    let names = dependencies.closure(&dependencies.matching(list, "phase1/modules.txt")?);
 
     if scratch.exists() {
         fs::remove_dir_all(scratch)?;
@@ -55,6 +55,21 @@ pub(super) fn pick(tree: &Path, list: &str, scratch: &Path) -> Result<Picked> {
         files.push((table.to_owned(), fs::read(few.join(table))?));
     }
     Ok(Picked { release, files })
+}
+
+/// The modules that a list names and all they need, each after those it needs itself: file names and files of the
+/// kernel package unpacked at `tree`. `shown` is what the list is called.
+pub(super) fn in_order(tree: &Path, list: &str, shown: &str) -> Result<Vec<(String, PathBuf)>> {
+    let release = release(&tree.join("lib/modules"))?;
+    let all = tree.join("lib/modules").join(&release);
+    depmod(tree, &release)?;
+    let dependencies = Dependencies::parse(&fs::read_to_string(all.join("modules.dep"))?);
+    let paths = dependencies.in_order(&dependencies.matching(list, shown)?);
+    let named = |path: String| {
+        let name = path.rsplit('/').next().unwrap_or(&path).to_owned();
+        (name, all.join(&path))
+    };
+    Ok(paths.into_iter().map(named).collect())
 }
 
 fn release(folder: &Path) -> Result<String> {
@@ -105,7 +120,7 @@ impl Dependencies {
     }
 
     /// The modules that the list names; a line that names none is an error.
-    fn matching(&self, list: &str) -> Result<Vec<&str>> {
+    fn matching(&self, list: &str, shown: &str) -> Result<Vec<&str>> {
         let mut found = Vec::new();
         let lines = list
             .lines()
@@ -124,7 +139,7 @@ impl Dependencies {
             );
             if found.len() == before {
                 bail!(
-                    "phase1/modules.txt:{number}: this kernel has no module {pattern}; mend or delete the line"
+                    "{shown}:{number}: this kernel has no module {pattern}; mend or delete the line"
                 );
             }
         }
@@ -132,23 +147,34 @@ impl Dependencies {
     }
 
     fn closure(&self, roots: &[&str]) -> BTreeSet<String> {
-        let needs = |root: &&str| {
-            self.0
-                .iter()
-                .find(|(module, _)| module == *root)
-                .map(|(_, needs)| needs.clone())
-        };
-        let needed = roots.iter().filter_map(needs).flatten();
-        roots
-            .iter()
-            .map(|&root| root.to_owned())
-            .chain(needed)
-            .collect()
+        let needed = roots.iter().flat_map(|root| self.needs(root));
+        let own = roots.iter().map(|&root| root.to_owned());
+        own.chain(needed.cloned()).collect()
+    }
+
+    /// The same modules in the order in which they can be loaded: `modules.dep` names the nearest need first.
+    fn in_order(&self, roots: &[&str]) -> Vec<String> {
+        let mut all: Vec<String> = Vec::new();
+        for root in roots {
+            let needed = self.needs(root).iter().rev().cloned();
+            for module in needed.chain([(*root).to_owned()]) {
+                if !all.contains(&module) {
+                    all.push(module);
+                }
+            }
+        }
+        all
+    }
+
+    fn needs(&self, root: &str) -> &[String] {
+        let mut lines = self.0.iter();
+        let line = lines.find(|(module, _)| module == root);
+        line.map_or(&[], |(_, needs)| needs)
     }
 }
 
 /// Whether a path fits a pattern in which `*` stands for any characters but a slash.
-fn matches(pattern: &str, path: &str) -> bool {
+pub(super) fn matches(pattern: &str, path: &str) -> bool {
     let (patterns, parts): (Vec<_>, Vec<_>) =
         (pattern.split('/').collect(), path.split('/').collect());
     patterns.len() == parts.len()
@@ -200,7 +226,7 @@ mod tests {
         let table = Dependencies::parse(TABLE);
         let picked = table.closure(
             &table
-                .matching("# cards\ndrivers/net/a/one.ko\ndrivers/net/b/*\n")
+                .matching("# cards\ndrivers/net/a/one.ko\ndrivers/net/b/*\n", "list")
                 .unwrap(),
         );
         let names: Vec<_> = picked
@@ -211,9 +237,23 @@ mod tests {
     }
 
     #[test]
+    fn each_module_comes_after_those_it_needs() {
+        let table = Dependencies::parse(TABLE);
+        let roots = table
+            .matching("drivers/net/a/one.ko\ndrivers/net/b/three.ko\n", "list")
+            .unwrap();
+        let order = table.in_order(&roots);
+        let names: Vec<_> = order
+            .iter()
+            .map(|path| path.rsplit('/').next().unwrap())
+            .collect();
+        assert_eq!(names, ["core.ko", "bus.ko", "one.ko", "three.ko"]);
+    }
+
+    #[test]
     fn a_line_that_names_nothing_is_an_error_with_its_number() {
         let error = Dependencies::parse(TABLE)
-            .matching("\ndrivers/net/a/gone.ko\n")
+            .matching("\ndrivers/net/a/gone.ko\n", "phase1/modules.txt")
             .unwrap_err()
             .to_string();
         assert!(error.starts_with("phase1/modules.txt:2:"), "{error}");

@@ -55,7 +55,7 @@ pub(crate) fn wanted(list: &str) -> Result<Vec<Wanted>> {
             let (Some(name), Some(licence), Some(_why)) =
                 (words.next(), words.next(), words.next())
             else {
-                bail!("phase1/packages.txt: \"{line}\" is not PACKAGE LICENCE WHAT-WE-TAKE");
+                bail!("phase 1's packages.txt: \"{line}\" is not PACKAGE LICENCE WHAT-WE-TAKE");
             };
             Ok(Wanted {
                 name: name.to_owned(),
@@ -98,7 +98,7 @@ pub(crate) fn resolve(wanted: &[Wanted]) -> Result<Vec<Package>> {
 }
 
 /// Fetches all package lists anew that these packages are found in.
-pub(crate) fn refresh_lists(wanted: &[Wanted]) -> Result<()> {
+pub(crate) fn refresh_lists<'a>(wanted: impl IntoIterator<Item = &'a Wanted>) -> Result<()> {
     let mut apts: Vec<Apt> = Vec::new();
     for wanted in wanted {
         let (_, apt) = Apt::of(&wanted.name);
@@ -282,6 +282,7 @@ mod tests {
             list.iter()
                 .any(|w| w.name == "linux-image-amd64" && w.licence.is_none())
         );
+        assert!(wanted(include_str!("../../../phase1/qemu/packages.txt")).is_ok());
         assert!(
             wanted("busybox-static GPL-2.0-only\n").is_err(),
             "a package with no reason"

@@ -252,3 +252,19 @@ fn a_room_without_entries_is_told_as_before() {
     let mac = report::Mac([2, 0, 0, 0, 0, 1]);
     assert_eq!(read.clone().told_to(mac), read);
 }
+
+#[test]
+fn a_layer_survives_the_way_and_older_servers_name_none() {
+    let mut sent = manifest(vec![]);
+    let (without, configs) = sent.to_files();
+    assert!(!without.contains("layer"), "{without}");
+    let qemu = Method::Qemu {
+        args: String::new(),
+    };
+    sent.layer = Some(entry(".qemu", qemu));
+    let (with, _) = sent.to_files();
+    assert_eq!(Manifest::parse(&with, &configs).unwrap(), sent);
+    let bad = with.replace("\".qemu\"", "\"../qemu\"");
+    let read = Manifest::parse(&bad, &configs);
+    assert!(matches!(read, Err(Error::Unsafe { .. })), "{read:?}");
+}

@@ -23,6 +23,7 @@ use axum::Router;
 use axum::extract::{ConnectInfo, DefaultBodyLimit};
 use axum::routing::{get, post};
 use metainfo::InfoHash;
+use seeder::InMemory;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracker::Tracker;
@@ -48,7 +49,9 @@ pub struct State {
     pub shelf: Arc<Shelf>,
     /// Payload by `NAME/path/in/folder`.
     pub payload: Arc<HashMap<String, PayloadFile>>,
-    /// The torrent of every system, by the system's name.
+    /// QEMU's image, where it is offered: payload that is in memory.
+    pub qemu: Option<Arc<InMemory>>,
+    /// The torrent of every system, and of QEMU, by its name.
     pub systems: Arc<HashMap<String, InfoHash>>,
     /// Who shares what; none where the configuration switched the tracker off. A plain mutex is right: an announce is a few table look-ups and never waits
     /// while holding it.

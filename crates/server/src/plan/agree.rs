@@ -9,8 +9,11 @@ use pxe::wire::{Place, Wish};
 
 use crate::args::{Dhcp, Serve};
 use crate::bind::Ports;
+use crate::check::LoadedSystem;
 use crate::host::Host;
 use crate::interface::{self, Asked, Interface, private, routes};
+use crate::prepare::starts_in_qemu;
+use crate::shelf::Shelf;
 use crate::user::{Unfit, User, Users};
 
 /// The seed's port where the command line names none.
@@ -232,6 +235,20 @@ pub(super) fn place(host: &Host, interface: &Interface) -> Place {
     Place {
         leased: leased.map(|_| interface.address),
         gateway: routes::way_out(&host.routes, &interface.name),
+    }
+}
+
+/// Systems that start in QEMU, where this phase 1 has none: everything else can be booted all the same.
+pub(super) fn guests_without_qemu(systems: &[LoadedSystem], shelf: &Shelf) -> Vec<Problem> {
+    let guests = systems.iter().filter(|one| starts_in_qemu(&one.system));
+    let problem = |one: &LoadedSystem| {
+        let what = "starts in QEMU, and this bt-server was built without it: machines cannot start this system";
+        let remedy = "build it with `cargo xtask dist`, or name with --phase1 what `cargo xtask phase1` made";
+        Problem::warning(&one.config, what, remedy).at(one.system.method_line)
+    };
+    match shelf.qemu() {
+        Some(_) => Vec::new(),
+        None => guests.map(problem).collect(),
     }
 }
 

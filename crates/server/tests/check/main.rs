@@ -6,6 +6,7 @@
 mod broken;
 #[path = "../common/mod.rs"]
 mod common;
+mod guests;
 mod hostile;
 mod refused;
 mod start;

@@ -12,6 +12,7 @@ use bt_server::journal;
 use bt_server::once::Once;
 use bt_server::shelf::Shelf;
 use metainfo::InfoHash;
+use seeder::InMemory;
 use socket2::{Domain, Socket, Type};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -24,6 +25,7 @@ pub(crate) const SEED: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::LOCALHOST, 688
 /// What a door stands on that tests choose.
 pub(crate) struct Setup {
     pub(crate) payload: HashMap<String, PayloadFile>,
+    pub(crate) qemu: Option<InMemory>,
     pub(crate) systems: HashMap<String, InfoHash>,
     pub(crate) tracker: Option<Tracker>,
     pub(crate) once: Once,
@@ -38,6 +40,7 @@ impl Default for Setup {
         tracker.add_permanent(HASH, SEED);
         Self {
             payload: HashMap::new(),
+            qemu: None,
             systems: HashMap::from([("debian".to_owned(), HASH)]),
             tracker: Some(tracker),
             once: Once::unused(),
@@ -76,6 +79,7 @@ pub(crate) fn open(setup: Setup) -> Door {
     let state = State {
         shelf: Arc::new(shelf),
         payload: Arc::new(setup.payload),
+        qemu: setup.qemu.map(Arc::new),
         systems: Arc::new(setup.systems),
         tracker: setup.tracker.map(|tracker| Arc::new(Mutex::new(tracker))),
         announced: connect_back::channel().0,

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use bt_server::doors::http::PayloadFile;
+use seeder::InMemory;
 
 use crate::door::{Setup, ask, dropped_when, get, machines_when, open};
 
@@ -65,6 +66,41 @@ fn a_fetched_file_is_in_the_journal() {
     let step = &json["machines"][0]["steps"][0]["step"];
     assert_eq!((&step["bytes"], &step["total"]), (&7.into(), &7.into()));
     assert_eq!(json["machines"][0]["address"], "127.0.0.1");
+}
+
+/// Machines that no peer reaches fetch it as they fetch a system's files.
+#[test]
+fn qemu_is_payload_that_is_in_memory() {
+    let bytes: Vec<u8> = (0..=255).cycle().take(3 << 20).collect();
+    let image = InMemory::hash(".qemu", "qemu.squashfs", bytes.clone().into()).unwrap();
+    let door = open(Setup {
+        qemu: Some(image),
+        ..Setup::default()
+    });
+    let path = "/oss/.qemu/qemu.squashfs";
+    assert!(get(&door, path, "").body == bytes);
+    let part = get(&door, path, "Range: bytes=257-259\r\n");
+    assert_eq!((part.status, &part.body[..]), (206, &[1u8, 2, 3][..]));
+    let unfit = get(&door, path, "Range: bytes=3145728-\r\n");
+    assert_eq!(unfit.status, 416);
+    for missing in ["/oss/.qemu", "/oss/.qemu/", "/oss/qemu.squashfs"] {
+        assert_eq!(get(&door, missing, "").status, 404, "{missing}");
+    }
+    // The whole is told, a small part is not.
+    let told = machines_when(&door, |json| {
+        json["machines"][0]["steps"]
+            .as_array()
+            .is_some_and(|steps| !steps.is_empty())
+    });
+    let steps = told["machines"][0]["steps"].as_array().unwrap();
+    assert_eq!(steps.len(), 1, "{steps:?}");
+    assert_eq!(steps[0]["step"]["name"], "oss/.qemu/qemu.squashfs");
+}
+
+#[test]
+fn who_offers_no_qemu_has_none_to_give() {
+    let door = open(Setup::default());
+    assert_eq!(get(&door, "/oss/.qemu/qemu.squashfs", "").status, 404);
 }
 
 /// A payload file that was hashed just now.

@@ -10,6 +10,8 @@ use axum::http::header::{
 };
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use metainfo::Torrent;
 use tower_http::services::ServeFile;
 
 use super::body::{Counted, Memory, Tally};
@@ -35,8 +37,19 @@ pub(super) async fn boot(
         state.journal.dropped("http", "no such file");
         return StatusCode::NOT_FOUND.into_response();
     };
+    from_memory(&state, &peer, name, &bytes, (&method, &headers))
+}
+
+/// A file in memory, or the part of it that is asked for.
+fn from_memory(
+    state: &State,
+    peer: &Peer,
+    name: &str,
+    bytes: &Bytes,
+    (method, headers): (&Method, &HeaderMap),
+) -> Response {
     let length = bytes.len();
-    let (status, part) = match wanted(range(&method, &headers), length) {
+    let (status, part) = match wanted(range(method, headers), length) {
         Wanted::All => (StatusCode::OK, 0..length),
         Wanted::Part(part) => (StatusCode::PARTIAL_CONTENT, part),
         Wanted::Unsatisfiable => {
@@ -55,10 +68,15 @@ pub(super) async fn boot(
             format!("bytes {}-{}/{length}", part.start, part.end - 1),
         );
     }
+    let untold = status == StatusCode::PARTIAL_CONTENT
+        && name.starts_with("oss/")
+        && (part.len() as u64) < SMALL_PART;
     let body = if method == Method::HEAD {
         Body::empty()
+    } else if untold {
+        Body::new(Memory(bytes.slice(part)))
     } else {
-        let tally = tally(&state, &peer, name, part.len() as u64);
+        let tally = tally(state, peer, name, part.len() as u64);
         Counted::body(Memory(bytes.slice(part)), tally)
     };
     response
@@ -74,6 +92,14 @@ pub(super) async fn payload(
     Path(path): Path<String>,
     mut request: Request,
 ) -> Response {
+    if let Some(qemu) = state
+        .qemu
+        .as_ref()
+        .filter(|qemu| is_of(&qemu.torrent, &path))
+    {
+        let how = (request.method(), request.headers());
+        return from_memory(&state, &peer, &format!("oss/{path}"), &qemu.bytes, how);
+    }
     let Some(file) = state.payload.get(&path) else {
         state.journal.dropped("http", "no such file");
         return StatusCode::NOT_FOUND.into_response();
@@ -110,6 +136,11 @@ pub(super) async fn payload(
         }
         _ => response.map(Body::new),
     }
+}
+
+/// Whether `path` is the only file of this torrent.
+fn is_of(torrent: &Torrent, path: &str) -> bool {
+    torrent.info().relative_path(0).to_str() == Some(path)
 }
 
 /// The `Range` header where it counts: it means something for GET alone (RFC 9110, 14.2), and with
