@@ -12,11 +12,15 @@ use catalog::manifest::{Entry, Manifest, Seeding};
 use report::{ChosenBy, Facts, Progress, Step};
 
 pub use crate::event::{Action, Event};
-use crate::keys::Key;
 use crate::lease::Lease;
 use crate::menu;
 pub use crate::screen::{During, Failure, Screen};
 use crate::sharing::Sharing;
+
+mod keyboard;
+mod program;
+
+pub use program::Outcome;
 
 /// How often the server hears of a download's progress.
 const REPORT_EVERY: Duration = Duration::from_secs(1);
@@ -36,6 +40,10 @@ pub struct App {
     pub only_signed: bool,
     /// What can be booted, once it was read.
     pub manifest: Option<Manifest>,
+    /// The program that ran last and how it ended; the menu shows it until something else is chosen.
+    pub outcome: Option<Outcome>,
+    /// The last figures that the server was told of a download that is complete.
+    told: Progress,
     chosen: Option<Choice>,
     failures: usize,
     reported: Duration,
@@ -45,6 +53,8 @@ pub struct App {
 struct Choice {
     system: usize,
     by: ChosenBy,
+    /// Where the person who chose it sits.
+    console: Option<usize>,
 }
 
 impl App {
@@ -59,6 +69,8 @@ impl App {
             facts: None,
             only_signed: false,
             manifest: None,
+            outcome: None,
+            told: Progress::default(),
             chosen: None,
             failures: 0,
             reported: now,
@@ -84,6 +96,9 @@ impl App {
                 }
             }
             Event::Broken { what } => self.broken(what, now, &mut actions),
+            Event::Started { console, how } => self.started(console, how, now, &mut actions),
+            Event::NotStarted { what } => self.not_started(what, now, &mut actions),
+            Event::Ended { exit } => self.ended(exit, now, &mut actions),
         }
         self.due(now, &mut actions);
         actions
@@ -99,6 +114,12 @@ impl App {
     /// Where the server's own seed listens, as far as it told.
     pub fn seed(&self) -> Option<SocketAddrV4> {
         self.manifest.as_ref()?.seed
+    }
+
+    /// Whether the server has QEMU for this machine.
+    pub fn has_qemu(&self) -> bool {
+        let layer = self.manifest.as_ref().and_then(|told| told.layer.as_ref());
+        layer.is_some()
     }
 
     /// Whether the system on the screen was chosen by a person, who is then taken to be there.
@@ -170,10 +191,19 @@ impl App {
                 *trouble = hindrance;
             }
             Screen::Sharing { progress, .. } => *progress = figures.clone(),
+            Screen::Running(running) => {
+                running.trouble = hindrance;
+                running.progress = figures.clone();
+                // It may run for days: what is the same is not told again.
+                if self.told == figures {
+                    return;
+                }
+            }
             _ => return,
         }
         if now.saturating_sub(self.reported) >= REPORT_EVERY {
             self.reported = now;
+            self.told.clone_from(&figures);
             actions.push(Action::Report(Step::Progress(figures)));
         }
     }
@@ -187,6 +217,11 @@ impl App {
             progress: progress.clone(),
             millis,
         }));
+        self.told.clone_from(&progress);
+        // It goes on sharing while it runs, so nothing has to be waited for.
+        if self.runs_here(system) {
+            return self.start(system, actions);
+        }
         let seeding = self.manifest.as_ref().map(Manifest::seeding);
         let sharing = Sharing::begin(seeding.unwrap_or(Seeding::AtLeast(Duration::ZERO)), now);
         if sharing.asks(now) {
@@ -205,6 +240,12 @@ impl App {
             Screen::Fetching { system, .. } | Screen::Sharing { system, .. } => {
                 During::Fetching(system)
             }
+            // The download of a program that runs, or is about to: it has every byte already.
+            Screen::Starting { system } if self.runs_here(system) => return,
+            Screen::Running(ref mut running) => {
+                running.trouble = Some(what);
+                return;
+            }
             Screen::Starting { system } => During::Starting(system),
             _ => return, // too late to matter
         };
@@ -212,7 +253,7 @@ impl App {
     }
 
     fn fail(&mut self, during: During, what: String, now: Duration, actions: &mut Vec<Action>) {
-        let pause = Duration::from_secs(BACK_OFF[self.failures.min(BACK_OFF.len() - 1)]);
+        let pause = self.pause();
         self.failures += 1;
         // Trying again cannot help where nothing was tried, and a person decides for themselves.
         let alone = !self.is_attended() && !matches!(during, During::Unsupported(_));
@@ -225,6 +266,11 @@ impl App {
             what,
             retry_at: alone.then(|| now + pause),
         });
+    }
+
+    /// How long a machine that nobody attends waits before it tries again.
+    fn pause(&self) -> Duration {
+        Duration::from_secs(BACK_OFF[self.failures.min(BACK_OFF.len() - 1)])
     }
 
     /// What was being done, for people and for the server's journal.
@@ -243,73 +289,6 @@ impl App {
         }
     }
 
-    fn key(&mut self, console: usize, key: Key, now: Duration, actions: &mut Vec<Action>) {
-        let count = self.systems().len();
-        if key == Key::CtrlS {
-            self.hold();
-            actions.extend([Action::Report(Step::Shell), Action::Shell(console)]);
-            return;
-        }
-        match &mut self.screen {
-            Screen::Menu { selected, deadline } => match key {
-                Key::Enter if count > 0 => {
-                    let system = *selected;
-                    self.failures = 0;
-                    let by = ChosenBy::Person;
-                    self.choose(Choice { system, by }, now, actions);
-                }
-                // Whoever moves about is choosing: the countdown must not choose over them.
-                _ => {
-                    if menu::moved(selected, key, count) || key == Key::CtrlC {
-                        *deadline = None;
-                    }
-                }
-            },
-            Screen::Sharing { system, .. } if key == Key::Enter => {
-                let system = *system;
-                self.start(system, actions);
-            }
-            Screen::Fetching { .. } | Screen::Sharing { .. } if key == Key::Escape => {
-                self.leave(actions);
-            }
-            Screen::Failed(failure) => match key {
-                Key::CtrlC => failure.retry_at = None,
-                Key::Char('r' | 'R') => self.retry(now, actions),
-                Key::Char('s' | 'S') => {
-                    self.hold();
-                    actions.extend([Action::Report(Step::Shell), Action::Shell(console)]);
-                }
-                Key::Char('m' | 'M') | Key::Escape if count > 0 => self.leave(actions),
-                _ => {}
-            },
-            _ => {}
-        }
-    }
-
-    /// Somebody is here: nothing starts by itself any more on this screen.
-    fn hold(&mut self) {
-        match &mut self.screen {
-            Screen::Menu { deadline, .. } => *deadline = None,
-            Screen::Failed(failure) => failure.retry_at = None,
-            _ => {}
-        }
-    }
-
-    /// Back to the menu, which then waits: a person asked for it.
-    fn leave(&mut self, actions: &mut Vec<Action>) {
-        let selected = self.chosen.take().map_or(0, |choice| choice.system);
-        self.failures = 0;
-        self.screen = Screen::Menu {
-            selected,
-            deadline: None,
-        };
-        // The server must not go on counting this machine among those that are fetching.
-        if let Some(manifest) = &self.manifest {
-            actions.push(Action::Report(menu::shown(manifest, -1)));
-        }
-        actions.push(Action::Abandon);
-    }
-
     fn choose(&mut self, choice: Choice, now: Duration, actions: &mut Vec<Action>) {
         let Some(entry) = self.systems().get(choice.system) else {
             return;
@@ -318,8 +297,9 @@ impl App {
             system: entry.name.clone(),
             by: choice.by,
         };
-        let refusal = menu::unsupported(&entry.method);
+        let refusal = menu::unsupported(&entry.method, self.has_qemu());
         self.chosen = Some(choice);
+        self.outcome = None;
         actions.push(Action::Report(step));
         match refusal {
             Some(what) => self.fail(During::Unsupported(choice.system), what, now, actions),
@@ -352,7 +332,11 @@ impl App {
 
     fn start(&mut self, system: usize, actions: &mut Vec<Action>) {
         self.screen = Screen::Starting { system };
-        actions.push(Action::Start(system));
+        let console = self.chosen.and_then(|choice| choice.console);
+        actions.push(match self.runs_here(system) {
+            true => Action::Run { system, console },
+            false => Action::Start(system),
+        });
     }
 
     fn retry(&mut self, now: Duration, actions: &mut Vec<Action>) {
@@ -384,7 +368,13 @@ impl App {
                     true => ChosenBy::Only,
                     false => ChosenBy::Timeout,
                 };
-                self.choose(Choice { system, by }, now, actions);
+                let console = None;
+                let choice = Choice {
+                    system,
+                    by,
+                    console,
+                };
+                self.choose(choice, now, actions);
             }
             Screen::Sharing {
                 system, sharing, ..

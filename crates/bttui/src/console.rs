@@ -2,7 +2,7 @@
 //! a key on any of them acts.
 //!
 //! Each console has one thread that does everything there: waits for keys, draws the newest picture
-//! of the model, lends the console to a shell. A console that is slow or hangs therefore holds up
+//! of the model, lends the console to a tenant (a shell, a program). A console that is slow or hangs therefore holds up
 //! nothing but itself. Pictures are not queued: whoever is late draws only the newest.
 
 use std::fs;
@@ -20,8 +20,11 @@ use crate::ui::Look;
 
 mod canvas;
 mod shell;
+mod tenant;
 mod thread;
 
+use shell::Shell;
+pub use tenant::{Lent, Tenant};
 use thread::Thread;
 
 /// More consoles than this are not opened, whatever the kernel's command line names.
@@ -43,6 +46,13 @@ pub struct Device {
     pub path: PathBuf,
     /// What it can show.
     pub look: Look,
+}
+
+impl Device {
+    fn name(&self) -> String {
+        let name = self.path.file_name().unwrap_or_default();
+        name.to_string_lossy().into_owned()
+    }
 }
 
 /// A key pressed on one of the consoles.
@@ -96,6 +106,7 @@ fn look(name: &str) -> Look {
 #[derive(Debug)]
 pub struct Consoles {
     desks: Vec<Arc<Desk>>,
+    looks: Vec<Look>,
     threads: Vec<std::thread::JoinHandle<()>>,
 }
 
@@ -109,7 +120,7 @@ struct Desk {
 #[derive(Debug, Default)]
 struct Orders {
     view: Option<Arc<View>>,
-    shell: bool,
+    tenant: Option<Box<dyn Tenant>>,
     close: bool,
     /// The bell was rung and not yet heard; it holds one ring at most.
     rung: bool,
@@ -123,6 +134,7 @@ impl Consoles {
     pub fn start(devices: Vec<Device>, keys: &mpsc::Sender<Pressed>) -> anyhow::Result<Consoles> {
         let mut consoles = Consoles {
             desks: Vec::new(),
+            looks: Vec::new(),
             threads: Vec::new(),
         };
         for (console, device) in devices.into_iter().enumerate() {
@@ -138,8 +150,10 @@ impl Consoles {
                 heard,
                 keys: keys.clone(),
                 view: None,
+                farewell: None,
             };
             let name = format!("console-{console}");
+            consoles.looks.push(thread.device.look);
             let handle = std::thread::Builder::new()
                 .name(name)
                 .spawn(move || thread.run());
@@ -162,8 +176,26 @@ impl Consoles {
     /// Lends one console to a shell until it exits.
     pub fn shell(&self, console: usize) {
         if let Some(desk) = self.desks.get(console) {
-            desk.order(|orders| orders.shell = true);
+            // A program that is about to get it comes first.
+            desk.order(|orders| {
+                orders.tenant.get_or_insert_with(|| Box::new(Shell));
+            });
         }
+    }
+
+    /// Lends a console to a tenant; without a number the kernel's own, which is the last that it names. One
+    /// that has a tenant takes the next one when the first has left.
+    pub fn lend(&self, console: Option<usize>, tenant: Box<dyn Tenant>) {
+        let console = console.unwrap_or(self.desks.len().saturating_sub(1));
+        match self.desks.get(console) {
+            Some(desk) => desk.order(|orders| orders.tenant = Some(tenant)),
+            None => tenant.refuse("there is no such console"),
+        }
+    }
+
+    /// The first that is a screen with a keyboard.
+    pub fn screen(&self) -> Option<usize> {
+        self.looks.iter().position(|look| *look == Look::Boxes)
     }
 
     /// Gives the consoles back as they were.

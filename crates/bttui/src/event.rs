@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 
 use catalog::manifest::Manifest;
-use report::{Facts, Progress, Step};
+use report::{Exit, Facts, Progress, Step};
 
 use crate::keys::Key;
 use crate::lease::Lease;
@@ -51,10 +51,27 @@ pub enum Event {
         /// Their addresses.
         machines: Vec<Ipv4Addr>,
     },
-    /// What was being done failed.
+    /// What was being done failed: reading, the download, or the start of a system that replaces phase 1.
     Broken {
         /// The reason.
         what: String,
+    },
+    /// The program that was to be run runs.
+    Started {
+        /// On which console (`ttyS0`, `tty1`).
+        console: String,
+        /// For a guest, who executes it, in words; else nothing.
+        how: String,
+    },
+    /// The program that was to be run cannot be.
+    NotStarted {
+        /// The reason, with the remedy.
+        what: String,
+    },
+    /// The program that ran has ended.
+    Ended {
+        /// How.
+        exit: Exit,
     },
 }
 
@@ -69,8 +86,17 @@ pub enum Action {
     AskWhoWaits(usize),
     /// Leave the swarm and forget the download.
     Abandon,
-    /// Start this system, which is complete.
+    /// Start this system, which is complete, in phase 1's place.
     Start(usize),
+    /// Run this system, which is complete, beside phase 1.
+    Run {
+        /// Which.
+        system: usize,
+        /// The console of the person who chose it; the kernel's own where nobody did.
+        console: Option<usize>,
+    },
+    /// End what runs: ask it first.
+    EndProgram,
     /// Give this console a shell.
     Shell(usize),
     /// Tell the server.

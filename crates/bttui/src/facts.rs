@@ -30,6 +30,21 @@ pub fn memory_available() -> u64 {
     memory(&read("/proc/meminfo"), "MemAvailable")
 }
 
+/// What this machine has for a guest.
+pub fn for_guest(frame_buffer: bool) -> crate::qemu::Machine {
+    let kvm = fs::OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open("/dev/kvm");
+    crate::qemu::Machine {
+        total: memory_total(),
+        available: memory_available(),
+        cpus: processors(&read("/proc/cpuinfo")),
+        kvm: kvm.is_ok(),
+        frame_buffer,
+    }
+}
+
 /// Whether this kernel starts signed kernels alone, as it does under Secure Boot.
 pub fn only_signed_kernels() -> bool {
     is_locked(&read("/sys/kernel/security/lockdown"))

@@ -5,28 +5,32 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use catalog::Method;
 use catalog::manifest::Entry;
 use report::{Report, Step};
+use rustix::process::Signal;
 use swarm::core::PeerExchange;
 use swarm::net::Options;
 use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
 
 use crate::app::{Action, App, Event};
-use crate::console::{self, Consoles, Pressed, View};
+use crate::console::{self, Consoles, Pressed, Tenant, View};
+use crate::guest::{self, Hosted};
+use crate::job::{Job, Order};
 use crate::joined::Parts;
 use crate::kexec::{self, Plan};
 use crate::lease::{self, Lease};
 use crate::news::{News, Voice};
 use crate::phase1::{DOWNLOADS, OFFERS, Phase1};
+use crate::program::{self, Program};
+use crate::reins::Reins;
 use crate::reports::{Reporter, stamped};
-use crate::{download, facts, offers, tty, waiting, words};
+use crate::{facts, offers, tty, waiting, words};
 
 /// How often the screen's times move on.
 const TICK: Duration = Duration::from_millis(250);
@@ -36,6 +40,8 @@ const LOOK_FOR_LEASE: Duration = Duration::from_millis(200);
 const LAST_REPORT: Duration = Duration::from_millis(1500);
 /// How long the server may take to agree to a restart from the disk: two attempts.
 const AGREEMENT: Duration = Duration::from_secs(6);
+/// How long a program may take to end after it was asked to.
+const LEAVE_TO_END: Duration = Duration::from_secs(5);
 /// The server's usual port, for reports before the manifest has named the server.
 const USUAL_PORT: u16 = 6969;
 
@@ -59,6 +65,8 @@ pub async fn run(allowed: Phase1) -> anyhow::Result<()> {
         number: 0,
         reporter: None,
         early: Vec::new(),
+        reins: None,
+        asked: false,
     };
     let mut tick = tokio::time::interval(TICK);
     loop {
@@ -94,26 +102,10 @@ struct Machine {
     reporter: Option<Reporter>,
     /// Reports from before the server was known.
     early: Vec<Report>,
-}
-
-/// The running download.
-struct Job {
-    stop: CancellationToken,
-    task: JoinHandle<()>,
-}
-
-impl Job {
-    /// Leaves the swarm and waits until nothing of the download runs any more.
-    async fn end(self) {
-        self.stop.cancel();
-        let aborting = self.task.abort_handle();
-        if tokio::time::timeout(download::LEAVE_WITHIN * 2, self.task)
-            .await
-            .is_err()
-        {
-            aborting.abort();
-        }
-    }
+    /// Those of the program that ran last.
+    reins: Option<Arc<Reins>>,
+    /// Whether it was asked to end.
+    asked: bool,
 }
 
 impl Machine {
@@ -126,6 +118,8 @@ impl Machine {
             Action::Fetch(system) => self.fetch(system, app),
             Action::AskWhoWaits(system) => self.ask_who_waits(system, app),
             Action::Start(system) => self.start(system, app),
+            Action::Run { system, console } => self.run(system, console, app),
+            Action::EndProgram => self.end_program(),
             Action::Abandon => {
                 self.number += 1;
                 // It ends by itself; the next download waits for that.
@@ -171,12 +165,10 @@ impl Machine {
     }
 
     fn fetch(&mut self, system: usize, app: &App) {
-        let Some(entry) = app.systems().get(system).cloned() else {
+        let Some(system) = app.systems().get(system).cloned() else {
             return;
         };
         self.number += 1;
-        let (stop, before) = (CancellationToken::new(), self.job.take());
-        let (stopped, voice) = (stop.clone(), self.voice.of_job(self.number));
         let mut options = Options::new(DOWNLOADS);
         options.peers.extend(app.seed());
         let lpd = app.manifest.as_ref().is_some_and(|told| told.lpd);
@@ -189,22 +181,15 @@ impl Machine {
             options.exchange = PeerExchange::Off;
         }
         options.web_seed = app.manifest.as_ref().and_then(offers::web_seed);
-        let task = tokio::spawn(async move {
-            if let Some(job) = before {
-                job.end().await;
-            }
-            let ended = download::run(Path::new(OFFERS), options, &entry, &stopped, &voice).await;
-            // Whoever asks on behalf of this download has nothing to ask any more.
-            stopped.cancel();
-            if let Err(error) = ended {
-                voice
-                    .tell(Event::Broken {
-                        what: sentence(&error),
-                    })
-                    .await;
-            }
-        });
-        self.job = Some(Job { stop, task });
+        let is_guest = matches!(system.method, Method::Qemu { .. });
+        let layer = app.manifest.as_ref().and_then(|told| told.layer.clone());
+        let order = Order {
+            layer: layer.filter(|_| is_guest && !Hosted::is_possible()),
+            system,
+            options,
+        };
+        let (before, voice) = (self.job.take(), self.voice.of_job(self.number));
+        self.job = Some(Job::start(self.allowed, order, before, voice));
     }
 
     fn ask_who_waits(&self, system: usize, app: &App) {
@@ -216,6 +201,64 @@ impl Machine {
         let (server, name) = (manifest.server.clone(), entry.name.clone());
         let (stop, voice) = (job.stop.clone(), self.voice.of_job(self.number));
         tokio::spawn(async move { waiting::ask(&server, &name, &stop, &voice).await });
+    }
+
+    /// Runs a program; its download goes on sharing.
+    fn run(&mut self, system: usize, mut console: Option<usize>, app: &App) {
+        let Some(entry) = app.systems().get(system) else {
+            return;
+        };
+        let starting = Step::Starting {
+            system: entry.name.clone(),
+            method: entry.method.name().to_owned(),
+        };
+        self.report(starting, app);
+        let voice = self.voice.of_job(self.number);
+        let folder = Path::new(DOWNLOADS).join(&entry.name);
+        let (dispname, attended) = (entry.dispname.clone(), app.is_attended());
+        let (tenant, reins): (Box<dyn Tenant>, _) = match &entry.method {
+            Method::Bin { bin, args } => {
+                let plan = program::Plan {
+                    folder,
+                    dispname,
+                    bin: bin.clone(),
+                    args: args.clone(),
+                    attended,
+                };
+                let (program, reins) = Program::new(self.allowed, plan, voice);
+                (Box::new(program), reins)
+            }
+            Method::Qemu { args } => {
+                // Most guests have pictures: where nobody sits anywhere, the screen is theirs.
+                console = console.or_else(|| self.consoles.screen());
+                let plan = guest::Plan {
+                    folder,
+                    dispname,
+                    args: args.clone(),
+                    attended,
+                };
+                let (hosted, reins) = Hosted::new(self.allowed, plan, voice);
+                (Box::new(hosted), reins)
+            }
+            Method::Kexec { .. } | Method::Local => return,
+        };
+        (self.reins, self.asked) = (Some(reins), false);
+        self.consoles.lend(console, tenant);
+    }
+
+    /// Asks the program to end, and ends it where it does not or was asked before.
+    fn end_program(&mut self) {
+        let Some(reins) = self.reins.clone() else {
+            return;
+        };
+        let again = std::mem::replace(&mut self.asked, true);
+        tokio::spawn(async move {
+            if !again {
+                reins.signal(Signal::TERM);
+                tokio::time::sleep(LEAVE_TO_END).await;
+            }
+            reins.signal(Signal::KILL);
+        });
     }
 
     fn start(&mut self, system: usize, app: &App) {

@@ -4,7 +4,9 @@
 //! and [`keys`], and [`sharing`] says when a machine that has everything starts;
 //! [`ui`] draws it; [`console`] and [`tty`] bring it to every screen and serial line. [`flow`] is
 //! phase 1 from waking up to the jump: [`lease`], [`facts`] and [`offers`] read what phase 1 left for
-//! it, [`memory`] says whether a system fits, [`download`] fetches, [`joined`] makes one initrd of several files, [`words`] fills in the command line, [`reports`] tells the server and [`waiting`] asks it, [`kexec`] starts, and [`phase1`] guards all
+//! it, [`memory`] says whether a system fits, [`job`] and [`download`] fetch, [`joined`] makes one initrd of several files, [`words`] fills in the command line,
+//! [`reports`] tells the server and [`waiting`] asks it, [`kexec`] starts what takes phase 1's place and
+//! [`program`] runs what does not ([`executable`], [`overlay`], [`leftovers`], [`reins`]), for a guest [`layer`] and [`qemu`], and [`phase1`] guards all
 //! that acts on the machine. [`guest`] shows a virtual machine's screen on this one's. [`fetch`] is the download alone, for any Linux.
 //!
 //! It holds no protocol (that is `swarm`) and no server code. Names are never resolved: a static
@@ -15,21 +17,29 @@ pub mod cli;
 pub mod console;
 pub mod download;
 pub mod event;
+pub mod executable;
 pub mod facts;
 pub mod fetch;
 pub mod fetch_log;
 pub mod fetch_share;
 pub mod flow;
 pub mod guest;
+pub mod job;
 pub mod joined;
 pub mod kexec;
 pub mod keys;
+pub mod layer;
 pub mod lease;
+pub mod leftovers;
 pub mod memory;
 pub mod menu;
 pub mod news;
 pub mod offers;
+pub mod overlay;
 pub mod phase1;
+pub mod program;
+pub mod qemu;
+pub mod reins;
 pub mod reports;
 pub mod screen;
 pub mod sharing;

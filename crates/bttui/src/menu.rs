@@ -48,16 +48,16 @@ pub fn method_name(method: &Method) -> &'static str {
     }
 }
 
-/// Why this version cannot start a system, if it cannot.
-pub fn unsupported(method: &Method) -> Option<String> {
-    let what = match method {
-        Method::Kexec { .. } | Method::Local => return None,
-        Method::Bin { .. } => "a program (method bin)",
-        Method::Qemu { .. } => "a virtual machine (method bin-qemu-x86_64)",
-    };
-    Some(format!(
-        "This version cannot start {what} yet. Choose another system, or start this one by hand."
-    ))
+/// Why a system cannot be started with what this server has, if it cannot.
+pub fn unsupported(method: &Method, has_qemu: bool) -> Option<String> {
+    match method {
+        Method::Kexec { .. } | Method::Bin { .. } | Method::Local => None,
+        Method::Qemu { .. } if has_qemu => None,
+        Method::Qemu { .. } => Some(
+            "This server has no QEMU for a virtual machine (method bin-qemu-x86_64). Choose another system."
+                .to_owned(),
+        ),
+    }
 }
 
 /// What a person must know before choosing on a machine whose kernel starts signed kernels alone; of the system that is

@@ -37,6 +37,14 @@ impl Voice {
         }
     }
 
+    /// The same from a thread that may wait.
+    pub fn tell_waiting(&self, event: Event) {
+        let _ = self.events.blocking_send(News {
+            job: self.job,
+            event,
+        });
+    }
+
     /// Tells what happened; after the model is gone nobody listens.
     pub async fn tell(&self, event: Event) {
         let _ = self

@@ -13,6 +13,8 @@ const MARKER: &str = "/etc/bt-phase1";
 pub const OFFERS: &str = "/torrents";
 /// Where downloads go: a tmpfs.
 pub const DOWNLOADS: &str = "/os";
+/// Where the layer with QEMU goes: memory as well, and never emptied for another system.
+pub const LAYERS: &str = "/run/layers";
 
 /// The proof that this is phase 1.
 #[derive(Copy, Clone, Debug)]

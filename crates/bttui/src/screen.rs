@@ -45,13 +45,34 @@ pub enum Screen {
         /// The last figures.
         progress: Progress,
     },
-    /// The last moment: the kernel is being loaded.
+    /// The last moment: the kernel is being loaded, or the program.
     Starting {
         /// Index into the manifest's systems.
         system: usize,
     },
+    /// A program has one of the consoles; this is what the others show.
+    Running(Running),
     /// Something went wrong; a person or the time decides what next.
     Failed(Failure),
+}
+
+/// A system that runs while phase 1 stays.
+#[derive(Clone, Debug)]
+pub struct Running {
+    /// Index into the manifest's systems.
+    pub system: usize,
+    /// The console it has (`ttyS0`, `tty1`).
+    pub console: String,
+    /// For a guest, who executes it, in words; else nothing.
+    pub how: String,
+    /// Since when.
+    pub since: Duration,
+    /// The download's last figures: it is shared with others.
+    pub progress: Progress,
+    /// What hinders sharing, if anything does.
+    pub trouble: Option<String>,
+    /// Whether it was asked to end.
+    pub is_ending: bool,
 }
 
 /// What went wrong, and what can be done about it.
@@ -74,6 +95,6 @@ pub enum During {
     Fetching(usize),
     /// Starting the system with this index.
     Starting(usize),
-    /// Nothing was tried: this version cannot start the system with this index.
+    /// Nothing was tried: with what this server has nobody can start the system with this index.
     Unsupported(usize),
 }

@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use ratatui::layout::Rect;
 use rustix::fs::OFlags;
-use rustix::termios::{ControlModes, OptionalActions, Termios};
+use rustix::termios::{
+    ControlModes, InputModes, LocalModes, OptionalActions, OutputModes, Termios,
+};
 
 /// What a terminal that does not know its size is taken for.
 const USUAL: Rect = Rect {
@@ -61,7 +63,12 @@ impl Tty {
     }
 
     fn over(file: File, flags: OFlags) -> io::Result<Tty> {
-        let before = rustix::termios::tcgetattr(&file)?;
+        let mut before = rustix::termios::tcgetattr(&file)?;
+        // A program that was killed may have left it without lines, and the next one expects them.
+        before.input_modes |= InputModes::ICRNL;
+        before.output_modes |= OutputModes::OPOST | OutputModes::ONLCR;
+        before.local_modes |=
+            LocalModes::ICANON | LocalModes::ECHO | LocalModes::ECHOE | LocalModes::ISIG;
         let mut raw = before.clone();
         raw.make_raw();
         raw.control_modes |= ControlModes::CLOCAL;

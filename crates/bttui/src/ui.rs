@@ -15,6 +15,7 @@ mod fetching;
 mod menu;
 mod notice;
 mod panel;
+mod running;
 mod sharing;
 pub mod text;
 
@@ -79,6 +80,7 @@ pub fn draw(screen: &mut Buffer, app: &App, now: Duration, look: Look) {
             sharing::draw(screen, rows.main, app, &view, sharing, now, look)
         }
         Screen::Starting { system } => notice::starting(screen, rows.main, app, *system, look),
+        Screen::Running(running) => running::draw(screen, rows.main, app, running, now, look),
         Screen::Failed(failure) => failed::draw(screen, rows.main, app, failure, now, look),
     };
     panel::status(screen, rows.status, &status);

@@ -9,9 +9,10 @@ use std::fs::File;
 use std::io::{Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
-use bttui::console::{Consoles, Device, Pressed, View};
+use bttui::console::{Consoles, Device, Lent, Pressed, Tenant, View};
 use bttui::keys::Key;
 use bttui::ui::Look;
 use rustix::event::{PollFd, PollFlags, Timespec};
@@ -51,7 +52,10 @@ impl Far {
     /// Reads until the text has come.
     fn wait_for(&mut self, wanted: &str) {
         let until = Instant::now() + PATIENCE;
-        while !self.text.contains(wanted) {
+        let end = loop {
+            if let Some(at) = self.text.find(wanted) {
+                break at + wanted.len();
+            }
             assert!(
                 Instant::now() < until,
                 "no {wanted:?} in:\n{}",
@@ -69,8 +73,9 @@ impl Far {
                 self.text
                     .push_str(&String::from_utf8_lossy(&bytes[..count]));
             }
-        }
-        self.text.clear();
+        };
+        // What came in the same breath is for the next wait.
+        self.text.drain(..end);
     }
 
     fn type_in(&mut self, text: &[u8]) {
@@ -175,6 +180,61 @@ fn a_shell_takes_the_console_and_gives_it_back() {
             key: Key::Up
         })
     );
+    consoles.close();
+}
+
+/// A program that tells what it was given.
+#[derive(Debug)]
+struct Teller(std::sync::mpsc::Sender<String>);
+
+impl Tenant for Teller {
+    fn stay(self: Box<Self>, mut console: Lent) -> Option<String> {
+        let mut command = Command::new("/bin/sh");
+        let script =
+            "env | sort | grep -v -e ^PWD -e ^SHLVL -e ^_=; read -r line; echo \"read $line\"";
+        command.arg("-c").arg(script);
+        console.clothe(&mut command).expect("clothes");
+        console.tty().restore();
+        let name = console.name().to_owned();
+        command.status().expect("a shell");
+        self.0.send(name).expect("somebody listens");
+        Some("It has ended.".to_owned())
+    }
+
+    fn refuse(self: Box<Self>, why: &str) {
+        self.0.send(why.to_owned()).expect("somebody listens");
+    }
+}
+
+#[test]
+fn a_tenant_s_last_words_stay_until_a_key() {
+    let mut far = Far::open();
+    let (consoles, mut pressed) = start(&far);
+    consoles.show(menu());
+    far.wait_for("Memory test");
+    let (tell, told) = std::sync::mpsc::channel();
+    consoles.lend(None, Box::new(Teller(tell)));
+    far.wait_for("HOME=/\r\nPATH=/sbin:/usr/sbin:/bin:/usr/bin\r\nTERM=vt102\r\n");
+    assert!(far.has_line_mode());
+    far.type_in(b"some words\n");
+    far.wait_for("It has ended. Press a key for the menu.");
+    assert!(told.recv().is_ok_and(|name| far.near.ends_with(name)));
+    far.type_in(b"\x1b[B");
+    far.wait_for("Memory test");
+    assert!(pressed.try_recv().is_err(), "that key was for the words");
+    // No such console, and none behind the device.
+    let (tell, told) = std::sync::mpsc::channel();
+    consoles.lend(Some(7), Box::new(Teller(tell.clone())));
+    assert!(told.recv().is_ok_and(|why| why.contains("no such console")));
+    consoles.close();
+    let (keys, _pressed) = mpsc::channel(16);
+    let nowhere = Device {
+        path: PathBuf::from("/nonexistent"),
+        look: Look::Ascii,
+    };
+    let consoles = Consoles::start(vec![nowhere], &keys).expect("a thread");
+    consoles.lend(Some(0), Box::new(Teller(tell)));
+    assert!(told.recv().is_ok_and(|why| why.contains("/nonexistent")));
     consoles.close();
 }
 

@@ -6,6 +6,8 @@ mod scenes;
 
 use bttui::app::{Action, App, During, Event, Screen};
 use bttui::keys::Key;
+use catalog::Method;
+use catalog::manifest::Manifest;
 use report::Step;
 use scenes::{after, menu, seconds, three};
 
@@ -106,7 +108,7 @@ fn a_failed_start_fetches_again_which_verifies_what_is_there() {
 }
 
 #[test]
-fn what_cannot_be_started_yet_is_not_fetched_and_not_tried_again() {
+fn a_guest_without_qemu_is_not_fetched_and_not_tried_again() {
     let mut app = menu(three());
     press(&mut app, Key::Down, 6);
     let actions = press(&mut app, Key::Enter, 7);
@@ -115,7 +117,7 @@ fn what_cannot_be_started_yet_is_not_fetched_and_not_tried_again() {
     let Screen::Failed(failure) = &app.screen else {
         panic!("{:?}", app.screen)
     };
-    assert!(failure.what.contains("cannot start"), "{}", failure.what);
+    assert!(failure.what.contains("has no QEMU"), "{}", failure.what);
     assert_eq!(press(&mut app, Key::Char('r'), 8), []);
     press(&mut app, Key::Char('m'), 9);
     assert!(
@@ -123,6 +125,15 @@ fn what_cannot_be_started_yet_is_not_fetched_and_not_tried_again() {
         "{:?}",
         app.screen
     );
+    // With it, it is fetched, and runs where it was chosen.
+    let layer = Some(scenes::entry("qemu", "QEMU", Method::Local, 1));
+    let mut app = menu(Manifest { layer, ..three() });
+    press(&mut app, Key::Down, 6);
+    assert!(press(&mut app, Key::Enter, 7).contains(&Action::Fetch(1)));
+    let progress = scenes::progress(1);
+    let actions = app.handle(Event::Fetched { progress }, seconds(8));
+    let (system, console) = (1, Some(1));
+    assert_eq!(actions.last(), Some(&Action::Run { system, console }));
 }
 
 #[test]

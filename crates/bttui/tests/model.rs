@@ -7,7 +7,7 @@ mod scenes;
 use bttui::app::{Action, App, Event, Screen};
 use bttui::keys::Key;
 use catalog::manifest::{MachineEntry, Manifest};
-use report::{ChosenBy, Step};
+use report::{ChosenBy, Exit, Step};
 use scenes::{after, manifest, menu, progress, seconds, three};
 
 /// Only the first system of the three.
@@ -290,15 +290,15 @@ fn no_order_of_events_breaks_the_model() {
                     Key::CtrlS,
                     Key::Char('r'),
                     Key::Char('m'),
-                    Key::Home,
+                    Key::Char('x'),
                 ][usize::from(code)],
             };
-            let event = match random.random_range(0..17u8) {
+            let event = match random.random_range(0..20u8) {
                 code @ 0..9 => key(code),
-                9 => Event::Offers(Box::new(if random.random() {
-                    three()
-                } else {
-                    manifest(0, None, vec![])
+                9 => Event::Offers(Box::new(match random.random_range(0..3) {
+                    0 => three(),
+                    1 => scenes::with_program(3),
+                    _ => manifest(0, None, vec![]),
                 })),
                 10 => Event::Network {
                     lease: fresh.lease.clone().expect("a lease"),
@@ -317,11 +317,23 @@ fn no_order_of_events_breaks_the_model() {
                 14 => Event::NoNetwork {
                     why: "why".to_owned(),
                 },
+                17 => Event::Started {
+                    console: "tty1".to_owned(),
+                    how: String::new(),
+                },
+                18 => Event::Ended {
+                    exit: Exit::Itself { status: 1 },
+                },
+                19 => Event::NotStarted {
+                    what: "empty".to_owned(),
+                },
                 15 => scenes::waiting_for(&[2; 3][..random.random_range(0..3)]),
                 _ => Event::Tick,
             };
             for action in app.handle(event, seconds(now)) {
-                if let Action::Fetch(system) | Action::Start(system) = action {
+                if let Action::Fetch(system) | Action::Start(system) | Action::Run { system, .. } =
+                    action
+                {
                     assert!(system < app.systems().len());
                 }
             }

@@ -97,6 +97,12 @@ impl Boot {
                 self.system = Some(system.clone());
                 self.enter(now, Stage::Starting);
             }
+            Step::Running { system, .. } => {
+                self.system = Some(system.clone());
+                self.enter(now, Stage::Running);
+            }
+            // The menu follows.
+            Step::Ended { .. } => self.enter(now, Stage::Awake),
             Step::Failed { what, .. } => {
                 self.trouble = Some(what.clone());
                 self.enter(now, Stage::Failed);

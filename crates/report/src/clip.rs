@@ -23,6 +23,16 @@ impl Step {
                 clip(system);
                 clip(method);
             }
+            Self::Running {
+                system,
+                console,
+                how,
+            } => {
+                clip(system);
+                clip(console);
+                clip(how);
+            }
+            Self::Ended { system, .. } => clip(system),
             Self::Failed { during, what } => {
                 clip(during);
                 clip(what);

@@ -10,6 +10,7 @@
 mod boot;
 mod clip;
 mod diagnosis;
+mod exit;
 mod line;
 mod mac;
 mod pattern;
@@ -19,6 +20,7 @@ mod text;
 mod timeline;
 mod transfer;
 
+pub use exit::Exit;
 pub use mac::{Mac, MacError};
 pub use pattern::{MacPattern, MacPatternError};
 pub use stage::Stage;

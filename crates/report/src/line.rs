@@ -43,6 +43,15 @@ impl Step {
             Self::Progress(progress) => under_way(progress, server),
             Self::Fetched { progress, millis } => fetched(progress, *millis, server),
             Self::Starting { system, method } => format!("starts {system} by {method}"),
+            Self::Running {
+                system,
+                console,
+                how,
+            } => {
+                let comma = if how.is_empty() { "" } else { ", " };
+                format!("runs {system} on {console}{comma}{how}")
+            }
+            Self::Ended { system, exit } => format!("{system} {exit}"),
             Self::Failed { during, what } if during.is_empty() => format!("failed: {what}"),
             Self::Failed { during, what } => format!("failed while {during}: {what}"),
             Self::Shell => "a person opened a shell".into(),
@@ -128,7 +137,7 @@ fn share(progress: &Progress, server: Option<Ipv4Addr>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{ChosenBy, Source};
+    use crate::{ChosenBy, Exit, Source};
 
     const SERVER: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 1);
 
@@ -252,6 +261,29 @@ mod tests {
                     method: "kexec".into(),
                 },
                 "starts debian by kexec",
+            ),
+            (
+                Step::Running {
+                    system: system(),
+                    console: "ttyS0".into(),
+                    how: String::new(),
+                },
+                "runs debian on ttyS0",
+            ),
+            (
+                Step::Running {
+                    system: system(),
+                    console: "tty1".into(),
+                    how: "with KVM".into(),
+                },
+                "runs debian on tty1, with KVM",
+            ),
+            (
+                Step::Ended {
+                    system: system(),
+                    exit: Exit::Itself { status: 3 },
+                },
+                "debian ended with exit status 3",
             ),
             (
                 Step::Failed {

@@ -32,7 +32,7 @@ pub enum Stage {
     Sharing,
     /// The system is being started.
     Starting,
-    /// An operating system runs: its own DHCP client was heard.
+    /// An operating system runs, whose own DHCP client was heard, or a program or guest inside phase 1.
     Running,
     /// Something failed; the machine waits or tries again.
     Failed,

@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::Mac;
+use crate::{Exit, Mac};
 
 /// What [`Step::Discover`] names as firmware when it is none: phase 1's DHCP client, or that of an
 /// installed or started operating system.
@@ -104,6 +104,23 @@ pub enum Step {
         system: String,
         /// The method, as `config.yaml` names it ("kexec").
         method: String,
+    },
+    /// A system that does not replace phase 1 runs: a program or a guest. The machine goes on sharing.
+    Running {
+        /// The system's name.
+        system: String,
+        /// Where it is seen and typed at (`ttyS0`, `tty1`).
+        console: String,
+        /// For a guest, who executes it, in words ("with KVM"); else nothing.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        how: String,
+    },
+    /// What [`Step::Running`] told of has ended; the menu comes back.
+    Ended {
+        /// The system's name.
+        system: String,
+        /// How it ended.
+        exit: Exit,
     },
     /// Something did not work.
     Failed {

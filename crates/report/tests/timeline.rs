@@ -4,7 +4,8 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use report::{
-    ChosenBy, Door, Facts, MAX_STEPS, OPERATING_SYSTEM, Progress, Source, Stage, Step, Timeline,
+    ChosenBy, Door, Exit, Facts, MAX_STEPS, OPERATING_SYSTEM, Progress, Source, Stage, Step,
+    Timeline,
 };
 
 const ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 101);
@@ -126,6 +127,52 @@ fn every_step_of_a_boot_moves_it_where_it_belongs() {
         None,
         "it runs"
     );
+}
+
+/// A program leaves phase 1 there: its figures go on, its end is not that of the boot, and the next choice is one of the
+/// same boot.
+#[test]
+fn a_program_runs_inside_the_boot_and_the_menu_comes_back() {
+    let mut timeline = Timeline::default();
+    let mut steps = boot();
+    steps.truncate(14);
+    let system = "debian".to_owned();
+    let method = "bin".to_owned();
+    let exit = Exit::Itself { status: 3 };
+    let (running, menu) = (
+        Step::Running {
+            system: system.clone(),
+            console: "ttyS0".into(),
+            how: String::new(),
+        },
+        Step::Menu {
+            systems: 1,
+            timeout_s: -1,
+        },
+    );
+    steps.extend([
+        (
+            Step::Starting {
+                system: system.clone(),
+                method,
+            },
+            Stage::Starting,
+        ),
+        (running, Stage::Running),
+        (Step::Progress(progress(100)), Stage::Running),
+        (Step::Ended { system, exit }, Stage::Awake),
+        (menu, Stage::Menu),
+    ]);
+    for (second, (step, stage)) in steps.into_iter().enumerate() {
+        let line = step.line();
+        timeline.push(Duration::from_secs(second as u64), step);
+        assert_eq!(timeline.stage(), stage, "after {line:?}");
+    }
+    assert_eq!(
+        (timeline.boots(), timeline.state()),
+        (1, "at the menu".into())
+    );
+    assert_eq!(timeline.diagnosis(Duration::from_secs(10_000)), None);
 }
 
 /// Firmware that is named no loader may ask for a minute before it goes on: that is one boot, and nothing is

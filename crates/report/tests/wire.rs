@@ -2,7 +2,7 @@
 
 use std::net::Ipv4Addr;
 
-use report::{ChosenBy, Door, Facts, Mac, Progress, Report, Source, Step};
+use report::{ChosenBy, Door, Exit, Facts, Mac, Progress, Report, Source, Step};
 
 const ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 101);
 
@@ -103,6 +103,28 @@ fn steps() -> Vec<(Step, &'static str)> {
                 method: "kexec".into(),
             },
             r#"{"step":"starting","system":"debian","method":"kexec"}"#,
+        ),
+        (
+            Step::Running {
+                system: system(),
+                console: "tty1".into(),
+                how: String::new(),
+            },
+            r#"{"step":"running","system":"debian","console":"tty1"}"#,
+        ),
+        (
+            Step::Ended {
+                system: system(),
+                exit: Exit::Itself { status: 3 },
+            },
+            r#"{"step":"ended","system":"debian","exit":{"by":"itself","status":3}}"#,
+        ),
+        (
+            Step::Ended {
+                system: system(),
+                exit: Exit::Signal { signal: 9 },
+            },
+            r#"{"step":"ended","system":"debian","exit":{"by":"signal","signal":9}}"#,
         ),
         (
             Step::Failed {

@@ -1,6 +1,6 @@
-//! The thread of one console: keys in, the newest picture out, a shell in between.
+//! The thread of one console: keys in, the newest picture out, a tenant in between.
 
-use std::io::{self, PipeReader, Read};
+use std::io::{self, PipeReader, Read, Write};
 use std::os::fd::AsFd;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
@@ -9,7 +9,7 @@ use rustix::event::{PollFd, PollFlags, Timespec};
 use tokio::sync::mpsc;
 
 use super::canvas::Canvas;
-use super::{Desk, Device, Orders, Pressed, View, shell};
+use super::{Desk, Device, Lent, Orders, Pressed, View};
 use crate::keys::{Decoder, Key};
 use crate::tty::Tty;
 
@@ -17,6 +17,9 @@ use crate::tty::Tty;
 const ESCAPE_WAIT: Duration = Duration::from_millis(100);
 /// The pause before a console that failed is opened again.
 const REOPEN_WAIT: Duration = Duration::from_secs(2);
+
+/// How long a tenant's last words stay where nobody presses a key.
+const FAREWELL: Duration = Duration::from_secs(60);
 
 /// One console's thread.
 pub(super) struct Thread {
@@ -26,6 +29,8 @@ pub(super) struct Thread {
     pub(super) heard: PipeReader,
     pub(super) keys: mpsc::Sender<Pressed>,
     pub(super) view: Option<Arc<View>>,
+    /// What a tenant leaves to be read.
+    pub(super) farewell: Option<String>,
 }
 
 /// Why a console is left.
@@ -34,8 +39,8 @@ enum Left {
     Closed,
     /// There is nobody at the other end; it may come back.
     HungUp,
-    /// A shell ran there, after which the terminal is hung up by the kernel.
-    Shell,
+    /// A tenant ran there, after which the terminal is hung up by the kernel.
+    Tenant,
 }
 
 impl Thread {
@@ -44,7 +49,7 @@ impl Thread {
             let left = Tty::open(&self.device.path).and_then(|tty| self.serve(tty));
             match left {
                 Ok(Left::Closed) => return,
-                Ok(Left::Shell) => {}
+                Ok(Left::Tenant) => {}
                 Ok(Left::HungUp) | Err(_) => {
                     if self.pause(REOPEN_WAIT) {
                         return;
@@ -59,6 +64,11 @@ impl Thread {
         let mut decoder = Decoder::default();
         let mut typed_at = Instant::now();
         let mut size = tty.size();
+        if let Some(words) = self.farewell.take()
+            && let Some(left) = self.wait_for_reader(&mut tty, &words)?
+        {
+            return Ok(left);
+        }
         let mut canvas = Canvas::new(&tty, size)?;
         loop {
             if tty.size() != size {
@@ -75,10 +85,11 @@ impl Thread {
                 if orders.close {
                     return Ok(Left::Closed);
                 }
-                if orders.shell {
+                if let Some(tenant) = orders.tenant {
                     drop(canvas);
-                    shell::lend(tty, self.device.look);
-                    return Ok(Left::Shell);
+                    let (look, name) = (self.device.look, self.device.name());
+                    self.farewell = tenant.stay(Lent { tty, look, name });
+                    return Ok(Left::Tenant);
                 }
             }
             if ready.keys {
@@ -98,6 +109,36 @@ impl Thread {
                 self.press(keys);
             } else if decoder.is_pending() && typed_at.elapsed() >= ESCAPE_WAIT {
                 self.press(decoder.quiet());
+            }
+        }
+    }
+
+    /// Leaves what a tenant wrote on the screen, with its last words, until somebody has read them. Gives the reason
+    /// to leave the console where there is one; an order for another tenant waits on the desk.
+    fn wait_for_reader(&mut self, tty: &mut Tty, words: &str) -> io::Result<Option<Left>> {
+        write!(tty, "\r\n{words} Press a key for the menu.\r\n")?;
+        let until = Instant::now() + FAREWELL;
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Ok(None);
+            }
+            let ready = wait(tty, &self.heard, Some(left))?;
+            if ready.keys {
+                // Together with the rest of a key that sends several bytes.
+                let count = tty.read(&mut [0; 64])?;
+                return Ok((count == 0).then_some(Left::HungUp));
+            }
+            if ready.bell {
+                let orders = self.take_orders();
+                if orders.close {
+                    return Ok(Some(Left::Closed));
+                }
+                if let Some(tenant) = orders.tenant {
+                    // Somebody elsewhere has chosen the next one: whoever reads here has had their time.
+                    self.desk.order(|orders| orders.tenant = Some(tenant));
+                    return Ok(None);
+                }
             }
         }
     }
@@ -123,7 +164,12 @@ impl Thread {
             let mut bell = [PollFd::from_borrowed_fd(self.heard.as_fd(), PollFlags::IN)];
             let _ = rustix::event::poll(&mut bell, Some(&timespec(left)));
             // Pictures that arrive meanwhile are kept for later.
-            if self.take_orders().close {
+            let orders = self.take_orders();
+            if let Some(tenant) = orders.tenant {
+                let path = self.device.path.display();
+                tenant.refuse(&format!("the console {path} cannot be used now"));
+            }
+            if orders.close {
                 return true;
             }
         }

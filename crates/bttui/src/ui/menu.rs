@@ -26,13 +26,10 @@ pub(super) fn draw(
     look: Look,
 ) -> (String, Vec<(&'static str, &'static str)>) {
     let systems = app.systems();
-    let warning = app
-        .manifest
-        .as_ref()
-        .and_then(|manifest| menu::warning(app.only_signed, manifest, selected));
-    // Borders, an empty line above and below the list, and the warning with another one.
-    let beside = if warning.is_some() { 6 } else { 4 };
-    let rows = usize::from(area.height.saturating_sub(beside)).max(1);
+    let notes = notes(app, selected);
+    // Borders, an empty line above and below the list, and the notes with another one.
+    let below = notes.len() as u16 + u16::from(!notes.is_empty());
+    let rows = usize::from(area.height.saturating_sub(4 + below)).max(1);
     let title = if systems.len() > rows {
         format!(
             "Choose an operating system ({} of {})",
@@ -52,9 +49,9 @@ pub(super) fn draw(
             PLAIN,
         );
     }
-    if let Some(warning) = warning {
-        let last = inner.height.saturating_sub(2);
-        panel::prose(screen, inner, last, warning, panel::STRONG);
+    let first_note = inner.height.saturating_sub(1 + notes.len() as u16);
+    for (row, (note, style)) in (first_note..).zip(&notes) {
+        panel::write(screen, inner, 2, row, note, *style);
     }
     // The selected line stays in sight, with as little movement as possible.
     let first = (selected + 1).saturating_sub(rows);
@@ -121,6 +118,22 @@ pub(super) fn draw(
     }
     keys.push(("Ctrl+S", "shell"));
     (status, keys)
+}
+
+/// What a person must know before choosing, a line each: how the last program ended, and what cannot work here.
+fn notes(app: &App, selected: usize) -> Vec<(String, Style)> {
+    let ended = app.outcome.and_then(|outcome| {
+        let name = &app.systems().get(outcome.system)?.dispname;
+        let style = match outcome.exit.is_success() {
+            true => panel::STRONG,
+            false => panel::ALARM,
+        };
+        Some((format!("{name} {}.", outcome.exit), style))
+    });
+    let manifest = app.manifest.as_ref();
+    let warning = manifest.and_then(|manifest| menu::warning(app.only_signed, manifest, selected));
+    let warning = warning.map(|warning| (warning.to_owned(), panel::STRONG));
+    ended.into_iter().chain(warning).collect()
 }
 
 fn quiet(selected: bool) -> Style {

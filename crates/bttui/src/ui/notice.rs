@@ -49,6 +49,10 @@ pub(super) fn starting(
             "This machine restarts now, and its firmware goes on with its own disk.",
             "The server leaves it to its disk for five minutes; after that it offers the menu again.",
         ),
+        Some(Method::Bin { .. } | Method::Qemu { .. }) => (
+            "Every byte is here and verified.",
+            "This machine goes on sharing it with others while it runs.",
+        ),
         _ => (
             "Every byte is here and verified. The new kernel takes over now.",
             "The screen may stay as it is until the new kernel writes to it.",

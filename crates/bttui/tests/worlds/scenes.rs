@@ -8,7 +8,7 @@ use bttui::keys::Key;
 use bttui::lease::Lease;
 use catalog::Method;
 use catalog::manifest::{Entry, Manifest};
-use report::{Facts, Progress, Source};
+use report::{Exit, Facts, Progress, Source};
 
 /// A moment: its name, the model, the time.
 pub(crate) struct Scene {
@@ -66,6 +66,18 @@ pub(crate) fn all() -> Vec<Scene> {
             after(menu(three()), [Key::End, Key::Enter], 21),
             22,
         ),
+        scene("starting-program", to_run(), 21),
+        scene("running", running(), 95),
+        scene("running-guest", hosting(), 95),
+        scene("running-ending", after(running(), [Key::Char('x')], 96), 97),
+        scene("menu-ended", ended(Exit::Itself { status: 3 }), 100),
+        scene("menu-ended-well", ended(Exit::Itself { status: 0 }), 100),
+        scene(
+            "menu-ended-secure-boot",
+            secure(ended(Exit::Signal { signal: 11 })),
+            100,
+        ),
+        scene("failed-program", not_started(), 22),
         scene("failed-kexec", failed(), 52),
         scene(
             "failed-unsupported",
@@ -297,6 +309,94 @@ fn failed() -> App {
             what: what.to_owned(),
         },
         seconds(51),
+    );
+    app
+}
+
+/// A program of which every byte is there, chosen by a person at console 0.
+pub(crate) fn to_run() -> App {
+    let mut app = after(menu(with_program(30)), [Key::End, Key::Enter], 20);
+    app.handle(
+        Event::Fetched {
+            progress: of_program(0),
+        },
+        seconds(21),
+    );
+    app
+}
+
+/// The three, and a program that starts by itself.
+pub(crate) fn with_program(timeout: i64) -> Manifest {
+    let bin = Method::Bin {
+        bin: "inventory".to_owned(),
+        args: "--all".to_owned(),
+    };
+    let mut systems = three().systems;
+    systems.push(entry("inventory", "Hardware inventory", bin, 12 << 20));
+    manifest(timeout, Some("inventory"), systems)
+}
+
+pub(crate) fn of_program(uploaded: u64) -> Progress {
+    Progress {
+        system: "inventory".to_owned(),
+        total: 12 << 20,
+        have: 12 << 20,
+        uploaded,
+        peers: 3,
+        rate: 0,
+        sources: vec![Source {
+            address: SERVER,
+            bytes: 12 << 20,
+        }],
+    }
+}
+
+pub(crate) fn running() -> App {
+    let mut app = to_run();
+    let (console, how) = ("ttyS0".to_owned(), String::new());
+    app.handle(Event::Started { console, how }, seconds(22));
+    let progress = of_program(9 << 20);
+    let trouble = None;
+    app.handle(Event::Progress { progress, trouble }, seconds(90));
+    app
+}
+
+/// A guest without KVM, whose machine's download has trouble.
+fn hosting() -> App {
+    let layer = entry("qemu", "QEMU", Method::Local, 22 << 20);
+    let manifest = Manifest {
+        layer: Some(layer),
+        ..three()
+    };
+    let mut app = after(menu(manifest), [Key::Down, Key::Enter], 20);
+    let progress = Progress {
+        system: "memtest".to_owned(),
+        total: 1_474_560,
+        have: 1_474_560,
+        ..progress(0)
+    };
+    app.handle(Event::Fetched { progress }, seconds(21));
+    let (console, how) = ("tty1".to_owned(), "emulated, without KVM".to_owned());
+    app.handle(Event::Started { console, how }, seconds(22));
+    let what = "The download has ended: no space in /os.".to_owned();
+    app.handle(Event::Broken { what }, seconds(30));
+    app
+}
+
+fn ended(exit: Exit) -> App {
+    let mut app = running();
+    app.handle(Event::Ended { exit }, seconds(99));
+    app
+}
+
+fn not_started() -> App {
+    let mut app = to_run();
+    let what = "inventory needs shared libraries and their loader /lib64/ld-linux-x86-64.so.2, which phase 1 does not have: link it statically.";
+    app.handle(
+        Event::NotStarted {
+            what: what.to_owned(),
+        },
+        seconds(21),
     );
     app
 }

@@ -6,6 +6,7 @@ mod firmware;
 mod installer;
 mod original;
 mod own_disk;
+mod programs;
 mod proxy;
 mod relay;
 mod room;

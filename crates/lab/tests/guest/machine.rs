@@ -1,7 +1,7 @@
 //! One machine that starts a kernel directly, and what a person before it sees and does.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -112,6 +112,10 @@ impl Machine {
             let _ = qemu.kill();
             let _ = qemu.wait();
         })?;
+        // A socket takes some hundred words that nobody reads. Then the line stands still, in the middle of one, and with it
+        // its log.
+        let mut unread = line.try_clone()?;
+        std::thread::spawn(move || io::copy(&mut unread, &mut io::sink()));
         let mut machine = Machine {
             qemu,
             monitor: BufReader::new(monitor),
