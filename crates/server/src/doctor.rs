@@ -81,7 +81,14 @@ pub fn examine(args: &Doctor) -> Sheet {
                 match room::pick(seen, name.as_deref()) {
                     Ok(chosen) => {
                         sheet.interfaces.push(chosen.name.clone());
-                        let findings = network(args, chosen, seen, &host).into_iter();
+                        let unserved: Vec<Seen> = seen
+                            .iter()
+                            .filter(|one| !named.contains(&Some(one.name.clone())))
+                            .cloned()
+                            .collect();
+                        let mut findings = room::interfaces(chosen, &unserved);
+                        findings.extend(network(args, chosen, seen, &host));
+                        let findings = findings.into_iter();
                         sheet
                             .findings
                             .extend(findings.map(|finding| match named.len() {
@@ -110,7 +117,7 @@ pub fn examine(args: &Doctor) -> Sheet {
 fn network(args: &Doctor, chosen: &Seen, seen: &[Seen], host: &Host) -> Vec<Finding> {
     let name = &chosen.name;
     let now = interface::now(name).unwrap_or_default();
-    let mut findings = room::interfaces(chosen, seen);
+    let mut findings = Vec::new();
     findings.extend(look::vlan(name).map(|vlan| vlan::finding(name, &vlan)));
     findings.push(room::link(chosen, now.link, look::speed(chosen)));
     findings.push(room::address(chosen));

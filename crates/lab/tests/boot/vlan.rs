@@ -109,7 +109,10 @@ fn run(archive: &[u8]) -> Result<String> {
         .arg(target().join("phase1/image/bzImage"))
         .arg("-initrd")
         .arg(&initrd)
-        .args(["-append", "console=ttyS0 quiet ipv6.disable=1 panic=-1"])
+        .args([
+            "-append",
+            "console=ttyS0 quiet ipv6.disable_ipv6=1 panic=-1",
+        ])
         .stdin(Stdio::null())
         .spawn()
         .context("cannot start qemu-system-x86_64")?;
