@@ -3,9 +3,11 @@
 use crate::Method;
 
 mod config;
+mod image;
 mod infer;
 mod read;
 
+pub use image::is_image;
 pub use read::system;
 
 /// One file of a system's payload, as the folder holds it.

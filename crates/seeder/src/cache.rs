@@ -86,12 +86,13 @@ impl Cache {
     /// The torrent is called `name`, whatever it was called then.
     #[must_use]
     pub fn find(&self, root: &Path, name: &str, files: &[FileEntry]) -> Option<Hashed> {
-        let place = self.place(root);
+        let known_as = known_as(root, name, files);
+        let place = self.place(&known_as);
         let bytes = load(&place)?;
         let mut info = empty_info(name, files).ok()?;
         let payload = Payload::look(root, &info.files).ok()?;
         let disks = disk::of(&payload).ok()?.ok()?;
-        let identity = entry::identity(root, &info, &payload, &disks);
+        let identity = entry::identity(&known_as, &info, &payload, &disks);
         let (pieces, sha256) = entry::hashes(&bytes, &identity)?;
         let expected = info.total_length().div_ceil(info.piece_length.into());
         if pieces.len() as u64 != expected || sha256.len() != info.files.len() {
@@ -141,8 +142,9 @@ impl Cache {
         let settled = payload.settles_in(SystemTime::now()).is_zero();
         let (info, sha256) = hash_payload(info, &payload, threads, progress)?;
         if let Some(disks) = disks.filter(|_| settled) {
-            let identity = entry::identity(root, &info, &payload, &disks);
-            self.remember(root, &entry::seal(&identity, &info.pieces, &sha256));
+            let known_as = known_as(root, name, files);
+            let identity = entry::identity(&known_as, &info, &payload, &disks);
+            self.remember(&known_as, &entry::seal(&identity, &info.pieces, &sha256));
         }
         Ok(Hashed::new(root, info, sha256, &payload))
     }
@@ -223,6 +225,14 @@ impl Cache {
     }
 }
 
+/// What is remembered: a folder, or a file that is a system by itself, of which several lie in one folder.
+fn known_as(root: &Path, name: &str, files: &[FileEntry]) -> PathBuf {
+    match files {
+        [only] if only.path == [name] => root.join(name),
+        _ => root.to_owned(),
+    }
+}
+
 /// The bytes of an entry. Only of a file: a pipe would keep us waiting.
 fn load(place: &Path) -> Option<Vec<u8>> {
     if !fs::symlink_metadata(place).ok()?.is_file() {
@@ -247,10 +257,10 @@ fn is_ours(place: &Path) -> bool {
             .is_some_and(|end| end == ENTRY || end == UNFINISHED)
 }
 
-/// Whether a folder is certainly not there. One that cannot be looked at may be.
+/// Whether what was hashed is certainly not there. What cannot be looked at may be.
 fn is_gone(root: &Path) -> bool {
     match fs::metadata(root) {
-        Ok(found) => !found.is_dir(),
+        Ok(found) => !found.is_dir() && !found.is_file(),
         Err(error) => matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory),
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::io::Write as _;
 
-use catalog::Boot;
+use catalog::{Boot, Method};
 use comfy_table::{ContentArrangement, Table, presets};
 use pxe::wire::Role;
 use report::Step;
@@ -117,6 +117,9 @@ pub fn systems(plan: &Plan) -> String {
             system.method.name(),
             report::bytes(one.need().installed()),
         );
+        if system.method_line.is_none() {
+            let _ = writeln!(text, "         by its files: {}", inferred(&system.method));
+        }
     }
     if plan.who.others == Boot::Local {
         text += "  menu   for machines that the section machines names; the others go on with their own disks\n";
@@ -141,6 +144,18 @@ pub fn systems(plan: &Plan) -> String {
         ),
     };
     text + &who(plan)
+}
+
+/// How a system starts that has no config.yaml to say so.
+fn inferred(method: &Method) -> String {
+    match method {
+        Method::Kexec { kernel, initrd, .. } => {
+            format!("kernel {kernel}, initrd {}", initrd.join(", "))
+        }
+        Method::Qemu { args } => format!("QEMU {args}"),
+        Method::Bin { bin, args } => format!("{bin} {args}"),
+        Method::Local => "this machine's own disk".to_owned(),
+    }
 }
 
 /// For whom something is different; nothing where nothing is.

@@ -44,6 +44,15 @@ fn target() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target")
 }
 
+/// A folder for the user that the server becomes.
+fn state(lab: &Lab) -> Result<PathBuf> {
+    let folder = lab.folder_with("state", 0o700)?;
+    let nobody = nix::unistd::User::from_name("nobody")?.context("no user nobody")?;
+    let (uid, gid) = (nobody.uid.as_raw(), nobody.gid.as_raw());
+    std::os::unix::fs::chown(&folder, Some(uid), Some(gid))?;
+    Ok(folder)
+}
+
 /// A file of `torrents.gz`.
 fn offered(lab: &Lab, path: &str) -> Result<Vec<u8>> {
     let (status, packed) = lab::get(lab.host.namespace(), HTTP, "/boot/torrents.gz")?;
@@ -112,7 +121,7 @@ fn a_machine_gets_qemu_from_the_server_and_it_runs() -> Result<()> {
     let room = lab.folder("room")?;
     let mut command = lab.command(&["--iface", lab.host.interface(), "--dhcp", "off"]);
     command.args(phase1()).current_dir(&room);
-    command.arg("--state").arg(lab.folder_with("state", 0o700)?);
+    command.arg("--state").arg(state(&lab)?);
     let mut server = lab.start(&mut command, "log")?;
     let ended = server.ready_or_ended()?;
     ensure!(ended.is_none(), "{}", server.told());
@@ -159,7 +168,7 @@ fn where_no_system_starts_in_it_no_machine_is_told_of_qemu() -> Result<()> {
     fs::write(system.join("initrd"), "an initrd")?;
     let mut command = lab.command(&["--iface", lab.host.interface(), "--dhcp", "off"]);
     command.args(phase1()).current_dir(lab.folder("room")?);
-    command.arg("--state").arg(lab.folder_with("state", 0o700)?);
+    command.arg("--state").arg(state(&lab)?);
     let mut server = lab.start(&mut command, "log")?;
     let ended = server.ready_or_ended()?;
     ensure!(ended.is_none(), "{}", server.told());

@@ -3,6 +3,7 @@
 use super::{
     PayloadFile, System,
     config::configured,
+    image,
     infer::{Guess, Role, guess},
 };
 use crate::{Checked, Method, Problem, manifest::is_inside, yaml::tree};
@@ -13,8 +14,8 @@ const LONGEST_NAME: usize = 200;
 /// Reads one system: its folder's name, its payload files, and its `config.yaml` if there is one
 /// (name to show, text).
 ///
-/// Without `config.yaml` a folder with one kernel and one initrd starts by kexec; keys left out of
-/// it are inferred in the same way. Problems of a folder without the file carry the folder's name.
+/// Without `config.yaml` a folder with one kernel and one initrd starts by kexec, and one without such files and with one
+/// image of a disc or a disk in QEMU; keys left out of it are inferred in the same way. Problems of a folder without the file carry the folder's name.
 /// The value is what could be read, errors or not; it is `None` only where not even the
 /// system's name for the menu is known.
 pub fn system(
@@ -61,6 +62,51 @@ fn check_folder_name(name: &str) -> Option<Problem> {
 }
 
 fn inferred(folder: &str, files: &[PayloadFile], problems: &mut Vec<Problem>) -> System {
+    let nothing = |role| guess(role, files) == Guess::Nothing;
+    let is_linux = !nothing(Role::Kernel) || !nothing(Role::Initrd);
+    let method = match is_linux {
+        true => None,
+        false => guest(folder, files, problems),
+    };
+    System {
+        name: folder.to_owned(),
+        dispname: folder.to_owned(),
+        dispname_line: None,
+        method: method.unwrap_or_else(|| linux(folder, files, problems)),
+        method_line: None,
+    }
+}
+
+/// The only image of a folder as a guest; `None` where there is none.
+fn guest(folder: &str, files: &[PayloadFile], problems: &mut Vec<Problem>) -> Option<Method> {
+    let images: Vec<_> = (files.iter().filter(|file| image::is_image(&file.path))).collect();
+    let (what, remedy, found) = match images[..] {
+        [] => return None,
+        [one] => match image::args(one) {
+            Some(args) => return Some(Method::Qemu { args }),
+            None => (
+                "has no config.yaml, and the image in it has white space or a comma in its name",
+                "rename the file: both separate what QEMU is told",
+                one.path.clone(),
+            ),
+        },
+        _ => (
+            "has no config.yaml and several files that look like images to start in QEMU",
+            "write a config.yaml with method: bin-qemu-x86_64 and args: that name the right ones, or give each its own folder",
+            images
+                .iter()
+                .map(|one| &*one.path)
+                .collect::<Vec<_>>()
+                .join(", "),
+        ),
+    };
+    problems.push(Problem::error(folder, what, remedy).found(found));
+    let args = String::new();
+    Some(Method::Qemu { args })
+}
+
+/// Kernel and initrd, and what is wrong where they are not found.
+fn linux(folder: &str, files: &[PayloadFile], problems: &mut Vec<Problem>) -> Method {
     let mut found = |role: Role| match guess(role, files) {
         Guess::One(path) => Some(path.to_owned()),
         Guess::Nothing if files.is_empty() => None,
@@ -70,7 +116,7 @@ fn inferred(folder: &str, files: &[PayloadFile], problems: &mut Vec<Problem>) ->
                 format!("has no config.yaml and no file that looks like the {key} ({patterns})");
             let remedy = match role {
                 Role::Kernel => {
-                    "put the kernel there, or write a config.yaml that names it (kernel: FILE) or another method"
+                    "put the kernel there, or an image to start in QEMU alone, or write a config.yaml that names it (kernel: FILE) or another method"
                 }
                 Role::Initrd => {
                     "put the initrd there, or write a config.yaml that names it (initrd: FILE, or initrd: [] for none)"
@@ -93,17 +139,10 @@ fn inferred(folder: &str, files: &[PayloadFile], problems: &mut Vec<Problem>) ->
         let remedy = "put a kernel and an initrd there, or remove the folder";
         problems.push(Problem::error(folder, "holds no files", remedy));
     }
-    let cmdline = String::new();
-    System {
-        name: folder.to_owned(),
-        dispname: folder.to_owned(),
-        dispname_line: None,
-        method: Method::Kexec {
-            kernel,
-            initrd,
-            files: Vec::new(),
-            cmdline,
-        },
-        method_line: None,
+    Method::Kexec {
+        kernel,
+        initrd,
+        files: Vec::new(),
+        cmdline: String::new(),
     }
 }

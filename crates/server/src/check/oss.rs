@@ -63,7 +63,7 @@ pub(super) fn folders(
         .map(|name| (link::resolve(&real.join(&name), &real), name))
         .collect();
     let is_file = |(entry, name): &(link::Resolved, String)| match entry {
-        Ok(found) => !found.metadata.is_dir(),
+        Ok(found) => !found.metadata.is_dir() && !is_image(found, name),
         // A link that leads nowhere, of which the settings are told.
         Err(_) => name == SETTINGS,
     };
@@ -79,6 +79,11 @@ pub(super) fn folders(
         }
         let system_shown = format!("{}/{name}", shown.trim_end_matches('/'));
         match entry {
+            Ok(entry) if is_image(&entry, &name) => {
+                found
+                    .folders
+                    .push(walk::image(&name, &shown, &real, reader));
+            }
             Ok(entry) => {
                 let folder = walk::folder(&name, system_shown, entry, &real, reader);
                 found.folders.push(folder);
@@ -93,6 +98,11 @@ pub(super) fn folders(
     }
     found.problems.extend(strays);
     found
+}
+
+/// Whether a file directly in oss is a system: the image of a disc or a disk, which starts in QEMU.
+fn is_image(entry: &link::Found, name: &str) -> bool {
+    entry.metadata.is_file() && catalog::is_image(name)
 }
 
 fn no_oss(shown: &str, error: &io::Error) -> Problem {

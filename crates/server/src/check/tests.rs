@@ -245,11 +245,11 @@ fn an_oss_that_is_none_says_what_to_do() {
         "{said}"
     );
     environment
-        .write("oss/stray.iso", "x")
+        .write("oss/stray.tar", "x")
         .write("oss/README", "x")
         .write("oss/.git/x", "x");
     let said = at("oss");
-    assert!(said.contains("ENV/oss: warning: holds files that belong to no system and are not offered (found: stray.iso)"), "{said}");
+    assert!(said.contains("ENV/oss: warning: holds files that belong to no system and are not offered (found: stray.tar)"), "{said}");
     assert_eq!(said.lines().count(), 2, "{said}");
 }
 

@@ -61,20 +61,7 @@ pub(super) fn folder(
     oss: &Path,
     reader: Option<Reader>,
 ) -> Folder {
-    let mut walk = Walk {
-        oss,
-        root: &entry.real,
-        reader,
-        shown,
-        // A link back to oss would bring all other systems along.
-        inside: vec![oss.to_path_buf()],
-        entries: 0,
-        config: None,
-        files: Vec::new(),
-        unreadable: Vec::new(),
-        closed: Vec::new(),
-        problems: Vec::new(),
-    };
+    let mut walk = Walk::new(oss, &entry.real, shown, reader);
     walk.judge_way(&entry.way, &[]);
     walk.descend(&entry.real, &mut Vec::new());
     walk.files.sort_by_cached_key(|file| file.path.join("/"));
@@ -90,6 +77,26 @@ pub(super) fn folder(
         files: walk.files,
         problems: walk.problems,
         root: entry.real,
+    }
+}
+
+/// Looks at a file that is a system by itself: `name` in `oss`, which has no symbolic links in its path and is called
+/// `shown`.
+pub(super) fn image(name: &str, shown: &str, oss: &Path, reader: Option<Reader>) -> Folder {
+    let mut walk = Walk::new(oss, oss, shown.trim_end_matches('/').to_owned(), reader);
+    walk.entry(&oss.join(name), &mut vec![name.to_owned()]);
+    walk.shown = walk.path_of(&[name.to_owned()]);
+    walk.say_unreadable();
+    if let Some(refusal) = torrent::refusal(name, &walk.files) {
+        walk.refuse(&[], refusal);
+    }
+    Folder {
+        name: name.to_owned(),
+        shown: walk.shown,
+        root: oss.to_path_buf(),
+        config: None,
+        files: walk.files,
+        problems: walk.problems,
     }
 }
 
@@ -111,7 +118,24 @@ struct Walk<'a> {
     problems: Vec<Problem>,
 }
 
-impl Walk<'_> {
+impl<'a> Walk<'a> {
+    fn new(oss: &'a Path, root: &'a Path, shown: String, reader: Option<Reader>) -> Self {
+        Self {
+            oss,
+            root,
+            reader,
+            shown,
+            // A link back to oss would bring all other systems along.
+            inside: vec![oss.to_path_buf()],
+            entries: 0,
+            config: None,
+            files: Vec::new(),
+            unreadable: Vec::new(),
+            closed: Vec::new(),
+            problems: Vec::new(),
+        }
+    }
+
     /// Reads one folder; `at` is its path inside the system's folder.
     fn descend(&mut self, real: &Path, at: &mut Vec<String>) {
         if self.inside.iter().any(|outer| outer == real) {

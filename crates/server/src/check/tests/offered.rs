@@ -108,3 +108,40 @@ fn a_backslash_is_refused_before_it_is_hashed() {
         "{said}"
     );
 }
+
+/// An image directly in oss is a system by itself; a link that leaves oss is refused, like any other.
+#[test]
+fn images_that_lie_in_oss_itself_are_systems() {
+    let environment = Environment::new();
+    environment
+        .write("oss/debian.iso", "a disc")
+        .write("oss/notes.txt", "x")
+        .write("oss/.half.iso", "a download")
+        .link("oss/same.iso", "debian.iso");
+    let loaded = environment.load();
+    let said = environment.said(&loaded);
+    assert!(!loaded.has_errors(), "{said}");
+    let found: Vec<_> = loaded
+        .systems
+        .iter()
+        .map(|one| (&*one.system.name, one.files[0].path.join("/"), one.size()))
+        .collect();
+    let disc = |name: &'static str| (name, name.to_owned(), 6);
+    let tiny = ("tiny", "initrd".to_owned(), 13);
+    assert_eq!(found, [disc("debian.iso"), disc("same.iso"), tiny]);
+    let oss = environment.path("oss").canonicalize().unwrap();
+    assert_eq!(loaded.systems[0].root, oss);
+    let args = "-cdrom debian.iso -boot d".to_owned();
+    assert_eq!(
+        loaded.systems[0].system.method,
+        catalog::Method::Qemu { args }
+    );
+    assert!(said.contains("(found: notes.txt)"), "{said}");
+
+    environment.link("oss/away.iso", "/dev/null");
+    let said = environment.said(&environment.load());
+    assert!(
+        said.contains("ENV/oss/away.iso: error: is a symbolic link that leaves oss, to /dev/null"),
+        "{said}"
+    );
+}
