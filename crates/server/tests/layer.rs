@@ -138,7 +138,11 @@ fn a_machine_gets_qemu_from_the_server_and_it_runs() -> Result<()> {
         .args(["fetch", "--to"])
         .args([&to, &torrent])
         .output()?;
-    ensure!(fetch.status.success(), "{}", String::from_utf8_lossy(&fetch.stderr));
+    ensure!(
+        fetch.status.success(),
+        "{}",
+        String::from_utf8_lossy(&fetch.stderr)
+    );
     let fetched = to.join(&layer.name).join(&layer.files[0].path);
     assert!(fs::read(&fetched)? == image, "byte for byte");
 
