@@ -70,7 +70,7 @@ pub(crate) fn all() -> Vec<Scene> {
         scene("running-ending", after(running(), [Key::Char('x')], 96), 97),
         scene("menu-ended", ended(Exit::Itself { status: 3 }), 100),
         scene("menu-ended-well", ended(Exit::Itself { status: 0 }), 100),
-        scene("menu-ended-secure-boot", secure(crashed()), 100),
+        scene("menu-ended-secure-boot", secure(ended(CRASHED)), 100),
         scene("failed-program", not_started(), 22),
         scene("failed-kexec", failed(), 52),
         scene(
@@ -369,9 +369,7 @@ fn hosting() -> App {
     app
 }
 
-fn crashed() -> App {
-    ended(Exit::Signal { signal: 11 })
-}
+const CRASHED: Exit = Exit::Signal { signal: 11 };
 
 fn ended(exit: Exit) -> App {
     let mut app = running();
@@ -393,11 +391,7 @@ fn not_started() -> App {
 
 fn unread() -> App {
     let mut app = awake();
-    app.handle(
-        Event::Broken {
-            what: "cannot read /torrents/Boottorrent.yaml".to_owned(),
-        },
-        seconds(20),
-    );
+    let what = "cannot read /torrents/Boottorrent.yaml".to_owned();
+    app.handle(Event::Broken { what }, seconds(20));
     app
 }
