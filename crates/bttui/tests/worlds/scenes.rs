@@ -72,11 +72,7 @@ pub(crate) fn all() -> Vec<Scene> {
         scene("running-ending", after(running(), [Key::Char('x')], 96), 97),
         scene("menu-ended", ended(Exit::Itself { status: 3 }), 100),
         scene("menu-ended-well", ended(Exit::Itself { status: 0 }), 100),
-        scene(
-            "menu-ended-secure-boot",
-            secure(ended(Exit::Signal { signal: 11 })),
-            100,
-        ),
+        scene("menu-ended-secure-boot", secure(ended(CRASHED)), 100),
         scene("failed-program", not_started(), 22),
         scene("failed-kexec", failed(), 52),
         scene(
@@ -316,12 +312,8 @@ fn failed() -> App {
 /// A program of which every byte is there, chosen by a person at console 0.
 pub(crate) fn to_run() -> App {
     let mut app = after(menu(with_program(30)), [Key::End, Key::Enter], 20);
-    app.handle(
-        Event::Fetched {
-            progress: of_program(0),
-        },
-        seconds(21),
-    );
+    let progress = of_program(0);
+    app.handle(Event::Fetched { progress }, seconds(21));
     app
 }
 
@@ -356,8 +348,13 @@ pub(crate) fn running() -> App {
     let (console, how) = ("ttyS0".to_owned(), String::new());
     app.handle(Event::Started { console, how }, seconds(22));
     let progress = of_program(9 << 20);
-    let trouble = None;
-    app.handle(Event::Progress { progress, trouble }, seconds(90));
+    app.handle(
+        Event::Progress {
+            progress,
+            trouble: None,
+        },
+        seconds(90),
+    );
     app
 }
 
@@ -378,10 +375,12 @@ fn hosting() -> App {
     app.handle(Event::Fetched { progress }, seconds(21));
     let (console, how) = ("tty1".to_owned(), "emulated, without KVM".to_owned());
     app.handle(Event::Started { console, how }, seconds(22));
-    let what = "The download has ended: no space in /os.".to_owned();
-    app.handle(Event::Broken { what }, seconds(30));
+    let what = "The download has ended: no space in /os.";
+    app.handle(Event::Broken { what: what.into() }, seconds(30));
     app
 }
+
+const CRASHED: Exit = Exit::Signal { signal: 11 };
 
 fn ended(exit: Exit) -> App {
     let mut app = running();
@@ -403,11 +402,7 @@ fn not_started() -> App {
 
 fn unread() -> App {
     let mut app = awake();
-    app.handle(
-        Event::Broken {
-            what: "cannot read /torrents/Boottorrent.yaml".to_owned(),
-        },
-        seconds(20),
-    );
+    let what = "cannot read /torrents/Boottorrent.yaml".to_owned();
+    app.handle(Event::Broken { what }, seconds(20));
     app
 }

@@ -3,6 +3,7 @@
 //! The virtual machines take most of the time of all tests: each boot proves as much as it can.
 
 mod firmware;
+mod guests;
 mod installer;
 mod original;
 mod own_disk;
