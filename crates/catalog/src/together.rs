@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 
 use crate::{
-    Method, Placed, Problem, Settings, System,
+    Placed, Problem, Settings, System,
     nearest::nearest,
     range::{hosts, netmask},
     who,
@@ -89,7 +89,6 @@ pub fn together(
     let alone: Vec<&System> = systems.iter().map(|(system, _)| system).collect();
     problems.extend(no_default(settings, settings_file, &alone));
     problems.extend(who::with_systems(settings, settings_file, &alone));
-    problems.extend(systems.iter().filter_map(not_yet_started));
     problems
 }
 
@@ -150,20 +149,6 @@ fn no_default(settings: &Settings, file: &str, systems: &[&System]) -> Option<Pr
         }
         _ => None,
     }
-}
-
-/// Methods that the menu shows and explains, but that machines cannot start in this version.
-fn not_yet_started((system, file): &(System, String)) -> Option<Problem> {
-    if matches!(system.method, Method::Kexec { .. } | Method::Local) {
-        return None;
-    }
-    let what = format!(
-        "{} is offered in the menu, but this version's machines cannot start its method yet",
-        system.dispname
-    );
-    let remedy = "use method: kexec where the system has a Linux kernel";
-    let problem = Problem::warning(file, what, remedy);
-    Some(problem.at(system.method_line).found(system.method.name()))
 }
 
 /// A `dhcp_range` that is not inside a subnet of the interface: an error wherever this server is to give addresses.

@@ -153,22 +153,6 @@ fn two_systems_of_one_dispname_are_refused() {
 }
 
 #[test]
-fn methods_that_cannot_start_yet_are_warned_about() {
-    for config in [
-        "method: bin\nbin: hello",
-        "method: bin-qemu-x86_64\nargs: -fda x",
-    ] {
-        let problems = together(&Settings::default(), FILE, &[named("a", config)]);
-        let message = said(&problems);
-        assert!(
-            message.starts_with("oss/a/config.yaml:1: warning: a is offered in the menu, but"),
-            "{message}"
-        );
-        assert_eq!(problems.len(), 1);
-    }
-}
-
-#[test]
 fn the_interface_must_be_able_to_give_what_is_asked() {
     let addresses = [
         ("10.77.0.1".parse().unwrap(), 24),
