@@ -44,7 +44,8 @@ fn boot_two_machines() {
 
     let addresses = [&first, &second].map(|machine| {
         machine.console().wait_for(TargetOs::MARKER, BOOT).unwrap();
-        machine.console().wait_for("kernel cmdline", SOON).unwrap();
+        // The end of the line.
+        machine.console().wait_for("/oss/small", SOON).unwrap();
         let line = machine.console().line_with(TargetOs::MARKER).unwrap();
         let all = class.machines().unwrap();
         let told = all.machine(&machine.spec().mac).unwrap();
