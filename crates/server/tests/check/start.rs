@@ -110,9 +110,10 @@ fn what_the_computer_cannot_give_is_refused_by_everybody_alike() -> Result<()> {
         ("dnsmasq: {interface: eth9}", false),
         ("dnsmasq: {interface: lo}", false),
         ("dnsmasq: {interface: \"eth0,eth9\"}", false),
+        // Each that is named is served, so each has to be there.
         (
             "dnsmasq: {interface: [eth9, eth0]}\nboottorrent: {host_ip: 10.77.0.1}",
-            true,
+            false,
         ),
         ("dnsmasq: {user: nobody}", true),
         ("dnsmasq: {user: root}", false),
