@@ -8,20 +8,12 @@ use swarm::net::Wanted;
 
 /// What a torrent's system takes when these files are fetched and it is started so.
 pub fn need(info: &Info, wanted: &Wanted, method: &Method) -> Need {
-    let (initrds, handed_on): (&[String], &[String]) = match method {
-        Method::Kexec { initrd, files, .. } => (initrd, files),
-        Method::Bin { .. } | Method::Qemu { .. } | Method::Local => (&[], &[]),
-    };
     let length = |path: &String| {
         let mut files = info.files.iter();
         let file = files.find(|file| file.path.join("/") == *path);
         file.map_or(0, |file| file.length)
     };
-    Need {
-        files: wanted.fetched_bytes(info),
-        initrds: initrds.iter().map(length).sum(),
-        handed_on: handed_on.iter().map(length).sum(),
-    }
+    Need::of(method, wanted.fetched_bytes(info), length)
 }
 
 #[cfg(test)]

@@ -92,15 +92,8 @@ impl Program {
 impl Tenant for Program {
     fn stay(self: Box<Self>, console: Lent) -> Option<String> {
         let ended = self.run(console);
-        let farewell = ended.as_ref().ok().filter(|_| self.plan.attended);
-        let farewell = farewell.map(|exit| format!("{} {exit}.", self.plan.dispname));
-        self.voice.tell_waiting(match ended {
-            Ok(exit) => Event::Ended { exit },
-            Err(error) => Event::NotStarted {
-                what: format!("{error:#}"),
-            },
-        });
-        farewell
+        let plan = &self.plan;
+        told(&self.voice, &plan.dispname, plan.attended, ended)
     }
 
     fn refuse(self: Box<Self>, why: &str) {
@@ -108,6 +101,24 @@ impl Tenant for Program {
             what: why.to_owned(),
         });
     }
+}
+
+/// Tells how what ran on a console ended, or that it did not begin; hands back what stays there for whoever sits at it.
+pub(crate) fn told(
+    voice: &Voice,
+    dispname: &str,
+    attended: bool,
+    ended: anyhow::Result<Exit>,
+) -> Option<String> {
+    let farewell = ended.as_ref().ok().filter(|_| attended);
+    let farewell = farewell.map(|exit| format!("{dispname} {exit}."));
+    voice.tell_waiting(match ended {
+        Ok(exit) => Event::Ended { exit },
+        Err(error) => Event::NotStarted {
+            what: format!("{error:#}"),
+        },
+    });
+    farewell
 }
 
 /// Whether a program of a folder can be run in phase 1.

@@ -5,6 +5,8 @@
 //! neighbours that come with the first and last piece of each. They are verified where they lie; there is no
 //! second copy of them until the kernel makes its own.
 
+use crate::Method;
+
 /// What phase 1 itself takes of the memory that the kernel manages, in bytes.
 const PHASE_1: u64 = 160_000_000;
 /// What starting by kexec takes besides, in tenths of the initrds: where they lie, once more in the kernel's buffer, in its
@@ -36,6 +38,19 @@ pub struct Memory {
 }
 
 impl Need {
+    /// What a system of this method takes where `fetched` bytes are fetched and a file of its folder has `length` bytes.
+    pub fn of(method: &Method, fetched: u64, length: impl Fn(&String) -> u64) -> Need {
+        let (initrds, handed_on): (&[String], &[String]) = match method {
+            Method::Kexec { initrd, files, .. } => (initrd, files),
+            Method::Bin { .. } | Method::Qemu { .. } | Method::Local => (&[], &[]),
+        };
+        Need {
+            files: fetched,
+            initrds: initrds.iter().map(&length).sum(),
+            handed_on: handed_on.iter().map(&length).sum(),
+        }
+    }
+
     /// What starting it takes of all memory that a kernel manages, in bytes.
     #[must_use]
     pub fn to_start(self) -> u64 {

@@ -77,6 +77,12 @@ fn files_for_the_kernel_s_root_are_named_once_and_spoil_no_link() {
             "{said}"
         );
     }
+    let twice = read(&folder, "kernel: vmlinuz\ninitrd: [a.gz, ./a.gz]").problems;
+    let message = said(&twice);
+    assert!(
+        message.contains(":2: error: initrd names a file twice"),
+        "{message}"
+    );
     let mut large = files(&folder);
     large[2].size = 5 << 30;
     let config = "kernel: vmlinuz\ninitrd: a.gz\ninitrd_files: live/root.squashfs";

@@ -101,23 +101,21 @@ impl LoadedSystem {
             let file = files.find(|file| file.path.join("/") == *path);
             file.map_or(0, |file| file.length)
         };
-        let all = |paths: &[String]| paths.iter().map(length).sum::<u64>();
-        match &self.system.method {
+        let fetched = match &self.system.method {
             Method::Kexec {
                 kernel,
                 initrd,
                 files,
                 ..
-            } => Need {
-                files: length(kernel) + all(initrd) + all(files),
-                initrds: all(initrd),
-                handed_on: all(files),
-            },
-            Method::Bin { .. } | Method::Qemu { .. } | Method::Local => Need {
-                files: self.size(),
-                ..Need::default()
-            },
-        }
+            } => [kernel]
+                .into_iter()
+                .chain(initrd)
+                .chain(files)
+                .map(length)
+                .sum(),
+            Method::Bin { .. } | Method::Qemu { .. } | Method::Local => self.size(),
+        };
+        Need::of(&self.system.method, fetched, length)
     }
 }
 

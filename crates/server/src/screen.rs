@@ -109,14 +109,17 @@ pub fn systems(plan: &Plan) -> String {
     let mut text = String::new();
     for one in &plan.systems {
         let system = &one.system;
-        let size = report::bytes(one.files.iter().map(|f| f.length).sum());
-        let _ = writeln!(
-            text,
-            "  boots  {} ({}, {size}; on machines with {} of memory or more)",
-            system.dispname,
-            system.method.name(),
-            report::bytes(one.need().installed()),
-        );
+        let (name, method) = (&system.dispname, system.method.name());
+        let _ = match system.method {
+            // Nothing is fetched, and the machine leaves phase 1.
+            Method::Local => writeln!(text, "  boots  {name} ({method})"),
+            _ => writeln!(
+                text,
+                "  boots  {name} ({method}, {}; on machines with {} of memory or more)",
+                report::bytes(one.size()),
+                report::bytes(one.need().installed()),
+            ),
+        };
         if system.method_line.is_none() {
             let _ = writeln!(text, "         by its files: {}", inferred(&system.method));
         }

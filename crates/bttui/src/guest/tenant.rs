@@ -22,6 +22,7 @@ use crate::console::{Lent, Tenant};
 use crate::news::Voice;
 use crate::overlay::{self, Overlay};
 use crate::phase1::Phase1;
+use crate::program;
 use crate::qemu::{self, Display, Guest, LAYER};
 use crate::reins::{Reins, exit};
 use crate::{facts, leftovers};
@@ -222,15 +223,8 @@ impl Hosted {
 impl Tenant for Hosted {
     fn stay(self: Box<Self>, console: Lent) -> Option<String> {
         let ended = self.run(console);
-        let farewell = ended.as_ref().ok().filter(|_| self.plan.attended);
-        let farewell = farewell.map(|exit| format!("{} {exit}.", self.plan.dispname));
-        self.voice.tell_waiting(match ended {
-            Ok(exit) => Event::Ended { exit },
-            Err(error) => Event::NotStarted {
-                what: format!("{error:#}"),
-            },
-        });
-        farewell
+        let plan = &self.plan;
+        program::told(&self.voice, &plan.dispname, plan.attended, ended)
     }
 
     fn refuse(self: Box<Self>, why: &str) {

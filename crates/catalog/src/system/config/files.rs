@@ -19,10 +19,20 @@ impl Config<'_> {
             [_] => "write initrd: [] for a kernel that needs none".to_owned(),
             _ => format!("remove {path} from the list"),
         };
-        let initrds = written.iter();
+        let mut initrds: Vec<String> = Vec::new();
+        for written in written {
+            let Some(path) = self.initrd(written, instead) else {
+                continue;
+            };
+            if initrds.contains(&path) {
+                let remedy = format!("remove one {path}");
+                self.section
+                    .refuse("initrd", written, "names a file twice", remedy);
+            } else {
+                initrds.push(path);
+            }
+        }
         initrds
-            .filter_map(|written| self.initrd(written, instead))
-            .collect()
     }
 
     fn initrd(
