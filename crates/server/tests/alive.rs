@@ -145,7 +145,7 @@ fn oss_changes_while_two_machines_download() -> Result<()> {
         machines.push(Fetching::start(&mut lab, last, "large")?);
     }
 
-    let initrd = add_slowly(&lab)?;
+    let mut initrd = add_slowly(&lab)?;
     let told = until_told(&lab, "the new system", |told| named(told, "new").is_some())?;
     let new = named(&told, "new").context("no new")?;
     assert_eq!(new.size, ("another kernel".len() + initrd.len()) as u64);
@@ -161,10 +161,15 @@ fn oss_changes_while_two_machines_download() -> Result<()> {
     assert_eq!(named(&still, "large"), named(&at_first, "large"));
     fs::write(&config, "kernel: vmlinuz\ndispname: A large one\n")?;
     fs::remove_dir_all(&old)?;
+    // Other bytes: another torrent.
+    let first_hash = &new.info_hash;
+    initrd[0] ^= 1;
+    fs::write(lab.folder("room/oss/new")?.join("initrd"), &initrd)?;
     let told = until_told(&lab, "another name", |told| {
         let large = named(told, "large");
         let is_renamed = large.is_some_and(|one| one.dispname == "A large one");
-        is_renamed && named(told, "old").is_none()
+        let is_new = named(told, "new").is_some_and(|new| new.info_hash != *first_hash);
+        is_renamed && is_new && named(told, "old").is_none()
     })?;
     assert_eq!(&named(&told, "large").context("no large")?.info_hash, hash);
     server.wait_until_it_says("offers A large one (kexec, ", SOON)?;
@@ -189,8 +194,13 @@ fn oss_changes_while_two_machines_download() -> Result<()> {
         assert!(fetched == bytes, "byte for byte");
     }
     let told = server.told();
-    for line in ["offers new", "until then machines", "no longer offers"] {
-        assert_eq!(told.matches(line).count(), 1, "{line}: {told}");
+    for (line, times) in [
+        ("offers new (kexec, ", 2),
+        ("as it is now", 2),
+        ("until then machines", 1),
+        ("no longer offers", 1),
+    ] {
+        assert_eq!(told.matches(line).count(), times, "{line}: {told}");
     }
     Ok(())
 }
