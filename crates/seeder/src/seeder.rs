@@ -137,6 +137,31 @@ impl Seeder {
         self.add_payload(&hashed.torrent, look).await
     }
 
+    /// Seeds what was hashed, as [`add_hashed`](Self::add_hashed) does, also where the torrent is seeded already: its
+    /// bytes come from these files from now on, and nobody who is connected notices. So a folder that was copied anew, or
+    /// came back, is served again.
+    ///
+    /// # Errors
+    /// A file is missing or changed; the sampled content is not the torrent's. Then all is as before.
+    pub async fn put_hashed(&self, hashed: &Hashed) -> Result<(), Error> {
+        let torrent = &hashed.torrent;
+        let source = {
+            let seeds = self.shared.seeds();
+            let seed = seeds.get(&torrent.info_hash());
+            seed.map(|seed| Arc::clone(&seed.source))
+        };
+        let Some(source) = source else {
+            return self.add_hashed(hashed).await;
+        };
+        tokio::task::block_in_place(|| {
+            let payload = Payload::known(&hashed.root, &torrent.info().files, &hashed.files);
+            payload.check()?;
+            compare(torrent.info(), &payload)?;
+            source.replace(Origin::from(payload));
+            Ok(())
+        })
+    }
+
     /// Seeds a file that is in memory.
     ///
     /// # Errors

@@ -4,7 +4,7 @@
 use std::any::TypeId;
 use std::fs::File;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use bytes::Bytes;
 use librqbit::storage::filesystem::FilesystemStorageFactory;
@@ -21,7 +21,8 @@ const OPEN_FILES: usize = 16;
 /// The bytes of one torrent, shared by everybody who reads them.
 #[derive(Debug)]
 pub(crate) struct Source {
-    origin: Origin,
+    /// Replaced where the same bytes were written anew, into other files.
+    origin: RwLock<Arc<Origin>>,
     trouble: Mutex<Option<String>>,
     /// Never sent on: whoever stops the seed waits until the last of these is gone.
     _alive: mpsc::Sender<()>,
@@ -56,7 +57,7 @@ impl From<Payload> for Origin {
 impl Source {
     pub(crate) fn new(origin: Origin, alive: mpsc::Sender<()>) -> Arc<Self> {
         Arc::new(Self {
-            origin,
+            origin: RwLock::new(Arc::new(origin)),
             trouble: Mutex::default(),
             _alive: alive,
         })
@@ -67,10 +68,21 @@ impl Source {
     /// # Errors
     /// The first file that is missing or changed.
     pub(crate) fn check(&self) -> Result<(), Error> {
-        match &self.origin {
+        match &*self.origin() {
             Origin::Disk(files) => files.payload.check(),
             Origin::Memory(_) => Ok(()),
         }
+    }
+
+    /// Reads from `origin` from now on, which has the same bytes. What was wrong before is forgotten.
+    pub(crate) fn replace(&self, origin: Origin) {
+        *self.origin.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(origin);
+        *lock(&self.trouble) = None;
+    }
+
+    fn origin(&self) -> Arc<Origin> {
+        let origin = self.origin.read();
+        Arc::clone(&origin.unwrap_or_else(PoisonError::into_inner))
     }
 
     /// The latest reason why bytes could not be sent, in one sentence.
@@ -83,7 +95,7 @@ impl Source {
         if buf.is_empty() {
             return Ok(());
         }
-        match &self.origin {
+        match &*self.origin() {
             Origin::Disk(files) => files.read(index, buf, offset),
             Origin::Memory(bytes) => copy(bytes, index, buf, offset),
         }

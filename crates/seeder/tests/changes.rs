@@ -86,6 +86,39 @@ fn what_was_hashed_is_added_only_as_it_was() {
     });
 }
 
+/// A folder that was copied anew: a machine in the middle of its download goes on with the new files' same bytes.
+#[test]
+fn the_same_bytes_in_new_files_are_served_on_the_same_connection() {
+    run(async {
+        let files = several();
+        let world = World::new(&[("other", vec![1])]).await;
+        let (root, state) = (folder(&files), tempfile::tempdir().unwrap());
+        let (kernel, entries) = (root.path().join("kernel"), entries(&files));
+        let cache = Cache::in_state(state.path());
+        let hash = || cache.hash(root.path(), "system", &entries, 2, &|_| {});
+        let hashed = hash().unwrap();
+        world.seeder.put_hashed(&hashed).await.unwrap();
+        let torrent = hashed.torrent.info_hash();
+        let mut peer = Peer::connect(world.at, torrent).unwrap();
+        let good = peer.piece(hashed.torrent.info(), 0).unwrap();
+
+        let new = kernel.with_extension("new");
+        fs::copy(&kernel, &new).unwrap();
+        fs::rename(new, &kernel).unwrap();
+        world.seeder.check(&torrent).unwrap_err();
+        let stale = world.seeder.put_hashed(&hashed).await;
+        assert!(matches!(stale, Err(Error::Changed { .. })), "{stale:?}");
+
+        world.seeder.put_hashed(&hash().unwrap()).await.unwrap();
+        world.seeder.check(&torrent).unwrap();
+        let again = peer.piece(hashed.torrent.info(), 0).unwrap();
+        assert!(again == good);
+        let fetched = peer.download(&hashed.torrent).unwrap();
+        assert!(fetched == joined(&hashed.torrent, &files));
+        world.seeder.stop().await;
+    });
+}
+
 /// A backup makes hard links, an administrator sets rights: the bytes are the same, and machines boot on.
 #[test]
 fn rights_and_links_may_change_while_a_file_is_served() {

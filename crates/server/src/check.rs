@@ -60,7 +60,7 @@ pub enum Understood {
 }
 
 /// One system and its payload.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LoadedSystem {
     /// What it is and how it starts.
     pub system: System,
@@ -119,6 +119,27 @@ impl LoadedSystem {
     }
 }
 
+/// Reads one system of `oss` again, alone, as the user this process is by now: it, if nothing is wrong with it, and what
+/// is. Nothing where there is no entry of this name.
+pub fn read_again(oss: &Path, name: &str) -> Option<(Option<LoadedSystem>, Vec<Problem>)> {
+    let folder = match oss::one(oss, name)? {
+        Ok(folder) => folder,
+        Err(problem) => return Some((None, vec![problem])),
+    };
+    let (system, problems) = read_system(&folder);
+    let fit = system.filter(|_| !problems.iter().any(Problem::is_error));
+    Some((fit.map(|system| loaded(system, folder)), problems))
+}
+
+fn loaded(system: System, folder: Folder) -> LoadedSystem {
+    LoadedSystem {
+        system,
+        config: folder.config_shown(),
+        root: folder.root,
+        files: folder.files,
+    }
+}
+
 /// Reads settings and systems.
 pub fn load(sources: &Sources) -> Loaded {
     let mut loaded = settings(sources);
@@ -173,12 +194,7 @@ impl Loaded {
                 Some(system) => {
                     all.push((system.clone(), folder.config_shown()));
                     if !problems.iter().any(Problem::is_error) {
-                        self.systems.push(LoadedSystem {
-                            system,
-                            config: folder.config_shown(),
-                            root: folder.root,
-                            files: folder.files,
-                        });
+                        self.systems.push(loaded(system, folder));
                     }
                 }
                 None => unread.push(folder.name),

@@ -14,7 +14,8 @@
 //!    [`plan`] what follows from configuration, command line and machine together;
 //! 3. [`start`] check, [`bind`], drop root, start the runtime: what `main` calls; [`lend`] and [`hold`] where the
 //!    interface has no address; [`holder`] who is in the way;
-//! 4. [`prepare`] torrents and the initrd that carries them; [`shelf`] the files loaders ask for;
+//! 4. [`prepare`] torrents and the initrd that carries them; [`shelf`] the files loaders ask for; [`offer`] what
+//!    of it the doors hand out now, since oss is alive (`alive`);
 //! 5. [`serve`] runs the [`doors`] until the first signal; [`leases`] and [`once`] outlive it; [`journal`] hears
 //!    of every step; [`screen`] prints what a person should know at the start and at the end;
 //! 6. [`doctor`] looks for what is in the way of a room; [`explain`] says what a recording holds and what would be
@@ -22,6 +23,7 @@
 
 #![forbid(unsafe_code)]
 
+mod alive;
 pub mod args;
 pub mod bind;
 pub mod check;
@@ -36,6 +38,7 @@ pub mod interface;
 pub mod journal;
 pub mod leases;
 pub mod lend;
+pub mod offer;
 pub mod once;
 pub mod plan;
 pub mod prepare;

@@ -48,6 +48,19 @@ pub struct Plan {
     pub rehash: Rehash,
     /// Where state is kept; set once the folder is ready.
     pub state: PathBuf,
+    /// Where the systems come from.
+    pub library: Library,
+}
+
+/// Where systems come from, for whoever looks at them again while the server runs.
+#[derive(Clone, Debug, Default)]
+pub struct Library {
+    /// What the room's file says. It is read at the start alone.
+    pub settings: catalog::Settings,
+    /// That file's name, as problems are shown under it.
+    pub file: String,
+    /// The folder of the systems.
+    pub oss: PathBuf,
 }
 
 /// One interface and the network that it is in. Machines of two networks do not reach each other, nor the server's
@@ -161,7 +174,13 @@ pub fn check_on(args: &Serve, host: &Host) -> Checked {
     problems.extend(agree::guests_without_qemu(&systems, &shelf));
     let shares = interfaces::shares(&settings, &file, host, &interfaces, &mut problems);
     let rooms = interfaces.into_iter().zip(shares).collect();
-    let mut plan = decide(args, &settings, ports, systems, rooms, &shelf, user);
+    let library = Library {
+        settings,
+        file: file.clone(),
+        oss: loaded.oss,
+    };
+    let mut plan = decide(args, library, ports, systems, rooms, &shelf, user);
+    let settings = plan.library.settings.clone();
     let rules = machines::rules(&plan.who).unwrap_or_else(|conflict| {
         let remedy = "correct the section machines";
         problems.push(Problem::error(&file, conflict.to_string(), remedy));

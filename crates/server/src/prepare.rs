@@ -2,7 +2,8 @@
 //! and packs all of them with the manifest into `torrents.gz`. Reads the payload, writes nothing but
 //! the hash cache, opens no socket.
 
-use std::collections::HashMap;
+mod again;
+
 use std::fs::File;
 use std::io::{IsTerminal, Read as _};
 use std::num::NonZero;
@@ -19,8 +20,11 @@ use initrd::Archive;
 use metainfo::{FileEntry, InfoHash, Sha256, Torrent};
 use seeder::{Cache, Hashed, InMemory};
 
+pub use again::hash_again;
+
 use crate::check::LoadedSystem;
 use crate::doors::http::PayloadFile;
+use crate::offer::Payload;
 use crate::shelf;
 
 /// What QEMU's torrent is called. A system's name begins with no dot.
@@ -41,12 +45,14 @@ pub enum Rehash {
 /// What all systems became.
 #[derive(Debug)]
 pub struct Prepared {
+    /// The systems, in the order of their names.
+    pub loaded: Vec<LoadedSystem>,
     /// Each system's torrent, and the files it was made of.
     pub systems: Vec<Hashed>,
     /// QEMU, if a system starts in it and the server has it.
     pub qemu: Option<InMemory>,
     /// Payload files by `NAME/path`, for the web seed.
-    pub payload: Arc<HashMap<String, PayloadFile>>,
+    pub payload: Arc<Payload>,
     /// The initrd that carries torrents and manifest to the machines.
     pub torrents_gz: Vec<u8>,
     /// What every manifest says of the systems.
@@ -98,41 +104,58 @@ impl Prepared {
 /// A file cannot be read or changes while it is being hashed; the message names it.
 pub fn prepare(
     systems: &[LoadedSystem],
-    mut manifest: Manifest,
+    manifest: Manifest,
     announce: Option<&str>,
     qemu: Option<Bytes>,
     cache: &Cache,
     rehash: Rehash,
 ) -> anyhow::Result<Prepared> {
-    let (mut all, hashed) = hash(systems, cache, rehash)?;
-    let (mut payload, mut entries) = (HashMap::new(), Vec::new());
-    for (one, system) in all.iter_mut().zip(systems) {
+    let (all, hashed) = hash(systems, cache, rehash)?;
+    let qemu = hash_qemu(qemu, systems)?;
+    let all = systems.iter().cloned().zip(all).collect();
+    let prepared = assemble(all, qemu, Payload::new(), (manifest, announce))?;
+    Ok(Prepared { hashed, ..prepared })
+}
+
+/// QEMU's torrent, if a system starts in it and its image is there.
+fn hash_qemu(qemu: Option<Bytes>, systems: &[LoadedSystem]) -> anyhow::Result<Option<InMemory>> {
+    let qemu = qemu.filter(|_| systems.iter().any(|one| starts_in_qemu(&one.system)));
+    let hash = |bytes| InMemory::hash(QEMU, shelf::QEMU, bytes).context("cannot hash QEMU");
+    qemu.map(hash).transpose()
+}
+
+/// What all of it comes to, beside `payload` of before.
+fn assemble(
+    all: Vec<(LoadedSystem, Hashed)>,
+    mut qemu: Option<InMemory>,
+    mut payload: Payload,
+    (mut manifest, announce): (Manifest, Option<&str>),
+) -> anyhow::Result<Prepared> {
+    let (loaded, mut systems): (Vec<_>, Vec<_>) = all.into_iter().unzip();
+    let mut entries = Vec::new();
+    for (one, system) in systems.iter_mut().zip(&loaded) {
         if let Some(url) = announce {
             one.torrent = one.torrent.clone().with_announce(url);
         }
         payload.extend(payload_files(one));
         entries.push(entry(one, system));
     }
-    let qemu = qemu.filter(|_| systems.iter().any(|one| starts_in_qemu(&one.system)));
-    let mut qemu = match qemu {
-        Some(bytes) => Some(InMemory::hash(QEMU, shelf::QEMU, bytes).context("cannot hash QEMU")?),
-        None => None,
-    };
     if let (Some(qemu), Some(url)) = (&mut qemu, announce) {
         qemu.torrent = qemu.torrent.clone().with_announce(url);
     }
     manifest.systems.clone_from(&entries);
     manifest.layer = qemu.as_ref().map(layer);
-    let torrents = all.iter().map(|one| &one.torrent);
+    let torrents = systems.iter().map(|one| &one.torrent);
     let torrents = torrents.chain(qemu.iter().map(|qemu| &qemu.torrent));
     let torrents_gz = pack(&manifest, torrents.cloned())?;
     Ok(Prepared {
-        systems: all,
+        loaded,
+        systems,
         qemu,
         payload: Arc::new(payload),
         torrents_gz,
         entries,
-        hashed,
+        hashed: 0,
     })
 }
 
@@ -189,13 +212,13 @@ fn hash(
 }
 
 /// A system's files as HTTP serves them, by `NAME/path`.
-fn payload_files(one: &Hashed) -> impl Iterator<Item = (String, PayloadFile)> {
+fn payload_files(one: &Hashed) -> impl Iterator<Item = (String, Arc<PayloadFile>)> {
     let info = one.torrent.info();
     let files = info.files.iter().zip(&one.files).enumerate();
     files.map(|(index, (file, was))| {
         let path = one.root.join(file.path.iter().collect::<PathBuf>());
         let key = info.relative_path(index).to_string_lossy().into_owned();
-        (key, PayloadFile::new(path, *was))
+        (key, Arc::new(PayloadFile::new(path, *was)))
     })
 }
 

@@ -5,6 +5,7 @@
 //! way out.
 
 pub mod network;
+mod offering;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,6 +18,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use crate::alive;
 use crate::bind::Bound;
 use crate::journal;
 use crate::once::Once;
@@ -69,8 +71,9 @@ pub async fn serve(rooms: Vec<(Bound, Option<Looked>)>, plan: Plan) -> anyhow::R
         tokio::spawn(once.follow(stop.clone()));
     }
     let hashing = async {
-        let prepared = hash(plan).await?;
+        let prepared = hash(Arc::clone(&plan)).await?;
         hashed.send_replace(Some(Arc::new(prepared)));
+        alive::follow(plan, &hashed).await;
         std::future::pending::<anyhow::Result<()>>().await
     };
     let outcome = tokio::select! {

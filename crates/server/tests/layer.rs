@@ -6,18 +6,15 @@
 mod common;
 
 use std::fs::{self, File};
-use std::net::{Ipv4Addr, SocketAddrV4};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use catalog::manifest::Manifest;
-use common::{Lab, phase1};
-use initrd::Kind;
+use common::{HTTP, Lab, offered, phase1, state};
 use lab::{Stop, built, until};
 
-const HTTP: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::new(10, 77, 0, 1), 6969);
 /// 17 MB over a cable without limits, or a boot under emulation, on a computer that is busy with something else.
 const SOON: Duration = Duration::from_secs(100);
 
@@ -42,28 +39,6 @@ const GUEST: &str = "mount -t squashfs -o loop,ro \"$1\" \"$2\" && mount -t tmpf
 
 fn target() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target")
-}
-
-/// A folder for the user that the server becomes.
-fn state(lab: &Lab) -> Result<PathBuf> {
-    let folder = lab.folder_with("state", 0o700)?;
-    let nobody = nix::unistd::User::from_name("nobody")?.context("no user nobody")?;
-    let (uid, gid) = (nobody.uid.as_raw(), nobody.gid.as_raw());
-    std::os::unix::fs::chown(&folder, Some(uid), Some(gid))?;
-    Ok(folder)
-}
-
-/// A file of `torrents.gz`.
-fn offered(lab: &Lab, path: &str) -> Result<Vec<u8>> {
-    let (status, packed) = lab::get(lab.host.namespace(), HTTP, "/boot/torrents.gz")?;
-    ensure!(status == 200, "torrents.gz: {status}");
-    let entries = initrd::entries(&initrd::gunzip(&packed, 64 << 20)?)?;
-    let path = format!("torrents/{path}");
-    let found = entries.into_iter().find(|entry| entry.path == path);
-    match found.map(|entry| entry.kind) {
-        Some(Kind::File(bytes)) => Ok(bytes),
-        _ => anyhow::bail!("torrents.gz has no {path}"),
-    }
 }
 
 /// Runs until the guest has said so on its serial line; QEMU's own words if it does not.

@@ -77,27 +77,44 @@ pub(super) fn folders(
         if !catalog::offered(settings, &name) {
             continue;
         }
-        let system_shown = format!("{}/{name}", shown.trim_end_matches('/'));
-        match entry {
-            Ok(entry) if is_image(&entry, &name) => {
-                found
-                    .folders
-                    .push(walk::image(&name, &shown, &real, reader));
-            }
-            Ok(entry) => {
-                let folder = walk::folder(&name, system_shown, entry, &real, reader);
-                found.folders.push(folder);
-            }
-            Err((what, remedy)) => {
-                found
-                    .problems
-                    .push(Problem::error(&system_shown, what, remedy));
+        match system(&name, entry, (&shown, &real), reader) {
+            Ok(folder) => found.folders.push(folder),
+            Err(problem) => {
+                found.problems.push(problem);
                 found.unread.push(name);
             }
         }
     }
     found.problems.extend(strays);
     found
+}
+
+/// Looks at one system alone, as [`folders`] does at all; at none where there is none of this name.
+pub(super) fn one(oss: &Path, name: &str) -> Option<Result<Folder, Problem>> {
+    let shown = oss.display().to_string();
+    let real = match oss.canonicalize() {
+        Ok(real) => real,
+        Err(error) => return Some(Err(no_oss(&shown, &error))),
+    };
+    let place = real.join(name);
+    place.symlink_metadata().ok()?;
+    let entry = link::resolve(&place, &real);
+    Some(system(name, entry, (&shown, &real), None))
+}
+
+/// What was found at an entry of oss, which is called `shown` and is at `real`.
+fn system(
+    name: &str,
+    entry: link::Resolved,
+    (shown, real): (&str, &Path),
+    reader: Option<Reader>,
+) -> Result<Folder, Problem> {
+    let system_shown = format!("{}/{name}", shown.trim_end_matches('/'));
+    match entry {
+        Ok(entry) if is_image(&entry, name) => Ok(walk::image(name, shown, real, reader)),
+        Ok(entry) => Ok(walk::folder(name, system_shown, entry, real, reader)),
+        Err((what, remedy)) => Err(Problem::error(&system_shown, what, remedy)),
+    }
 }
 
 /// Whether a file directly in oss is a system: the image of a disc or a disk, which starts in QEMU.

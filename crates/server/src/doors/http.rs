@@ -1,7 +1,7 @@
 //! The HTTP door: one port for the loaders' files, the tracker, the machines' reports, the API and
 //! the payload as plain files.
 //!
-//! It holds no state of its own: the shelf and the payload never change, the tracker is a table
+//! It holds no state of its own: what is offered is told by a watch channel, the tracker is a table
 //! behind a mutex, history is the journal's. Requests are bounded in size, connections in number.
 
 mod announce;
@@ -14,7 +14,6 @@ mod range;
 mod stats;
 mod waiting;
 
-use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -22,16 +21,14 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::extract::{ConnectInfo, DefaultBodyLimit};
 use axum::routing::{get, post};
-use metainfo::InfoHash;
-use seeder::InMemory;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracker::Tracker;
 
 use crate::doors::connect_back::Announced;
 use crate::journal::{Journal, Snapshot};
+use crate::offer::Offers;
 use crate::once::Once;
-use crate::shelf::Shelf;
 
 pub use payload::PayloadFile;
 
@@ -45,14 +42,8 @@ const REQUEST_BODY: usize = 64 * 1024;
 /// What the door needs to answer.
 #[derive(Clone)]
 pub struct State {
-    /// The loaders' files.
-    pub shelf: Arc<Shelf>,
-    /// Payload by `NAME/path/in/folder`.
-    pub payload: Arc<HashMap<String, PayloadFile>>,
-    /// QEMU's image, where it is offered: payload that is in memory.
-    pub qemu: Option<Arc<InMemory>>,
-    /// The torrent of every system, and of QEMU, by its name.
-    pub systems: Arc<HashMap<String, InfoHash>>,
+    /// The loaders' files and the payload.
+    pub offers: Offers,
     /// Who shares what; none where the configuration switched the tracker off. A plain mutex is right: an announce is a few table look-ups and never waits
     /// while holding it.
     pub tracker: Option<Arc<Mutex<Tracker>>>,

@@ -15,6 +15,8 @@ use swarm::net::http;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use crate::offer::Offers;
+
 /// What an announce may take; a tracker in the same room answers in milliseconds.
 const ANSWER: Duration = Duration::from_secs(5);
 /// What the last words may take: nobody waits for them.
@@ -27,14 +29,14 @@ const INTERVALS: (Duration, Duration) = (Duration::from_secs(5), Duration::from_
 /// connect back.
 const HOUSE: &[u8; 8] = b"-BS0001-";
 
-/// Follows the role: announces `torrents`, which the seed at `port` has all of, to the first bt-server for as long as
-/// there is one and this is the second, until `stop`.
+/// Follows the role: announces the torrents that are offered, which the seed at `port` has all of, to the first bt-server
+/// for as long as there is one and this is the second, until `stop`.
 ///
 /// # Errors
 /// As [`run`].
 pub async fn follow(
     mut roles: watch::Receiver<Role>,
-    torrents: Vec<InfoHash>,
+    mut offers: Offers,
     port: u16,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
@@ -44,10 +46,12 @@ pub async fn follow(
     };
     while !stop.is_cancelled() {
         let first = whose(&roles.borrow_and_update());
+        let torrents = offers.borrow_and_update().torrents();
         let over = stop.child_token();
         let watching = async {
             let another = tokio::select! {
                 another = roles.wait_for(|role| whose(role) != first) => another.is_ok(),
+                Ok(_) = offers.wait_for(|offer| offer.torrents() != torrents) => true,
                 () = stop.cancelled() => false,
             };
             over.cancel();

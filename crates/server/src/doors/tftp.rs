@@ -8,30 +8,29 @@ mod desk;
 mod transfer;
 
 use std::net::UdpSocket;
-use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
 use crate::journal::Journal;
-use crate::shelf::Shelf;
+use crate::offer::Offers;
 use desk::Desk;
 
 /// More than any request has (RFC 2347 allows 512 bytes). What is longer is cut off here.
 const LONGEST_REQUEST: usize = 1024;
 
-/// Serves `shelf` on `socket` until `stop`.
+/// Serves the shelf of the last offer on `socket` until `stop`.
 ///
 /// # Errors
 /// The socket fails.
 pub async fn run(
     socket: UdpSocket,
-    shelf: Arc<Shelf>,
+    offers: Offers,
     journal: Journal,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
     socket.set_nonblocking(true)?;
     let socket = tokio::net::UdpSocket::from_std(socket)?;
-    let mut desk = Desk::new(socket.local_addr()?.ip(), shelf, journal);
+    let mut desk = Desk::new(socket.local_addr()?.ip(), offers, journal);
     let mut packet = [0; LONGEST_REQUEST];
     loop {
         tokio::select! {

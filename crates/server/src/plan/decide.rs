@@ -4,13 +4,13 @@ use std::net::SocketAddrV4;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use catalog::Settings;
 use catalog::manifest::{self, Manifest, SeedUntil};
+use catalog::{Settings, WhoBoots};
 use pxe::script;
 use pxe::wire::Place;
 
 use super::interfaces::Share;
-use super::{Network, Plan, agree, machines};
+use super::{Library, Network, Plan, agree, machines};
 use crate::args::Serve;
 use crate::bind::Ports;
 use crate::check::LoadedSystem;
@@ -30,14 +30,15 @@ pub(super) fn pool(pxe: &pxe::Settings) -> Result<pxe::Pool, pxe::PoolError> {
 
 pub(super) fn decide(
     args: &Serve,
-    settings: &Settings,
+    library: Library,
     ports: Ports,
     systems: Vec<LoadedSystem>,
     rooms: Vec<(Interface, Share)>,
     shelf: &Shelf,
     user: Option<User>,
 ) -> Plan {
-    let named: Vec<catalog::System> = systems.iter().map(|one| one.system.clone()).collect();
+    let settings = &library.settings;
+    let named = named(&systems);
     let who = catalog::who_boots(settings, &named);
     let network = |(interface, share): (Interface, Share)| {
         let http = SocketAddrV4::new(interface.address, ports.http);
@@ -73,7 +74,29 @@ pub(super) fn decide(
             Rehash::Changed
         },
         state: PathBuf::new(),
+        library,
     }
+}
+
+impl Plan {
+    /// What the machines of a network are told where `systems` are what is offered, and who boots. The systems
+    /// themselves are left out.
+    #[must_use]
+    pub fn told(&self, network: &Network, systems: &[LoadedSystem]) -> (Manifest, WhoBoots) {
+        let settings = &self.library.settings;
+        let named = named(systems);
+        let who = catalog::who_boots(settings, &named);
+        let http = SocketAddrV4::new(network.interface.address, self.ports.http);
+        let manifest = Manifest {
+            machines: machines::entries(&who),
+            ..manifest(settings, &named, http, self.ports.peer)
+        };
+        (manifest, who)
+    }
+}
+
+fn named(systems: &[LoadedSystem]) -> Vec<catalog::System> {
+    systems.iter().map(|one| one.system.clone()).collect()
 }
 
 /// Puts what loaders read on the shelf, as a server at `http` writes it.

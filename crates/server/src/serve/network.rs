@@ -4,30 +4,27 @@
 //! a tracker and a seed of its own; the hashing, the journal and the folder of the state are shared. None waits for
 //! another: one whose cable is out keeps nobody else from booting.
 
-use std::net::SocketAddrV4;
-use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use anyhow::{Context, bail};
 use pxe::wire::{Role, Watch, Wish};
 use seeder::Seeder;
-use swarm::net::Lsd;
 use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
-use tracker::Tracker;
 
+use super::offering::{Changes, Offering};
 use super::{LAST_BYTES, LAST_WORDS};
 use crate::bind::{self, Bound};
 use crate::doors::wire::{self, Wire};
 use crate::doors::{connect_back, dhcp, follow, http, lsd, second, tftp};
 use crate::journal::{Journal, Snapshot};
+use crate::offer::Offers;
 use crate::once::Once;
 use crate::plan::{Network, Plan};
-use crate::prepare::Prepared;
 use crate::screen;
 
 /// What the wire was found to be, before the runtime was started.
@@ -44,7 +41,7 @@ pub struct Looked {
 pub(super) struct Shared {
     pub(super) plan: Arc<Plan>,
     /// The systems, once they are hashed.
-    pub(super) prepared: watch::Receiver<Option<Arc<Prepared>>>,
+    pub(super) prepared: Changes,
     pub(super) journal: Journal,
     pub(super) machines: watch::Receiver<Arc<Snapshot>>,
     pub(super) once: Once,
@@ -80,13 +77,14 @@ pub(super) async fn run(
 
 async fn serve(at: usize, rooms: (Bound, Option<Looked>), shared: Shared) -> anyhow::Result<()> {
     let stop = shared.stop.child_token();
-    let (mut doors, seeder) = tokio::select! {
+    let (mut doors, offering, seeder) = tokio::select! {
         opened = open(at, rooms, &shared, &stop) => opened?,
         () = stop.cancelled() => return Ok(()),
     };
     let outcome = tokio::select! {
         () = stop.cancelled() => Ok(()),
         first = doors.join_next() => Err(first_failure(first)),
+        () = offering.follow(&seeder) => Ok(()),
     };
     stop.cancel();
     let _ = tokio::time::timeout(LAST_WORDS, async {
@@ -113,7 +111,7 @@ async fn open(
     (bound, looked): (Bound, Option<Looked>),
     shared: &Shared,
     stop: &CancellationToken,
-) -> anyhow::Result<(Doors, Seeder)> {
+) -> anyhow::Result<(Doors, Offering, Seeder)> {
     let plan = &shared.plan;
     let network = &plan.networks[at];
     let journal = shared.journal.of(&network.interface.name);
@@ -127,29 +125,17 @@ async fn open(
         }
         None => None,
     };
-    let prepared = hashed.wait_for(Option::is_some).await;
-    let prepared = prepared.ok().and_then(|prepared| prepared.clone());
-    let prepared = prepared.context("hashing ended early")?;
-    let (seeder, tracker) = seed(plan, network, seeds_folder(plan, at), &prepared).await?;
-    let mut shelf = network.shelf.clone();
-    shelf.put("torrents.gz", torrents_gz(at, network, &prepared)?);
-    let shelf = Arc::new(shelf);
+    let (offering, seeder) = Offering::begin(Arc::clone(plan), at, hashed).await?;
+    let offers = offering.offers();
 
     let mut doors = JoinSet::new();
     let (announced, announcements) = connect_back::channel();
     let (dialer, own) = (seeder.dialer(), network.interface.address);
     let dialing = connect_back::run(announcements, dialer, own, stop.clone());
     doors.spawn(dialing.in_current_span());
-    let systems = prepared.torrents();
-    let systems = systems
-        .map(|(name, hash)| (name.to_owned(), hash))
-        .collect();
     let state = http::State {
-        shelf: Arc::clone(&shelf),
-        payload: Arc::clone(&prepared.payload),
-        qemu: prepared.qemu.clone().map(Arc::new),
-        systems: Arc::new(systems),
-        tracker,
+        offers: offers.clone(),
+        tracker: offering.tracker.clone(),
         announced,
         journal: journal.clone(),
         once: shared.once.clone(),
@@ -158,15 +144,12 @@ async fn open(
     };
     doors.spawn(http::run(bound.http, state, stop.clone()).in_current_span());
     if network.manifest.lpd {
-        let lsd = Lsd {
-            interface: network.interface.address,
-            port: plan.ports.peer,
-            torrents: prepared.torrents().map(|(_, hash)| hash).collect(),
-        };
-        doors.spawn(lsd::run(lsd, stop.clone()).in_current_span());
+        let at = (network.interface.address, plan.ports.peer);
+        let speaking = lsd::run(at, offers.clone(), stop.clone());
+        doors.spawn(speaking.in_current_span());
     }
     if let Some(socket) = bound.tftp {
-        let serving = tftp::run(socket, shelf, journal.clone(), stop.clone());
+        let serving = tftp::run(socket, offers.clone(), journal.clone(), stop.clone());
         doors.spawn(serving.in_current_span());
     }
     let following = follow::run(network.interface.clone(), stop.clone());
@@ -174,11 +157,11 @@ async fn open(
     let role = answering.as_ref().map(|answering| answering.role.clone());
     if let Some(answering) = answering {
         let around = (network, shared, journal);
-        answer(&mut doors, answering, around, &prepared, stop);
+        answer(&mut doors, answering, around, offers, stop);
     }
     let is_first = !shared.is_ready.swap(true, Ordering::Relaxed);
     screen::ready(plan, network, role.as_ref(), is_first);
-    Ok((doors, seeder))
+    Ok((doors, offering, seeder))
 }
 
 /// Opens the DHCP door, and that of a second seed, which follows the role.
@@ -186,7 +169,7 @@ fn answer(
     doors: &mut Doors,
     answering: Answering,
     (network, shared, journal): (&Network, &Shared, Journal),
-    prepared: &Prepared,
+    offers: Offers,
     stop: &CancellationToken,
 ) {
     let plan = &shared.plan;
@@ -196,8 +179,7 @@ fn answer(
         wire,
     } = answering;
     let (roles, changes) = watch::channel(role);
-    let torrents = prepared.torrents().map(|(_, hash)| hash).collect();
-    let second = second::follow(changes, torrents, plan.ports.peer, stop.clone());
+    let second = second::follow(changes, offers, plan.ports.peer, stop.clone());
     doors.spawn(second.in_current_span());
     let answering = dhcp::run(
         sockets,
@@ -209,14 +191,6 @@ fn answer(
         stop.clone(),
     );
     doors.spawn(answering.in_current_span());
-}
-
-/// The first network's is made by the hashing.
-fn torrents_gz(at: usize, network: &Network, prepared: &Prepared) -> anyhow::Result<Vec<u8>> {
-    match at {
-        0 => Ok(prepared.torrents_gz.clone()),
-        _ => prepared.torrents_gz_for(network.manifest.clone(), network.announce.as_deref()),
-    }
 }
 
 /// How DHCP is begun.
@@ -290,50 +264,4 @@ pub async fn look(
     let (wire, seen) = wire.into_std()?;
     let sockets = dhcp::Sockets { server, ..sockets };
     Ok((bind::Dhcp { sockets, wire }, Looked { role, seen }))
-}
-
-/// Where a network's seed may write: it empties what it finds there.
-fn seeds_folder(plan: &Plan, at: usize) -> PathBuf {
-    match at {
-        0 => plan.state.clone(),
-        _ => plan.state.join(format!("network-{at}")),
-    }
-}
-
-/// Starts the seed, and lets the tracker know the torrents and the seed's address.
-async fn seed(
-    plan: &Plan,
-    network: &Network,
-    state: PathBuf,
-    prepared: &Prepared,
-) -> anyhow::Result<(Seeder, Option<Arc<Mutex<Tracker>>>)> {
-    let listen = SocketAddrV4::new(network.interface.address, plan.ports.peer);
-    let seeder = Seeder::start(seeder::Settings { listen, state })
-        .await
-        .with_context(|| format!("cannot start the seed at {listen}"))?;
-    let mut tracker = network.announce.is_some().then(|| {
-        Tracker::new(tracker::Settings {
-            id: rand::random(),
-            ..tracker::Settings::default()
-        })
-    });
-    for hashed in &prepared.systems {
-        let torrent = &hashed.torrent;
-        let name = &torrent.info().name;
-        seeder
-            .add_hashed(hashed)
-            .await
-            .with_context(|| format!("cannot seed system {name}"))?;
-    }
-    if let Some(qemu) = &prepared.qemu {
-        let added = seeder.add_in_memory(qemu).await;
-        added.context("cannot seed QEMU")?;
-    }
-    for (_, hash) in prepared.torrents() {
-        if let Some(tracker) = &mut tracker {
-            tracker.allow(hash);
-            tracker.add_permanent(hash, listen);
-        }
-    }
-    Ok((seeder, tracker.map(|t| Arc::new(Mutex::new(t)))))
 }

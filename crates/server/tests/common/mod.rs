@@ -5,18 +5,22 @@ pub(crate) mod dnsmasq;
 pub(crate) mod udhcpc;
 
 use std::fs;
+use std::net::{Ipv4Addr, SocketAddrV4};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
+use initrd::Kind;
 use lab::{Host, Room, Stop, until};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 /// From a start to its effect, on a busy computer.
 const SOON: Duration = Duration::from_secs(60);
+/// Where a server on the host of a lab answers.
+pub(crate) const HTTP: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::new(10, 77, 0, 1), 6969);
 /// The exit code of a configuration that cannot be served.
 pub(crate) const REFUSED: i32 = 2;
 
@@ -64,6 +68,28 @@ impl Lab {
     /// Starts a server; what it prints goes to the file `log` of the room.
     pub(crate) fn start(&self, command: &mut Command, log: &str) -> Result<Server> {
         Server::start(command, &self.room.scratch().join(log))
+    }
+}
+
+/// A folder for the user that the server becomes.
+pub(crate) fn state(lab: &Lab) -> Result<PathBuf> {
+    let folder = lab.folder_with("state", 0o700)?;
+    let nobody = nix::unistd::User::from_name("nobody")?.context("no user nobody")?;
+    let (uid, gid) = (nobody.uid.as_raw(), nobody.gid.as_raw());
+    std::os::unix::fs::chown(&folder, Some(uid), Some(gid))?;
+    Ok(folder)
+}
+
+/// A file of `torrents.gz`.
+pub(crate) fn offered(lab: &Lab, path: &str) -> Result<Vec<u8>> {
+    let (status, packed) = lab::get(lab.host.namespace(), HTTP, "/boot/torrents.gz")?;
+    ensure!(status == 200, "torrents.gz: {status}");
+    let entries = initrd::entries(&initrd::gunzip(&packed, 64 << 20)?)?;
+    let path = format!("torrents/{path}");
+    let found = entries.into_iter().find(|entry| entry.path == path);
+    match found.map(|entry| entry.kind) {
+        Some(Kind::File(bytes)) => Ok(bytes),
+        _ => anyhow::bail!("torrents.gz has no {path}"),
     }
 }
 

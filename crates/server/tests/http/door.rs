@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use bt_server::doors::connect_back;
 use bt_server::doors::http::{self, PayloadFile, State};
 use bt_server::journal;
+use bt_server::offer::Offer;
 use bt_server::once::Once;
 use bt_server::shelf::Shelf;
 use metainfo::InfoHash;
@@ -76,11 +77,16 @@ pub(crate) fn open(setup: Setup) -> Door {
     );
     shelf.put("boot.ipxe", "#!ipxe\n");
     shelf.put("big", vec![0; 64 << 20]);
-    let state = State {
+    let payload = setup.payload.into_iter();
+    let systems = setup.systems.into_iter();
+    let offer = Offer {
         shelf: Arc::new(shelf),
-        payload: Arc::new(setup.payload),
+        payload: Arc::new(payload.map(|(at, file)| (at, Arc::new(file))).collect()),
         qemu: setup.qemu.map(Arc::new),
-        systems: Arc::new(setup.systems),
+        systems: systems.map(|(name, hash)| (name, vec![hash])).collect(),
+    };
+    let state = State {
+        offers: watch::channel(Arc::new(offer)).1,
         tracker: setup.tracker.map(|tracker| Arc::new(Mutex::new(tracker))),
         announced: connect_back::channel().0,
         journal,

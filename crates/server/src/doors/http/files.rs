@@ -18,6 +18,7 @@ use super::body::{Counted, Memory, Tally};
 use super::payload::Unfit;
 use super::range::{Wanted, wanted};
 use super::{From, Peer, State};
+use crate::offer;
 
 /// tower-http's default chunk costs four times the CPU of this one for large files.
 const READ_CHUNK: usize = 1 << 20;
@@ -33,7 +34,8 @@ pub(super) async fn boot(
     method: Method,
     headers: HeaderMap,
 ) -> Response {
-    let Some((name, bytes)) = state.shelf.get(&name) else {
+    let offer = offer::last(&state.offers);
+    let Some((name, bytes)) = offer.shelf.get(&name) else {
         state.journal.dropped("http", "no such file");
         return StatusCode::NOT_FOUND.into_response();
     };
@@ -92,7 +94,8 @@ pub(super) async fn payload(
     Path(path): Path<String>,
     mut request: Request,
 ) -> Response {
-    if let Some(qemu) = state
+    let offer = offer::last(&state.offers);
+    if let Some(qemu) = offer
         .qemu
         .as_ref()
         .filter(|qemu| is_of(&qemu.torrent, &path))
@@ -100,7 +103,7 @@ pub(super) async fn payload(
         let how = (request.method(), request.headers());
         return from_memory(&state, &peer, &format!("oss/{path}"), &qemu.bytes, how);
     }
-    let Some(file) = state.payload.get(&path) else {
+    let Some(file) = offer.payload.get(&path) else {
         state.journal.dropped("http", "no such file");
         return StatusCode::NOT_FOUND.into_response();
     };

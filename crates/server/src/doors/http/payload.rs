@@ -49,6 +49,13 @@ impl PayloadFile {
         self.was.size
     }
 
+    /// Whether it still is the file that was hashed. Blocks for a look at it.
+    #[must_use]
+    pub fn is_still_there(&self) -> bool {
+        let now = std::fs::metadata(&self.path);
+        now.is_ok_and(|now| self.was.is_still(&Fingerprint::of(&now)))
+    }
+
     /// Whether it still is the file that was hashed and can be opened.
     pub(super) async fn check(&self) -> Result<(), Unfit> {
         let now = tokio::fs::metadata(&self.path).await.map_err(Unfit::from)?;

@@ -19,6 +19,7 @@ use serde::Serialize;
 use super::announce::tracker;
 use super::{From, State};
 use crate::journal::{Machine, Snapshot};
+use crate::offer;
 
 /// Who has said nothing for so long is waited for no more. Our machines announce every eight seconds
 /// and report every second, so this is a machine that was switched off in the middle of its download,
@@ -42,7 +43,8 @@ pub(super) async fn waiting(
     ConnectInfo(peer): From,
     Path(name): Path<String>,
 ) -> Response {
-    let Some(torrent) = state.systems.get(&name) else {
+    let offer = offer::last(&state.offers);
+    let Some(torrents) = offer.systems.get(&name) else {
         state.journal.dropped("waiting", "no such system");
         return (StatusCode::NOT_FOUND, "There is no such system here.\n").into_response();
     };
@@ -51,9 +53,12 @@ pub(super) async fn waiting(
     let mut room = reported(&state.machines.borrow(), here, &name, elapsed);
     if let Some(tracker) = tracker(&state) {
         let now = state.begun.elapsed();
-        room.fetching
-            .extend(tracker.fetching(*torrent, now, SILENCE));
-        room.sharing.extend(tracker.sharing(*torrent, now, SILENCE));
+        // Where it changed meanwhile, nobody says which one they are at: at worst one waits in vain for others.
+        for torrent in torrents {
+            room.fetching
+                .extend(tracker.fetching(*torrent, now, SILENCE));
+            room.sharing.extend(tracker.sharing(*torrent, now, SILENCE));
+        }
     }
     let waiting = room.waits_for(peer.ipv4());
     Json(Waiting { waiting }).into_response()

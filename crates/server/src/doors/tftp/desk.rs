@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::transfer::Transfer;
 use crate::doors::quota::Quota;
 use crate::journal::Journal;
-use crate::shelf::Shelf;
+use crate::offer::{self, Offers};
 
 /// Transfers at once. Each holds one socket; a room of 300 fetching its loader fits, a flood of
 /// forged requests does not take all descriptors.
@@ -29,7 +29,7 @@ const DOUBLED: Duration = Duration::from_secs(1);
 /// Judges requests, and owns the transfers that came of them.
 pub(super) struct Desk {
     local: IpAddr,
-    shelf: Arc<Shelf>,
+    offers: Offers,
     journal: Journal,
     pub(super) permits: Arc<Semaphore>,
     pub(super) clients: Quota,
@@ -57,10 +57,10 @@ impl Running {
 
 impl Desk {
     /// Transfers leave from `local`, the address that is asked.
-    pub(super) fn new(local: IpAddr, shelf: Arc<Shelf>, journal: Journal) -> Self {
+    pub(super) fn new(local: IpAddr, offers: Offers, journal: Journal) -> Self {
         Self {
             local,
-            shelf,
+            offers,
             journal,
             permits: Arc::new(Semaphore::new(TRANSFERS)),
             clients: Quota::new(PER_CLIENT),
@@ -114,7 +114,8 @@ impl Desk {
             let (reason, code) = ("a write request", ErrorCode::AccessViolation);
             return Err(Refused::new(reason, code, "Permission denied"));
         }
-        let Some((name, file)) = self.shelf.get(&request.name) else {
+        let offer = offer::last(&self.offers);
+        let Some((name, file)) = offer.shelf.get(&request.name) else {
             let (reason, code) = ("no such file", ErrorCode::FileNotFound);
             return Err(Refused::new(reason, code, "File not found"));
         };

@@ -12,15 +12,20 @@ use tokio_util::sync::CancellationToken;
 use super::desk::{Desk, PER_CLIENT, TRANSFERS};
 use super::run;
 use crate::journal::{Journal, Snapshot, journal, record};
+use crate::offer::{Offer, Offers};
 use crate::shelf::Shelf;
 
 const SOON: Duration = Duration::from_secs(20);
 
-fn shelf() -> Arc<Shelf> {
+fn offers() -> Offers {
     let mut shelf = Shelf::default();
     shelf.put("loader", vec![7; 1000]);
     shelf.put("text", "a\nb");
-    Arc::new(shelf)
+    let offer = Offer {
+        shelf: Arc::new(shelf),
+        ..Offer::default()
+    };
+    watch::channel(Arc::new(offer)).1
 }
 
 /// A door, where it is, and what is written of it.
@@ -34,7 +39,7 @@ async fn door() -> (
     let (journal, recorder, snapshots) = journal();
     let stop = CancellationToken::new();
     tokio::spawn(record(recorder, vec![[127, 0, 0, 1].into()], stop.clone()));
-    tokio::spawn(run(socket, shelf(), journal, stop.clone()));
+    tokio::spawn(run(socket, offers(), journal, stop.clone()));
     (address, snapshots, stop)
 }
 
@@ -147,7 +152,7 @@ async fn who_asks_for_something_else_gets_that() {
 fn desk() -> (Desk, Journal) {
     let (journal, ..) = journal();
     let local = [127, 0, 0, 1].into();
-    (Desk::new(local, shelf(), journal.clone()), journal)
+    (Desk::new(local, offers(), journal.clone()), journal)
 }
 
 #[tokio::test]
