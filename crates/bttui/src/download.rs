@@ -50,6 +50,28 @@ pub async fn run(
     ended.map_err(|error| explain(error, &to))
 }
 
+/// Refuses a system that does not fit into this machine's memory beside the layer that it needs, before the first byte of
+/// either. What the guest itself takes is not known: it is given what is left, or what its arguments say.
+///
+/// # Errors
+/// One sentence with the figures, or a torrent that cannot be read.
+pub fn fits_with_layer(
+    offers: &Path,
+    (layer, layers): (&Entry, &Path),
+    (entry, to): (&Entry, &Path),
+) -> anyhow::Result<()> {
+    let need = |entry: &Entry| -> anyhow::Result<_> {
+        let torrent = offers::torrent(offers, entry)?;
+        let wanted = offers::wanted(torrent.info(), entry)?;
+        Ok(memory::need(torrent.info(), &wanted, &entry.method))
+    };
+    // Whatever lay there before makes room.
+    clear(to, &entry.name)?;
+    let beside = need(layer)?.files.saturating_sub(folder_size(layers));
+    let fits = need(entry)?.beside(beside).fits(available(to, &entry.name));
+    fits.map_err(anyhow::Error::msg)
+}
+
 /// Adds what to do where the files are not those of the server's list. The sums come last: they are what
 /// the journal can do without.
 fn explain(error: Error, to: &Path) -> anyhow::Error {

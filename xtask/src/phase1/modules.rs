@@ -65,9 +65,7 @@ pub(super) fn in_order(tree: &Path, list: &str, shown: &str) -> Result<Vec<(Stri
     depmod(tree, &release)?;
     let dependencies = Dependencies::parse(&fs::read_to_string(all.join("modules.dep"))?);
     let paths = dependencies.in_order(&dependencies.matching(list, shown)?);
-    let named = |path: String| {
-        (base_name(&path).to_owned(), all.join(&path))
-    };
+    let named = |path: String| (base_name(&path).to_owned(), all.join(&path));
     Ok(paths.into_iter().map(named).collect())
 }
 
