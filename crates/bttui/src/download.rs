@@ -233,4 +233,50 @@ mod tests {
         };
         assert!(need.fits(found).is_err());
     }
+
+    /// An offer of one file of so many bytes, none of which exist.
+    fn offer(offers: &Path, name: &str, length: u64) -> Entry {
+        const PIECE: u64 = 1 << 26;
+        let pieces = usize::try_from(length.div_ceil(PIECE)).expect("a few pieces");
+        let torrent = metainfo::Torrent::new(metainfo::Info {
+            name: name.to_owned(),
+            piece_length: PIECE as u32,
+            pieces: vec![[7; 20]; pieces],
+            files: vec![metainfo::FileEntry {
+                path: vec!["disk.img".to_owned()],
+                length,
+            }],
+            private: false,
+            single_file: false,
+        });
+        fs::write(offers.join(name), torrent.to_bytes()).expect("a torrent");
+        Entry {
+            name: name.to_owned(),
+            dispname: name.to_owned(),
+            method: catalog::Method::Qemu {
+                args: String::new(),
+            },
+            torrent: name.to_owned(),
+            size: length,
+            info_hash: torrent.info_hash().to_string(),
+            files: Vec::new(),
+            signed: None,
+        }
+    }
+
+    #[test]
+    fn a_guest_whose_layer_leaves_no_room_for_it_is_refused_before_either_is_fetched() {
+        let folder = || tempfile::tempdir().expect("a directory");
+        let (offers, layers, to) = (folder(), folder(), folder());
+        let system = offer(offers.path(), "guest", 1 << 20);
+        let fits = |layer: u64| {
+            let layer = offer(offers.path(), ".qemu", layer);
+            let layer = (&layer, layers.path());
+            fits_with_layer(offers.path(), layer, (&system, to.path()))
+        };
+        fits(1 << 20).expect("two of a megabyte");
+        // A tebibyte.
+        let error = fits(1 << 40).expect_err("more than any machine has");
+        assert!(error.to_string().contains("1.1 TB"), "{error}");
+    }
 }
