@@ -50,6 +50,28 @@ pub async fn run(
     ended.map_err(|error| explain(error, &to))
 }
 
+/// Refuses a system that does not fit into this machine's memory beside the layer that it needs, before the first byte of
+/// either. What the guest itself takes is not known: it is given what is left, or what its arguments say.
+///
+/// # Errors
+/// One sentence with the figures, or a torrent that cannot be read.
+pub fn fits_with_layer(
+    offers: &Path,
+    (layer, layers): (&Entry, &Path),
+    (entry, to): (&Entry, &Path),
+) -> anyhow::Result<()> {
+    let need = |entry: &Entry| -> anyhow::Result<_> {
+        let torrent = offers::torrent(offers, entry)?;
+        let wanted = offers::wanted(torrent.info(), entry)?;
+        Ok(memory::need(torrent.info(), &wanted, &entry.method))
+    };
+    // Whatever lay there before makes room.
+    clear(to, &entry.name)?;
+    let beside = need(layer)?.files.saturating_sub(folder_size(layers));
+    let fits = need(entry)?.beside(beside).fits(available(to, &entry.name));
+    fits.map_err(anyhow::Error::msg)
+}
+
 /// Adds what to do where the files are not those of the server's list. The sums come last: they are what
 /// the journal can do without.
 fn explain(error: Error, to: &Path) -> anyhow::Error {
@@ -210,5 +232,51 @@ mod tests {
             ..memory::Need::default()
         };
         assert!(need.fits(found).is_err());
+    }
+
+    /// An offer of one file of so many bytes, none of which exist.
+    fn offer(offers: &Path, name: &str, length: u64) -> Entry {
+        const PIECE: u64 = 1 << 26;
+        let pieces = usize::try_from(length.div_ceil(PIECE)).expect("a few pieces");
+        let torrent = metainfo::Torrent::new(metainfo::Info {
+            name: name.to_owned(),
+            piece_length: PIECE as u32,
+            pieces: vec![[7; 20]; pieces],
+            files: vec![metainfo::FileEntry {
+                path: vec!["disk.img".to_owned()],
+                length,
+            }],
+            private: false,
+            single_file: false,
+        });
+        fs::write(offers.join(name), torrent.to_bytes()).expect("a torrent");
+        Entry {
+            name: name.to_owned(),
+            dispname: name.to_owned(),
+            method: catalog::Method::Qemu {
+                args: String::new(),
+            },
+            torrent: name.to_owned(),
+            size: length,
+            info_hash: torrent.info_hash().to_string(),
+            files: Vec::new(),
+            signed: None,
+        }
+    }
+
+    #[test]
+    fn a_guest_whose_layer_leaves_no_room_for_it_is_refused_before_either_is_fetched() {
+        let folder = || tempfile::tempdir().expect("a directory");
+        let (offers, layers, to) = (folder(), folder(), folder());
+        let system = offer(offers.path(), "guest", 1 << 20);
+        let fits = |layer: u64| {
+            let layer = offer(offers.path(), ".qemu", layer);
+            let layer = (&layer, layers.path());
+            fits_with_layer(offers.path(), layer, (&system, to.path()))
+        };
+        fits(1 << 20).expect("two of a megabyte");
+        // A tebibyte.
+        let error = fits(1 << 40).expect_err("more than any machine has");
+        assert!(error.to_string().contains("1.1 TB"), "{error}");
     }
 }

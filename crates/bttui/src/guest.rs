@@ -6,12 +6,13 @@
 //!
 //! [`Hosted`] is a guest as the menu starts it, with QEMU; the rest shows what somebody else has started.
 //! It needs `/dev/fb0`, which a kernel has under UEFI, and on a BIOS if it was started in a graphics mode
-//! (`vga=791`); and `/dev/input/event*`, the module `evdev`.
+//! (`vga=791`) or has a driver for the card, which QEMU's layer brings; and `/dev/input/event*`, the module `evdev`.
 //!
 //! To see it without the rest, in phase 1's shell: `qemu-system-x86_64 … -vnc unix:/run/guest &` and then
 //! `bttui view /run/guest`. `crates/lab/tests/guest` does so in a machine of the lab.
 
 pub mod console;
+mod driver;
 pub mod frame_buffer;
 pub mod inputs;
 pub mod session;

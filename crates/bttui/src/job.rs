@@ -88,6 +88,8 @@ async fn both(
         ..order.options.clone()
     };
     fs::create_dir_all(LAYERS).with_context(|| format!("cannot make {LAYERS}"))?;
+    let system = (&order.system, order.options.to.as_path());
+    download::fits_with_layer(offers, (&layer, &own.to), system)?;
     let (quiet, mut news) = Voice::new();
     let shared = download::run(offers, own, &layer, stop, &quiet);
     let system = async {

@@ -63,6 +63,15 @@ impl Need {
             .saturating_add(beyond)
     }
 
+    /// The same system, where so many more bytes are fetched with it: the layer that it runs in.
+    #[must_use]
+    pub fn beside(self, layer: u64) -> Need {
+        Need {
+            files: self.files.saturating_add(layer),
+            ..self
+        }
+    }
+
     /// What must be built into a machine for that, in bytes. Its kernel manages less: of 768 MiB, 743 MB.
     #[must_use]
     pub fn installed(self) -> u64 {
@@ -156,6 +165,16 @@ mod tests {
             "this system needs 5.0 GB of memory for the files that are fetched; this machine has room \
              for 3.7 GB"
         );
+    }
+
+    #[test]
+    fn the_layer_of_a_guest_counts() {
+        let guest = need(80_000_000, 0);
+        let memory = memory(300_000_000, 90_000_000);
+        assert_eq!(guest.fits(memory), Ok(()));
+        let said = guest.beside(20_000_000).fits(memory).unwrap_err();
+        assert!(said.contains("100.0 MB"), "{said}");
+        assert_eq!(guest.beside(u64::MAX).files, u64::MAX);
     }
 
     #[test]

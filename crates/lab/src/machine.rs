@@ -16,7 +16,7 @@ use anyhow::{Context, Result, bail};
 use serde_json::json;
 
 use crate::qmp::Qmp;
-use crate::{Accelerator, Console, Namespace, Stop, until};
+use crate::{Accelerator, Console, Namespace, Photograph, Stop, until};
 use command::Ends;
 pub use firmware::Firmware;
 
@@ -185,6 +185,17 @@ impl Machine {
     /// The moment it was switched on.
     pub fn since(&self) -> Instant {
         self.since
+    }
+
+    /// What is on its screen.
+    ///
+    /// # Errors
+    /// A machine that is off, or a screen that QEMU cannot show.
+    pub fn screen(&mut self) -> Result<Photograph> {
+        let file = self.scratch.join(format!("{}.ppm", self.spec.name));
+        self.qmp
+            .execute("screendump", &json!({ "filename": file }))?;
+        Photograph::read(&file)
     }
 
     /// Takes a photograph of its screen: a PNG file.

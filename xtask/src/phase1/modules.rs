@@ -65,11 +65,52 @@ pub(super) fn in_order(tree: &Path, list: &str, shown: &str) -> Result<Vec<(Stri
     depmod(tree, &release)?;
     let dependencies = Dependencies::parse(&fs::read_to_string(all.join("modules.dep"))?);
     let paths = dependencies.in_order(&dependencies.matching(list, shown)?);
-    let named = |path: String| {
-        let name = path.rsplit('/').next().unwrap_or(&path).to_owned();
-        (name, all.join(&path))
-    };
+    let named = |path: String| (base_name(&path).to_owned(), all.join(&path));
     Ok(paths.into_iter().map(named).collect())
+}
+
+/// A pattern for the names by which the kernel tells devices (`modules.alias`), and what is loaded for such a device: file
+/// names and files, each after those it needs.
+pub(super) type Driver = (String, Vec<(String, PathBuf)>);
+
+/// The modules that a list names, by the devices they are for; see [`in_order`].
+pub(super) fn by_device(tree: &Path, list: &str, shown: &str) -> Result<Vec<Driver>> {
+    let release = release(&tree.join("lib/modules"))?;
+    let all = tree.join("lib/modules").join(&release);
+    depmod(tree, &release)?;
+    let dependencies = Dependencies::parse(&fs::read_to_string(all.join("modules.dep"))?);
+    let table = fs::read_to_string(all.join("modules.alias"))?;
+    let mut drivers = Vec::new();
+    for root in dependencies.matching(list, shown)? {
+        let needed = dependencies.in_order(&[root]);
+        let files: Vec<_> = needed
+            .iter()
+            .map(|path| (base_name(path).to_owned(), all.join(path)))
+            .collect();
+        let before = drivers.len();
+        for device in devices(&table, base_name(root)) {
+            drivers.push((device.to_owned(), files.clone()));
+        }
+        ensure!(
+            drivers.len() > before,
+            "{shown}: {root} is for no device that is found by itself"
+        );
+    }
+    Ok(drivers)
+}
+
+/// The patterns of `modules.alias` that name a module, which that table writes without hyphens.
+fn devices<'a>(table: &'a str, file: &str) -> impl Iterator<Item = &'a str> {
+    let name = file.trim_end_matches(".ko").replace('-', "_");
+    table.lines().filter_map(move |line| {
+        let mut words = line.strip_prefix("alias ")?.split(' ');
+        let device = words.next()?;
+        (words.next()? == name && device.contains(':')).then_some(device)
+    })
+}
+
+fn base_name(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
 }
 
 fn release(folder: &Path) -> Result<String> {
@@ -200,7 +241,7 @@ pub(super) fn kernel(tree: &Path, release: &str) -> PathBuf {
 
 #[cfg(test)]
 mod tests {
-    use super::{Dependencies, matches};
+    use super::{Dependencies, devices, matches};
 
     const TABLE: &str = "kernel/drivers/net/a/one.ko: kernel/lib/bus.ko kernel/lib/core.ko\n\
         kernel/drivers/net/a/two.ko:\nkernel/drivers/net/b/three.ko: kernel/lib/core.ko\n\
@@ -248,6 +289,14 @@ mod tests {
             .map(|path| path.rsplit('/').next().unwrap())
             .collect();
         assert_eq!(names, ["core.ko", "bus.ko", "one.ko", "three.ko"]);
+    }
+
+    #[test]
+    fn a_module_s_devices_are_those_that_the_kernel_finds_by_itself() {
+        let table = "# Aliases\nalias pci:v00001AF4d* virtio_gpu\nalias fs-virtio virtio_gpu\n\
+            alias pci:v1* virtio_gpu2\nalias virtio:d00000010v* virtio_gpu\n";
+        let found: Vec<_> = devices(table, "virtio-gpu.ko").collect();
+        assert_eq!(found, ["pci:v00001AF4d*", "virtio:d00000010v*"]);
     }
 
     #[test]

@@ -22,7 +22,7 @@ use crate::{places, run};
 pub(super) const NAME: &str = "qemu.squashfs";
 /// Where Debian keeps libraries of this architecture, and the loader among them.
 const LIBRARIES: &str = "usr/lib/x86_64-linux-gnu";
-/// Where the kernel modules lie, with the file `order`.
+/// Where the kernel modules lie, with the files `order` and `screens`.
 const MODULES: &str = "usr/lib/modules";
 /// Folders that somebody may mount on who enters the image.
 const FOLDERS: [&str; 6] = ["dev", "os", "proc", "run", "sys", "tmp"];
@@ -180,7 +180,25 @@ fn drivers(kernel: &Path, folder: &Path) -> Result<()> {
         order.push_str(&name);
         order.push('\n');
     }
-    Ok(fs::write(folder.join("order"), order)?)
+    fs::write(folder.join("order"), order)?;
+    screens(kernel, folder)
+}
+
+/// Drivers of graphics cards, which are not loaded without need, and `screens`: for each kind of card a line with the
+/// pattern of its name and the modules for it.
+fn screens(kernel: &Path, folder: &Path) -> Result<()> {
+    let list = fs::read_to_string(recipe().join("screens.txt"))?;
+    let mut table = String::new();
+    for (device, files) in modules::by_device(kernel, &list, "phase1/qemu/screens.txt")? {
+        table.push_str(&device);
+        for (name, source) in files {
+            put(&source, &folder.join(&name))?;
+            table.push(' ');
+            table.push_str(&name);
+        }
+        table.push('\n');
+    }
+    Ok(fs::write(folder.join("screens"), table)?)
 }
 
 fn pack(stage: &Path, image: &Path) -> Result<()> {

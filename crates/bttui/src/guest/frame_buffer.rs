@@ -31,8 +31,8 @@ impl FrameBuffer {
             .with_context(|| {
                 let path = path.display();
                 format!(
-                    "{path}: this machine's screen shows only text; on a BIOS the kernel needs vga=791 on its \
-                     command line"
+                    "{path}: this machine's screen shows only text, for there is no driver for its graphics card; on a \
+                     BIOS the kernel may have vga=791 on its command line"
                 )
             })?;
         let here = || format!("{}", path.display());

@@ -16,7 +16,7 @@ use report::Exit;
 use rustix::event::{PollFd, PollFlags};
 use rustix::process::Signal;
 
-use super::{Ended, FRAME_BUFFER, connect, show};
+use super::{Ended, FRAME_BUFFER, connect, driver, show};
 use crate::app::Event;
 use crate::console::{Lent, Tenant};
 use crate::news::Voice;
@@ -78,7 +78,7 @@ impl Hosted {
         if !Hosted::is_possible() {
             bail!("QEMU is not on this machine");
         }
-        let has_screen = console.is_screen() && Path::new(FRAME_BUFFER).exists();
+        let has_screen = console.is_screen() && self.has_frame_buffer();
         let machine = facts::for_guest(has_screen);
         let guest = qemu::guest(&self.plan.args, machine, Path::new(SOCKET));
         let writable = qemu::writable(machine.available);
@@ -91,6 +91,15 @@ impl Hosted {
         leftovers::kill(self.allowed, -1, Path::new(overlay::FILES));
         drop(overlay);
         Ok(exit(status?))
+    }
+
+    /// Whether this machine's screen shows pixels, where needed with a driver of the layer's.
+    fn has_frame_buffer(&self) -> bool {
+        let path = Path::new(FRAME_BUFFER);
+        if !path.exists() {
+            driver::load(self.allowed);
+        }
+        path.exists()
     }
 
     /// The guest speaks where it was started.

@@ -1,30 +1,36 @@
-//! A guest in QEMU, which comes to the machine as one more torrent: it writes to its disk while another machine fetches
-//! that disk from the first.
+//! A guest in QEMU, which comes to the machine as one more torrent: chosen at the keyboard it has the screen, and writes to
+//! its disk while another machine, where it is chosen on the serial line, fetches that disk from the first.
 
-use lab::{Nic, Spec, Stop, until};
+use lab::{Classroom, Machine, Nic, Photograph, Spec, Stop, until};
 use report::{Exit, Step};
 
-use crate::room::{BOOT, MIB, SOON, open, target, wait_for_stage};
+use crate::room::{BOOT, MIB, SOON, keep, open, target, wait_for_stage};
 
-/// What the guest says on its serial line when it has written to its disk.
+/// What the guest says on its serial line, and on its screen, when it has written to its disk.
 const UP: &str = "guest: up, and has written";
+/// A VGA's blue, behind what it says, and its text screen in its own size.
+const BLUE: [u8; 3] = [0, 0, 0xaa];
+const TEXT: [usize; 2] = [720, 400];
 
-/// Writes itself to the second sector of the first disk, and says so on the first serial line:
+/// Writes itself to the second sector of the first disk, makes the screen blue, and says so on both:
 ///
 /// ```text
-///     ds = es = 0; ax = 0x0301; bx = 0x7c00; cx = 2; dx = 0x80; int 13h; jc e
-///     si = text
-/// l:  lodsb; jz e; out 0x3f8, al; jmp l
+///     ds = es = 0; ax = 3; int 10h
+///     ax = 0x0301; bx = 0x7c00; cx = 2; dx = 0x80; int 13h; jc e
+///     es = 0xb800; fill 2000 cells with 0x1f20; di = 160; si = text
+/// l:  lodsb; jz e; out 0x3f8, al; ah = 0x1f; stosw; jmp l
 /// e:  hlt; jmp e
 /// ```
 #[rustfmt::skip]
-const BOOT_SECTOR: [u8; 39] = [
-    0x31, 0xc0, 0x8e, 0xd8, 0x8e, 0xc0, 0xb8, 0x01, 0x03, 0xbb, 0x00, 0x7c, 0xb9, 0x02, 0x00, 0xba, 0x80, 0x00, 0xcd, 0x13,
-    0x72, 0x0e, 0xbe, 0x27, 0x7c, 0xac, 0x84, 0xc0, 0x74, 0x06, 0xba, 0xf8, 0x03, 0xee, 0xeb, 0xf5, 0xf4, 0xeb, 0xfd,
+const BOOT_SECTOR: [u8; 66] = [
+    0x31, 0xc0, 0x8e, 0xd8, 0x8e, 0xc0, 0xb8, 0x03, 0x00, 0xcd, 0x10, 0xb8, 0x01, 0x03, 0xbb, 0x00, 0x7c, 0xb9, 0x02, 0x00,
+    0xba, 0x80, 0x00, 0xcd, 0x13, 0x72, 0x24, 0xfc, 0xb8, 0x00, 0xb8, 0x8e, 0xc0, 0x31, 0xff, 0xb8, 0x20, 0x1f, 0xb9, 0xd0,
+    0x07, 0xf3, 0xab, 0xbf, 0xa0, 0x00, 0xbe, 0x42, 0x7c, 0xba, 0xf8, 0x03, 0xac, 0x84, 0xc0, 0x74, 0x06, 0xee, 0xb4, 0x1f,
+    0xab, 0xeb, 0xf5, 0xf4, 0xeb, 0xfd,
 ];
 
 fn disk() -> Vec<u8> {
-    let mut disk = [&BOOT_SECTOR[..], UP.as_bytes(), b"\r\n\0"].concat();
+    let mut disk = [&BOOT_SECTOR[..], UP.as_bytes(), b"\0"].concat();
     disk.resize(510, 0);
     disk.extend([0x55, 0xaa]);
     disk.extend(lab::noise(8 * MIB - 512));
@@ -44,7 +50,7 @@ fn boot_a_guest_whose_disk_others_fetch() {
         let config = "dispname: A guest\nmethod: bin-qemu-x86_64\nargs: -m 32 -drive file=disk.img,format=raw\n";
         Ok(std::fs::write(folder.join("config.yaml"), config)?)
     });
-    let mut machines =
+    let [mut first, mut second] =
         [("first", Nic::E1000, 1), ("second", Nic::Virtio, 2)].map(|(name, nic, number)| {
             let memory_mib = 512;
             let spec = Spec {
@@ -53,51 +59,90 @@ fn boot_a_guest_whose_disk_others_fetch() {
             };
             class.machine(&spec).unwrap()
         });
-    for machine in &mut machines {
-        wait_for_stage(&class, machine, "menu");
-    }
-    // One after the other: the second finds the first with a guest that has written.
-    for machine in &mut machines {
-        machine.console().type_text("\r").unwrap();
-        let up = machine.console().wait_for(UP, BOOT);
-        if let Err(error) = up {
-            panic!("{error:#}\n{}", machine.evidence());
-        }
-        wait_for_stage(&class, machine, "running");
-    }
-    let all = class.machines().unwrap();
-    let [first, second] = machines
-        .each_ref()
-        .map(|machine| all.machine(&machine.spec().mac).unwrap());
-    let how = first.steps.iter().find_map(|timed| match &timed.step {
-        Step::Running { console, how, .. } => Some((console.as_str(), how.as_str())),
-        _ => None,
+    wait_for_stage(&class, &mut first, "menu");
+    wait_for_stage(&class, &mut second, "menu");
+
+    // A BIOS leaves the screen with text; the layer has a driver for its card.
+    first.press(&["ret"]).unwrap();
+    wait_for_stage(&class, &mut first, "running");
+    wait_for_screen(&mut first, "the guest's blue screen", |screen| {
+        screen.has_in_the_middle(TEXT, BLUE)
     });
+    keep(&mut first, "guest");
+    assert_eq!(console(&class, &first), "tty1");
+
+    // The second finds the first with a guest that has written.
+    second.console().type_text("\r").unwrap();
+    let up = second.console().wait_for(UP, BOOT);
+    if let Err(error) = up {
+        panic!("{error:#}\n{}", second.evidence());
+    }
+    wait_for_stage(&class, &mut second, "running");
+    assert_eq!(console(&class, &second), "ttyS0");
+    let all = class.machines().unwrap();
+    let address = all.machine(&first.spec().mac).unwrap().address.unwrap();
+    let told = all.machine(&second.spec().mac).unwrap();
+    assert!(told.bytes_from(address) > 0, "{:?}", told.sources);
+
+    // Ctrl+A X ends QEMU where it has the terminal, Ctrl+Alt+Q where it has the screen.
+    let farewell = "A guest ended with exit status 0.";
+    second.console().type_text("\x01x").unwrap();
+    assert_eq!(ended(&class, &second), Exit::Itself { status: 0 });
+    let asked = format!("{farewell} Press a key");
+    second.console().wait_for(&asked, SOON).unwrap();
+    first.press(&["ctrl", "alt", "q"]).unwrap();
+    assert_eq!(ended(&class, &first), Exit::Itself { status: 0 });
+    // The other console has the menu already, the screen when its person has read how it ended.
+    first.console().wait_for(farewell, SOON).unwrap();
+    wait_for_screen(&mut first, "text", Photograph::has_light_at_the_top);
+    let read = first.screen().unwrap();
+    first.press(&["spc"]).unwrap();
+    wait_for_screen(&mut first, "the menu", |screen| {
+        *screen != read && screen.has_light_at_the_top()
+    });
+    keep(&mut first, "guest-ended");
+}
+
+/// The console on which a machine's guest runs.
+fn console(class: &Classroom, machine: &Machine) -> String {
+    let all = class.machines().unwrap();
+    let steps = &all.machine(&machine.spec().mac).unwrap().steps;
+    let (console, how) = steps
+        .iter()
+        .find_map(|timed| match &timed.step {
+            Step::Running { console, how, .. } => Some((console.clone(), how.as_str())),
+            _ => None,
+        })
+        .expect("it runs");
     // An emulated processor may offer KVM too.
-    let (console, how) = how.expect("it runs");
-    assert_eq!(console, "ttyS0");
     assert!(
         ["with KVM", "emulated, without KVM"].contains(&how),
         "{how}"
     );
-    assert!(
-        second.bytes_from(first.address.unwrap()) > 0,
-        "{:?}",
-        second.sources
-    );
+    console
+}
 
-    // Ctrl+A X ends QEMU where it has the terminal.
-    let [first, _] = &mut machines;
-    first.console().type_text("\x01x").unwrap();
+/// How a machine's guest ended, once it has.
+fn ended(class: &Classroom, machine: &Machine) -> Exit {
     let exit = until("the end of the guest", SOON, &Stop::never(), || {
         let all = class.machines()?;
-        let steps = &all.machine(&first.spec().mac).unwrap().steps;
+        let steps = &all.machine(&machine.spec().mac).unwrap().steps;
         Ok(steps.iter().find_map(|timed| match &timed.step {
             Step::Ended { exit, .. } => Some(*exit),
             _ => None,
         }))
     });
-    assert_eq!(exit.unwrap(), Exit::Itself { status: 0 });
-    let farewell = "A guest ended with exit status 0. Press a key";
-    first.console().wait_for(farewell, SOON).unwrap();
+    exit.unwrap_or_else(|error| panic!("{error:#}\n{}", machine.console().tail()))
+}
+
+/// Waits until the screen shows this; a photograph stays in `target/screens` if it does not come.
+fn wait_for_screen(machine: &mut Machine, what: &str, shows: impl Fn(&Photograph) -> bool) {
+    let shown = until(what, BOOT, &Stop::never(), || {
+        let screen = machine.screen()?;
+        Ok(shows(&screen).then_some(()))
+    });
+    if let Err(error) = shown {
+        keep(machine, "guest-failed");
+        panic!("{error:#}\n{}", machine.console().tail());
+    }
 }

@@ -8,7 +8,7 @@ use lab::{Classroom, Machine, Nic, Spec, Stop, built, noise, until};
 use report::{Exit, Step};
 use sha2::{Digest, Sha256};
 
-use crate::room::{BOOT, MIB, SOON, open, target, wait_for_stage};
+use crate::room::{BOOT, MIB, SOON, keep, open, target, wait_for_stage};
 
 /// What the machine's Debian calls its loader; no phase 1 has it.
 const LOADER: &str = "/lib64/ld-linux-x86-64.so.2";
@@ -185,13 +185,4 @@ fn uploaded(class: &Classroom, machine: &Machine) -> Option<u64> {
         Step::Progress(progress) => Some(progress.uploaded),
         _ => None,
     })
-}
-
-/// Leaves a photograph of the screen where a person finds it.
-fn keep(machine: &mut Machine, name: &str) {
-    let folder = target().join("screens");
-    fs::create_dir_all(&folder).unwrap();
-    machine
-        .photograph(&folder.join(format!("{name}.png")))
-        .unwrap();
 }

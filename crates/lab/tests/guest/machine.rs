@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
-use lab::{Accelerator, Stop, until};
+use lab::{Accelerator, Photograph, Stop, until};
 use serde_json::{Value, json};
 
 use crate::packed;
@@ -26,44 +26,6 @@ pub(crate) struct Machine {
     folder: tempfile::TempDir,
     /// Where in the serial console the last search ended.
     heard: usize,
-}
-
-/// What is on the screen.
-pub(crate) struct Photograph {
-    pub(crate) width: usize,
-    pub(crate) height: usize,
-    pub(crate) pixels: Vec<u8>,
-}
-
-impl Photograph {
-    pub(crate) fn pixel(&self, x: usize, y: usize) -> [u8; 3] {
-        let at = (y * self.width + x) * 3;
-        [self.pixels[at], self.pixels[at + 1], self.pixels[at + 2]]
-    }
-
-    /// Whether something is written in the first rows, where a guest in the middle has its border.
-    pub(crate) fn has_light_at_the_top(&self) -> bool {
-        let rows = &self.pixels[..self.width * 3 * 64];
-        rows.iter().any(|value| *value > 100)
-    }
-
-    /// Reads a PPM file, `P6`.
-    fn read(path: &Path) -> Result<Photograph> {
-        let bytes = fs::read(path)?;
-        let mut words = bytes.splitn(4, |byte| *byte == b'\n' || *byte == b' ');
-        let mut next = || words.next().context("no PPM");
-        ensure!(next()? == b"P6", "no PPM");
-        let mut number = || -> Result<usize> { Ok(str::from_utf8(next()?)?.parse()?) };
-        let (width, height) = (number()?, number()?);
-        let rest = words.next().context("no PPM")?;
-        let pixels = rest.strip_prefix(b"255\n").context("no PPM of 8 bits")?;
-        ensure!(pixels.len() == width * height * 3, "half a photograph");
-        Ok(Photograph {
-            width,
-            height,
-            pixels: pixels.to_vec(),
-        })
-    }
 }
 
 impl Machine {

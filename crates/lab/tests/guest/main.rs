@@ -10,7 +10,8 @@ mod packed;
 
 use std::time::Duration;
 
-use machine::{Machine, Photograph};
+use lab::Photograph;
+use machine::Machine;
 
 /// Two emulators, one in the other.
 const BOOT: Duration = Duration::from_secs(120);
@@ -26,28 +27,12 @@ const BLUE: [u8; 3] = [0, 0, 0xaa];
 const TEXT: [usize; 2] = [720, 400];
 
 /// Waits until the guest's screen is in the middle of the machine's, so large, and nothing beside it.
-fn wait_for_the_picture(machine: &mut Machine, [width, height]: [usize; 2]) -> Photograph {
+fn wait_for_the_picture(machine: &mut Machine, size: [usize; 2]) -> Photograph {
     let what = "the guest's blue screen in the middle";
     machine.until(what, SOON, |machine| {
         let photograph = machine.photograph()?;
-        if photograph.width < width || photograph.height < height {
-            return Ok(None);
-        }
-        let left = (photograph.width - width) / 2;
-        let top = (photograph.height - height) / 2;
-        let mut blue = 0;
-        for y in 0..photograph.height {
-            for x in 0..photograph.width {
-                let inside = (left..left + width).contains(&x) && (top..top + height).contains(&y);
-                match (inside, photograph.pixel(x, y)) {
-                    // A screen of 16 bits rounds.
-                    (true, [r, g, b]) if r < 8 && g < 8 && b.abs_diff(BLUE[2]) < 8 => blue += 1,
-                    (true, _) | (false, [0, 0, 0]) => {}
-                    (false, _) => return Ok(None),
-                }
-            }
-        }
-        Ok((blue > width * height * 8 / 10).then_some(photograph))
+        let found = photograph.has_in_the_middle(size, BLUE);
+        Ok(found.then_some(photograph))
     })
 }
 
