@@ -13,6 +13,7 @@ use report::{ChosenBy, Facts, Progress, Step};
 
 pub use crate::event::{Action, Event};
 use crate::lease::Lease;
+use crate::look::access;
 use crate::menu;
 pub use crate::screen::{During, Failure, Screen};
 use crate::sharing::Sharing;
@@ -130,12 +131,7 @@ impl App {
 
     /// The server's address, to tell its bytes from those of other machines.
     pub fn server(&self) -> Option<Ipv4Addr> {
-        let url = self
-            .manifest
-            .as_ref()
-            .map_or("", |manifest| &manifest.server);
-        let host = url.trim_start_matches("http://").split([':', '/']).next();
-        let named = host.and_then(|host| host.parse().ok());
+        let named = self.manifest.as_ref().and_then(access::server);
         named.or_else(|| self.lease.as_ref()?.server)
     }
 

@@ -166,8 +166,8 @@ impl Consoles {
     }
 
     /// Shows the model on all consoles, each as soon as it can.
-    pub fn show(&self, view: View) {
-        let view = Arc::new(view);
+    pub fn show(&self, view: impl Into<Arc<View>>) {
+        let view = view.into();
         for desk in &self.desks {
             desk.order(|orders| orders.view = Some(Arc::clone(&view)));
         }

@@ -25,6 +25,7 @@ use crate::job::{Job, Order};
 use crate::joined::Parts;
 use crate::kexec::{self, Plan};
 use crate::lease::{self, Lease};
+use crate::look::opening::Opening;
 use crate::news::{News, Voice};
 use crate::phase1::{DOWNLOADS, OFFERS, Phase1};
 use crate::program::{self, Program};
@@ -59,6 +60,7 @@ pub async fn run(allowed: Phase1) -> anyhow::Result<()> {
     app.only_signed = facts::only_signed_kernels();
     let mut machine = Machine {
         allowed,
+        look: Opening::default(),
         consoles,
         voice,
         job: None,
@@ -70,10 +72,10 @@ pub async fn run(allowed: Phase1) -> anyhow::Result<()> {
     };
     let mut tick = tokio::time::interval(TICK);
     loop {
-        machine.consoles.show(View {
-            app: app.clone(),
-            now: epoch.elapsed(),
-        });
+        let (app_now, now) = (app.clone(), epoch.elapsed());
+        let view = Arc::new(View { app: app_now, now });
+        machine.look.show(Arc::clone(&view));
+        machine.consoles.show(view);
         let event = tokio::select! {
             Some(Pressed { console, key }) = pressed.recv() => Event::Key { console, key },
             Some(News { job, event }) = happened.recv() => match job {
@@ -85,6 +87,7 @@ pub async fn run(allowed: Phase1) -> anyhow::Result<()> {
         };
         let mut events = vec![event];
         while let Some(event) = events.pop() {
+            machine.look.note(&event);
             for action in app.handle(event, epoch.elapsed()) {
                 events.extend(machine.act(action, &app));
             }
@@ -95,6 +98,8 @@ pub async fn run(allowed: Phase1) -> anyhow::Result<()> {
 /// What the model's actions are done with.
 struct Machine {
     allowed: Phase1,
+    /// What the server can look at.
+    look: Opening,
     consoles: Consoles,
     voice: Voice,
     job: Option<Job>,
@@ -132,6 +137,7 @@ impl Machine {
     }
 
     fn report(&mut self, step: Step, app: &App) {
+        self.look.reported(&step);
         let Some(lease) = &app.lease else { return };
         let report = stamped(lease.mac, step);
         match &self.reporter {
@@ -157,7 +163,10 @@ impl Machine {
             self.reporter = Some(reporter);
         }
         match read {
-            Ok(manifest) => Event::Offers(Box::new(manifest)),
+            Ok(manifest) => {
+                self.look.open(self.allowed, &manifest, app.lease.as_ref());
+                Event::Offers(Box::new(manifest))
+            }
             Err(error) => Event::Broken {
                 what: sentence(&error),
             },

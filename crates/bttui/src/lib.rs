@@ -7,7 +7,7 @@
 //! it, [`memory`] says whether a system fits, [`job`] and [`download`] fetch, [`joined`] makes one initrd of several files, [`words`] fills in the command line,
 //! [`reports`] tells the server and [`waiting`] asks it, [`kexec`] starts what takes phase 1's place and
 //! [`program`] runs what does not ([`executable`], [`overlay`], [`leftovers`], [`reins`]), for a guest [`layer`] and [`qemu`], and [`phase1`] guards all
-//! that acts on the machine. [`guest`] shows a virtual machine's screen on this one's. [`fetch`] is the download alone, for any Linux.
+//! that acts on the machine. [`guest`] shows a virtual machine's screen on this one's. [`look`] lets the server read [`log`] and machine. [`fetch`] is the download alone, for any Linux.
 //!
 //! It holds no protocol (that is `swarm`) and no server code. Names are never resolved: a static
 //! program cannot, and everything it is told carries addresses. Unsafe code is in [`sys`] alone.
@@ -31,6 +31,8 @@ pub mod keys;
 pub mod layer;
 pub mod lease;
 pub mod leftovers;
+pub mod log;
+pub mod look;
 pub mod memory;
 pub mod menu;
 pub mod news;

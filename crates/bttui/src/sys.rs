@@ -1,14 +1,17 @@
-//! What the safe crates do not wrap: loading a kernel, giving a shell a terminal of its own, and the
+//! What the safe crates do not wrap: loading a kernel, giving a shell a terminal of its own, waiting on one, and the
 //! screen, its console and input devices as the kernel's ioctls have them. The only unsafe code of this
 //! program; it decides nothing.
 #![allow(unsafe_code)]
 
 use std::ffi::CString;
+use std::fs::File;
 use std::io;
 use std::ops::{Deref, DerefMut};
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
+
+use tokio::io::unix::AsyncFd;
 
 /// `KEXEC_FILE_NO_INITRAMFS` of `linux/kexec.h`: the initrd descriptor is not looked at.
 const NO_INITRAMFS: libc::c_ulong = 0x4;
@@ -60,6 +63,15 @@ pub fn with_terminal(command: &mut Command) -> &mut Command {
     // SAFETY: between fork and exec the closure makes two system calls and touches neither the
     // heap nor any lock.
     unsafe { command.pre_exec(take) }
+}
+
+/// A file that tokio waits on, such as the near end of a terminal.
+///
+/// # Errors
+/// The system's; a file of a disk cannot be waited on.
+pub fn waited_on(file: File) -> io::Result<AsyncFd<File>> {
+    // SAFETY: a `File` owns its descriptor and names the same one for as long as it lives, which is within the result.
+    Ok(unsafe { AsyncFd::register(file) }?)
 }
 
 /// `FBIOGET_VSCREENINFO` and `FBIOGET_FSCREENINFO` of `linux/fb.h`.

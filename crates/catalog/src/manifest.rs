@@ -54,6 +54,9 @@ pub struct Manifest {
     /// nothing is said.
     #[serde(default = "yes")]
     pub exchange: bool,
+    /// Whether the server may open a shell on machines (`remote_shell`). Never where nothing is said.
+    #[serde(default, skip_serializing_if = "is_no")]
+    pub remote_shell: bool,
     /// QEMU for guests, as one more torrent that holds its image (`*.squashfs`): machines fetch it when a system needs it.
     /// None where the server has none. Of the entry's texts only name, torrent, size, info hash and files matter.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -68,6 +71,11 @@ pub struct Manifest {
 
 fn yes() -> bool {
     true
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+fn is_no(said: &bool) -> bool {
+    !said
 }
 
 /// What holds for one machine, or for all that a pattern fits, instead of the room's own.

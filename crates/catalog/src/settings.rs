@@ -45,6 +45,9 @@ pub struct Settings {
     /// `boottorrent.display_oss`, a key of the original's first versions: names of the folders in oss that are
     /// offered; empty where the file names none, and then all of them are. See [`crate::offered`].
     pub display_oss: Vec<Placed<String>>,
+    /// `boottorrent.remote_shell`: whether `bt-server shell` opens one on machines that are in phase 1. Whoever can
+    /// send from this server's address can then do anything there, and the wire carries it unencrypted.
+    pub remote_shell: bool,
     /// `dnsmasq.enable_dhcp`: true looks at the wire and decides, false never answers DHCP.
     pub enable_dhcp: Option<Placed<bool>>,
     /// `dnsmasq.enable_tftp`: without it only firmware that is iPXE gets a loader from here.
@@ -137,6 +140,7 @@ impl Default for Settings {
             seed_max: None,
             host_ip: None,
             display_oss: Vec::new(),
+            remote_shell: false,
             enable_dhcp: None,
             enable_tftp: Placed::default_of(true),
             interface: Vec::new(),

@@ -12,6 +12,7 @@ mod clip;
 mod diagnosis;
 mod exit;
 mod line;
+pub mod look;
 mod mac;
 mod pattern;
 mod stage;

@@ -163,6 +163,7 @@ pub(crate) fn manifest(timeout: i64, default: Option<&str>, systems: Vec<Entry>)
         seed: None,
         lpd: false,
         exchange: true,
+        remote_shell: false,
         layer: None,
         machines: Vec::new(),
         systems,

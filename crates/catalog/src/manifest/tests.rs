@@ -42,6 +42,7 @@ fn manifest(systems: Vec<Entry>) -> Manifest {
         server: "http://10.77.0.1:6969".into(),
         seed: Some(SocketAddrV4::new([10, 77, 0, 1].into(), 6881)),
         lpd: true,
+        remote_shell: false,
         exchange: false,
         layer: None,
         machines: Vec::new(),

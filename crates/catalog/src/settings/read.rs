@@ -76,7 +76,7 @@ fn read(file: &str, root: Node, settings: &mut Settings) -> Vec<Problem> {
 fn section_of(key: &str) -> Option<String> {
     let section = match key {
         "version" | "timeout" | "default_os" | "seed_time" | "seed_until" | "seed_max"
-        | "host_ip" | "display_oss" => "boottorrent",
+        | "host_ip" | "display_oss" | "remote_shell" => "boottorrent",
         "enable_dhcp" | "enable_tftp" | "interface" | "bind_interfaces" | "dhcp_range" | "user" => {
             "dnsmasq"
         }
@@ -106,6 +106,7 @@ fn boottorrent(mut section: Section<'_>, settings: &mut Settings) -> Vec<Problem
         .map(|seconds| seconds.map(i64::unsigned_abs));
     settings.host_ip = network::host_ip(&mut section);
     settings.display_oss = display_oss(&mut section);
+    set(&mut settings.remote_shell, section.boolean("remote_shell"));
     let unheard = [
         (
             "seed_until",

@@ -137,6 +137,7 @@ fn manifest(
         seed: Some(SocketAddrV4::new(*http.ip(), peer)),
         lpd: settings.bt_enable_lpd,
         exchange: settings.enable_peer_exchange,
+        remote_shell: settings.remote_shell,
         layer: None,
         machines: Vec::new(),
         systems: Vec::new(),

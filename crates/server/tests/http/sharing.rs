@@ -34,6 +34,7 @@ fn manifest(server: &str, seed_time: Option<i64>, seed_max: u64) -> Manifest {
         seed: None,
         lpd: false,
         exchange: true,
+        remote_shell: false,
         layer: None,
         machines: Vec::new(),
         systems: vec![Entry {
