@@ -2,6 +2,7 @@
 //! these names; who may look is decided by each of them.
 
 use std::fmt;
+use std::net::Ipv4Addr;
 use std::str::FromStr;
 
 /// The TCP port on which phase 1 answers, on the machine's leased address, and only its server.
@@ -103,6 +104,17 @@ pub fn printable(text: &str) -> String {
     text.chars().map(kept).collect()
 }
 
+/// Whether a `Host` header names an address. A name would mean that a page of somebody else, in a browser on the
+/// server, had its name lead here.
+#[must_use]
+pub fn names_an_address(host: &str) -> bool {
+    let without_port = match host.rsplit_once(':') {
+        Some((name, port)) if port.parse::<u16>().is_ok() => name,
+        _ => host,
+    };
+    without_port.parse::<Ipv4Addr>().is_ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -123,5 +135,20 @@ mod tests {
             printable("a\tb\n\u{1b}[2Jc\r\u{9b}\u{202e}d"),
             "a\tb\n?[2Jc???d"
         );
+    }
+
+    #[test]
+    fn a_name_is_no_address() {
+        let table = [
+            ("10.77.0.21:6970", true),
+            ("10.77.0.21", true),
+            ("evil.example:6970", false),
+            ("10.77.0.21.evil.example", false),
+            ("10.77.0.21:", false),
+            ("", false),
+        ];
+        for (host, expected) in table {
+            assert_eq!(names_an_address(host), expected, "{host}");
+        }
     }
 }

@@ -10,11 +10,18 @@ use tracing_subscriber::EnvFilter;
 
 use crate::doctor::Doctor;
 use crate::explain::Explain;
+use crate::look::{Look, Shell};
 use crate::once::Again;
 
 /// Boots a room of computers over the network: DHCP, TFTP, HTTP and BitTorrent in one process.
 #[derive(Debug, Parser)]
-#[command(name = "bt-server", version, args_conflicts_with_subcommands = true)]
+#[command(
+    name = "bt-server",
+    version,
+    args_conflicts_with_subcommands = true,
+    // Each command's --help says the same, and a line of the screen is worth more.
+    disable_help_subcommand = true
+)]
 pub struct Cli {
     /// What to do; nothing means `start`.
     #[command(subcommand)]
@@ -41,6 +48,10 @@ pub enum Command {
     Doctor(Doctor),
     /// Say what a recording of the wire holds, and what this server would answer
     Explain(Explain),
+    /// Look at a machine in phase 1: its state, log, kernel messages, hardware, network
+    Look(Look),
+    /// Open a shell on a machine in phase 1, where the configuration says remote_shell: yes
+    Shell(Shell),
     /// Care for an interface; only this program calls it
     #[command(name = crate::hold::WORD, hide = true)]
     Hold {
@@ -75,7 +86,7 @@ pub struct Serve {
     /// Address for an interface without one [default: a free private one]
     #[arg(long, value_name = "IP/BITS")]
     pub address: Option<Address>,
-    /// auto, ipxe; BIOS: lpxelinux, pxelinux (all by TFTP); UEFI: shim
+    /// auto, ipxe; BIOS: lpxelinux, pxelinux (by TFTP); UEFI: shim
     #[arg(long, value_name = "LOADER", default_value = "auto")]
     pub loader: Loader,
     /// Port of tracker, boot files and API [default: 6969]

@@ -19,7 +19,7 @@
 //! 5. [`serve`] runs the [`doors`] until the first signal; [`leases`] and [`once`] outlive it; [`journal`] hears
 //!    of every step; [`screen`] prints what a person should know at the start and at the end;
 //! 6. [`doctor`] looks for what is in the way of a room; [`explain`] says what a recording holds and what would be
-//!    answered.
+//!    answered; [`look`] shows a machine that is in phase 1.
 
 #![forbid(unsafe_code)]
 
@@ -38,6 +38,7 @@ pub mod interface;
 pub mod journal;
 pub mod leases;
 pub mod lend;
+pub mod look;
 pub mod offer;
 pub mod once;
 pub mod plan;

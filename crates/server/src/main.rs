@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use bt_server::args::{Cli, Command, LogFilter, Serve};
 use bt_server::user::Users;
-use bt_server::{doctor, explain, hold, init, plan, screen, start};
+use bt_server::{doctor, explain, hold, init, look, plan, screen, start};
 use clap::Parser;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::FormatTime;
@@ -25,6 +25,8 @@ fn main() -> ExitCode {
         Some(Command::Check(args)) => check(&args),
         Some(Command::Doctor(args)) => doctor::run(&args),
         Some(Command::Explain(args)) => explain::run(&args),
+        Some(Command::Look(args)) => look::run(&args),
+        Some(Command::Shell(args)) => look::shell(&args),
         Some(Command::Hold { words }) => hold(&words),
         Some(Command::Version { phase1 }) => version(phase1),
     }

@@ -18,16 +18,6 @@ pub fn admits(server: Ipv4Addr, peer: SocketAddr) -> bool {
     peer.ip() == IpAddr::V4(server)
 }
 
-/// Whether a `Host` header names an address. A name would mean that a page of somebody else, in a browser on the
-/// server, had its name lead here.
-pub fn names_an_address(host: &str) -> bool {
-    let without_port = match host.rsplit_once(':') {
-        Some((name, port)) if port.parse::<u16>().is_ok() => name,
-        _ => host,
-    };
-    without_port.parse::<Ipv4Addr>().is_ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -46,21 +36,6 @@ mod tests {
         for (peer, expected) in table {
             let address = peer.parse().expect("an address");
             assert_eq!(admits(server, address), expected, "{peer}");
-        }
-    }
-
-    #[test]
-    fn a_name_is_no_address() {
-        let table = [
-            ("10.77.0.21:6970", true),
-            ("10.77.0.21", true),
-            ("evil.example:6970", false),
-            ("10.77.0.21.evil.example", false),
-            ("10.77.0.21:", false),
-            ("", false),
-        ];
-        for (host, expected) in table {
-            assert_eq!(names_an_address(host), expected, "{host}");
         }
     }
 }

@@ -1,9 +1,7 @@
 //! What somebody asks for, read from the first bytes of a connection. Strict, bounded, pure: only `GET`, no body, one
 //! request for each connection. httparse takes the head apart, as it does for the swarm's HTTP.
 
-use report::look::{Page, SHELL_PROTOCOL};
-
-use super::access::names_an_address;
+use report::look::{Page, SHELL_PROTOCOL, names_an_address};
 
 /// The largest head, in bytes. Ours have a hundred and fifty, a browser's a thousand.
 pub const LARGEST_HEAD: usize = 4096;

@@ -9,6 +9,7 @@ mod api;
 mod body;
 mod files;
 mod limit;
+mod look;
 mod payload;
 mod range;
 mod stats;
@@ -57,6 +58,9 @@ pub struct State {
     pub machines: watch::Receiver<Arc<Snapshot>>,
     /// The tracker's epoch.
     pub begun: Instant,
+    /// This computer's interfaces that are served, each with the address that its machines know; the first stands for
+    /// machines whose interface is not known.
+    pub own: Arc<[(String, Ipv4Addr)]>,
 }
 
 /// Serves on `listener` until `stop`; requests that are being answered then have [`LAST_WORDS`],
@@ -114,6 +118,8 @@ fn router(state: State) -> Router {
         .route("/scrape", get(announce::scrape))
         .route("/stats", get(stats::stats))
         .route("/api/v1/machines", get(api::machines))
+        .route("/api/v1/machines/{id}/look", get(look::place))
+        .route("/api/v1/machines/{id}/look/{page}", get(look::page))
         .route("/api/v1/report", post(api::report))
         .route("/api/v1/waiting/{name}", get(waiting::waiting))
         .layer(DefaultBodyLimit::max(REQUEST_BODY))

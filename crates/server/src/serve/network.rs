@@ -4,6 +4,7 @@
 //! a tracker and a seed of its own; the hashing, the journal and the folder of the state are shared. None waits for
 //! another: one whose cable is out keeps nobody else from booting.
 
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -141,6 +142,7 @@ async fn open(
         once: shared.once.clone(),
         machines: shared.machines.clone(),
         begun: Instant::now(),
+        own: own_addresses(plan),
     };
     doors.spawn(http::run(bound.http, state, stop.clone()).in_current_span());
     if network.manifest.lpd {
@@ -162,6 +164,14 @@ async fn open(
     let is_first = !shared.is_ready.swap(true, Ordering::Relaxed);
     screen::ready(plan, network, role.as_ref(), is_first);
     Ok((doors, offering, seeder))
+}
+
+/// The networks' interfaces with the server's address in each.
+fn own_addresses(plan: &Plan) -> Arc<[(String, Ipv4Addr)]> {
+    let interfaces = plan.networks.iter().map(|network| &network.interface);
+    interfaces
+        .map(|interface| (interface.name.clone(), interface.address))
+        .collect()
 }
 
 /// Opens the DHCP door, and that of a second seed, which follows the role.

@@ -93,6 +93,7 @@ pub(crate) fn open(setup: Setup) -> Door {
         once: setup.once,
         machines: machines.clone(),
         begun: setup.begun,
+        own: Arc::new([("lo".to_owned(), Ipv4Addr::LOCALHOST)]),
     };
     // the journal goes on after the door closed, as in the server
     let recording = journal::record(

@@ -5,7 +5,7 @@
 
 mod session;
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -15,7 +15,7 @@ use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper::header::{CONTENT_TYPE, HOST, USER_AGENT};
 use hyper::{Method, Request, Response, Uri};
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 
 pub(super) use session::Session;
 
@@ -85,7 +85,18 @@ pub(super) fn address(url: &str) -> Result<(SocketAddr, String), Error> {
 
 /// Fetches `url`: the status, and a body of at most `limit` bytes.
 pub async fn get(url: &str, timeout: Duration, limit: usize) -> Result<(u16, Bytes), Error> {
-    let target = Target::parse(url)?;
+    get_from(None, url, timeout, limit).await
+}
+
+/// As [`get`], from this address of the computer: who answers may know it by that one alone.
+pub async fn get_from(
+    from: Option<Ipv4Addr>,
+    url: &str,
+    timeout: Duration,
+    limit: usize,
+) -> Result<(u16, Bytes), Error> {
+    let mut target = Target::parse(url)?;
+    target.from = from;
     let request = target.request(Method::GET, Bytes::new());
     within(target.address, timeout, target.exchange(request, limit)).await?
 }
@@ -100,6 +111,8 @@ pub async fn post_json(url: &str, json: impl Into<Bytes>, timeout: Duration) -> 
 
 struct Target {
     address: SocketAddr,
+    /// Whence, where that matters.
+    from: Option<Ipv4Addr>,
     uri: Uri,
     host: String,
 }
@@ -121,6 +134,7 @@ impl Target {
             .map_err(|_| bad())?;
         Ok(Self {
             address: SocketAddr::new(ip, authority.port_u16().unwrap_or(80)),
+            from: None,
             host: authority.to_string(),
             uri,
         })
@@ -158,13 +172,20 @@ impl Target {
         Ok((answer.status().as_u16(), body.freeze()))
     }
 
+    async fn connect(&self) -> std::io::Result<TcpStream> {
+        let Some(from) = self.from else {
+            return TcpStream::connect(self.address).await;
+        };
+        let socket = TcpSocket::new_v4()?;
+        socket.bind((from, 0).into())?;
+        socket.connect(self.address).await
+    }
+
     async fn send(&self, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, Error> {
-        let stream = TcpStream::connect(self.address)
-            .await
-            .map_err(|why| Error::Connect {
-                to: self.address,
-                why,
-            })?;
+        let stream = self.connect().await.map_err(|why| Error::Connect {
+            to: self.address,
+            why,
+        })?;
         let mut sender = speak(stream, self.address).await?;
         sender
             .send_request(request)
