@@ -8,6 +8,7 @@ use lab::{Classroom, Machine, Nic, Spec, Stop, built, noise, until};
 use report::{Exit, Step};
 use sha2::{Digest, Sha256};
 
+use crate::look;
 use crate::room::{BOOT, MIB, SOON, keep, open, target, wait_for_stage};
 
 /// What the machine's Debian calls its loader; no phase 1 has it.
@@ -55,12 +56,13 @@ fn furnish(oss: &Path) -> anyhow::Result<()> {
 #[ignore = "needs root, QEMU and target/dist/bt-server; cargo xtask test runs it"]
 fn boot_programs_that_run_while_others_fetch_them() {
     let logs = tempfile::tempdir().unwrap();
-    let settings = "boottorrent: {version: 0, timeout: -1}\n";
+    let settings = "boottorrent: {version: 0, timeout: -1, remote_shell: yes}\n";
     let mut class = open(settings, logs.path(), furnish);
     let mut first = class.machine(&Spec::new("first", Nic::E1000, 1)).unwrap();
     let mut second = class.machine(&Spec::new("second", Nic::Virtio, 2)).unwrap();
     wait_for_stage(&class, &mut first, "menu");
     wait_for_stage(&class, &mut second, "menu");
+    look::at_the_menu(&mut class, &first, "e1000");
 
     // Chosen at the keyboard: it runs on the screen.
     first.press(&["ret"]).unwrap();

@@ -4,6 +4,7 @@ mod announce;
 mod connections;
 mod door;
 mod files;
+mod look;
 mod machines;
 mod sharing;
 mod stats;
