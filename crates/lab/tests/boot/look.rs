@@ -9,7 +9,7 @@ use std::process::{Output, Stdio};
 use lab::{BtServer, Classroom, Machine, get};
 use report::look::PORT;
 
-use crate::room::{FOREIGN, SERVER, bt_server};
+use crate::room::{SERVER, bt_server};
 
 /// Looks at a machine that stands at its menu, in a room where `remote_shell` says yes.
 pub(crate) fn at_the_menu(class: &mut Classroom, machine: &Machine, card: &str) {
@@ -69,7 +69,18 @@ pub(crate) fn at_the_menu(class: &mut Classroom, machine: &Machine, card: &str) 
 
 /// Another computer of the room gets nothing from the machine, and nothing by way of the server.
 fn strangers(class: &mut Classroom, machine: Ipv4Addr, mac: &str) {
-    let stranger = class.room().host(Some((FOREIGN, 24))).unwrap();
+    let taken = class.machines().unwrap();
+    let is_free = |address: &Ipv4Addr| {
+        taken
+            .machines
+            .iter()
+            .all(|one| one.address != Some(*address))
+    };
+    let own = (2..250)
+        .map(|host| Ipv4Addr::new(10, 77, 0, host))
+        .find(is_free)
+        .unwrap();
+    let stranger = class.room().host(Some((own, 24))).unwrap();
     let at = SocketAddrV4::new(machine, PORT);
     for path in ["/", "/log", "/shell?columns=80&rows=24"] {
         // Closed before an answer: broken off, or without a byte.
@@ -83,7 +94,7 @@ fn strangers(class: &mut Classroom, machine: Ipv4Addr, mac: &str) {
     let (status, body) = get(class.host().namespace(), server, &path).unwrap();
     let text = String::from_utf8_lossy(&body);
     assert_eq!(status, 200, "{text}");
-    let told = text.matches(&FOREIGN.to_string()).count();
+    let told = text.matches(&format!("{own} wanted")).count();
     assert_eq!(told, 1, "{text}");
 }
 
