@@ -261,6 +261,8 @@ mod tests {
             info_hash: torrent.info_hash().to_string(),
             files: Vec::new(),
             signed: None,
+            unfit: None,
+            inferred: false,
         }
     }
 

@@ -128,6 +128,8 @@ mod tests {
             info_hash: info_hash.to_owned(),
             files: Vec::new(),
             signed: None,
+            unfit: None,
+            inferred: false,
         }
     }
 

@@ -164,6 +164,7 @@ pub(crate) fn manifest(timeout: i64, default: Option<&str>, systems: Vec<Entry>)
         lpd: false,
         exchange: true,
         layer: None,
+        shell: catalog::Shell::Yes,
         machines: Vec::new(),
         systems,
     }
@@ -179,6 +180,8 @@ pub(crate) fn entry(name: &str, dispname: &str, method: Method, size: u64) -> En
         info_hash: "00".repeat(20),
         files: Vec::new(),
         signed: None,
+        unfit: None,
+        inferred: false,
     }
 }
 
