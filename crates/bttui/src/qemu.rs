@@ -152,6 +152,11 @@ fn memory(machine: Machine, accelerator: Accelerator) -> u64 {
     (machine.available.saturating_sub(taken) >> 20).max(LEAST_MIB)
 }
 
+/// Whether these arguments say themselves who executes the guest.
+pub fn names_accelerator(args: &str) -> bool {
+    Told(args.split_whitespace().collect()).names_accelerator()
+}
+
 /// The configuration's own arguments.
 struct Told<'a>(Vec<&'a str>);
 

@@ -3,11 +3,12 @@
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use bttui::app::{App, Event};
+use bttui::app::{App, Event, Offers};
 use bttui::keys::Key;
 use bttui::lease::Lease;
-use catalog::Method;
 use catalog::manifest::{Entry, Manifest};
+use catalog::memory::{Memory, Need};
+use catalog::{Method, Shell};
 use report::{Exit, Facts, Progress, Source};
 
 #[path = "running.rs"]
@@ -91,6 +92,27 @@ pub(crate) fn all() -> Vec<Scene> {
             22,
         ),
         scene("failed-reading", unread(), 23),
+        scene("menu-too-large", small(three(), 611_000_000), 21),
+        scene(
+            "menu-refused",
+            after(small(three(), 900_000_000), [Key::Down], 21),
+            22,
+        ),
+        scene("menu-inferred", menu(inferred()), 21),
+        scene("menu-foreign", after(menu(foreign()), [Key::End], 21), 22),
+        scene("menu-no-shell", without_shell(menu(three())), 21),
+        scene(
+            "failed-refused",
+            after(small(three(), 611_000_000), [Key::Enter], 21),
+            22,
+        ),
+        scene("log", after(failed(), [Key::Char('l')], 52), 53),
+        scene(
+            "log-up",
+            after(logged(), [Key::Char('l'), Key::PageUp], 95),
+            95,
+        ),
+        scene("log-waiting", after(waiting(), [Key::Char('L')], 12), 13),
     ]
 }
 
@@ -106,7 +128,7 @@ pub(crate) fn awake() -> App {
         memory_bytes: 16_307_460 * 1024,
         cpus: 4,
         cpu: "Intel Core i5-4590 CPU @ 3.30GHz".to_owned(),
-        nic: "eth0 (e1000e, 1000 Mbit/s)".to_owned(),
+        nic: "eth0 (e1000e), 1000 Mbit/s".to_owned(),
         address: lease.address,
         kernel: "6.1.0-44-amd64".to_owned(),
     };
@@ -116,13 +138,13 @@ pub(crate) fn awake() -> App {
 
 pub(crate) fn menu(manifest: Manifest) -> App {
     let mut app = awake();
-    app.handle(Event::Offers(Box::new(manifest)), seconds(5));
+    app.handle(Event::Offers(Box::new(manifest.into())), seconds(5));
     app
 }
 
 /// A machine whose kernel is locked down.
 fn secure(mut app: App) -> App {
-    app.only_signed = true;
+    app.machine.only_signed = true;
     app
 }
 
@@ -164,7 +186,7 @@ pub(crate) fn manifest(timeout: i64, default: Option<&str>, systems: Vec<Entry>)
         lpd: false,
         exchange: true,
         layer: None,
-        shell: catalog::Shell::Yes,
+        shell: Shell::Yes,
         machines: Vec::new(),
         systems,
     }
@@ -209,6 +231,64 @@ pub(crate) fn progress(have: u64) -> Progress {
             },
         ],
     }
+}
+
+/// A machine with so much memory that its kernel manages, and a network's systems whose sizes are known.
+pub(crate) fn small(manifest: Manifest, total: u64) -> App {
+    let mut app = awake();
+    app.machine.memory = Memory {
+        total,
+        free: total - 100_000_000,
+    };
+    let needs = vec![
+        Some(Need {
+            files: 158_000_000,
+            initrds: 150_000_000,
+            ..Need::default()
+        }),
+        Some(Need {
+            files: 1_474_560,
+            ..Need::default()
+        }),
+        None,
+    ];
+    app.handle(
+        Event::Offers(Box::new(Offers { manifest, needs })),
+        seconds(5),
+    );
+    app
+}
+
+/// The first of the three has no config.yaml.
+fn inferred() -> Manifest {
+    let mut manifest = three();
+    manifest.systems[0].inferred = true;
+    manifest
+}
+
+/// The three, and a program for another processor.
+fn foreign() -> Manifest {
+    let mut manifest = with_program(30);
+    let why = "inventory is a program for ARM64 (64 bits), and this is an x86-64 machine";
+    manifest.systems[3].unfit = Some(why.to_owned());
+    manifest
+}
+
+fn without_shell(mut app: App) -> App {
+    app.shell = Shell::No;
+    app
+}
+
+/// A machine of which there is a lot to be told.
+fn logged() -> App {
+    let mut app = running();
+    for number in 1..=40 {
+        let what = format!(
+            "{number} things have happened, of which this is told in a line that needs a second one"
+        );
+        app.handle(Event::Note { what }, seconds(91));
+    }
+    app
 }
 
 /// Presses keys one after another at one time.
