@@ -239,11 +239,8 @@ fn where_nobody_may_have_a_shell_no_key_opens_one_or_stops_anything() {
 /// It covers every screen, and whatever is below goes on; a menu that somebody reads beside waits for them.
 #[test]
 fn the_log_is_read_on_every_screen_and_chooses_nothing() {
-    for app in scenes::all().into_iter().map(|scene| scene.app) {
-        let mut app = App {
-            reading_log: None,
-            ..app
-        };
+    for mut app in scenes::all().into_iter().map(|scene| scene.app) {
+        app.reading_log = None;
         let below = std::mem::discriminant(&app.screen);
         press(&mut app, Key::Char('l'), 200);
         assert_eq!(app.reading_log, Some(0));

@@ -141,10 +141,7 @@ fn unattended(app: &App) -> Option<String> {
     menu::countdown(manifest)?;
     let default = menu::default(manifest)?;
     app.refusal(default)?;
-    let name = &app.systems().get(default)?.dispname;
-    Some(format!(
-        "{name} should start by itself and cannot run here. The server knows."
-    ))
+    Some("The default cannot run on this machine. The server was told.".to_owned())
 }
 
 /// What a person must know before choosing, a line each: how the last program ended, what the selected system does and
@@ -168,7 +165,7 @@ fn notes(app: &App, selected: usize, area: Rect) -> Vec<(String, Style)> {
         }
         let warning = menu::warning(machine.only_signed, case.entry);
         match refusal {
-            Some(why) => notes.push((format!("Cannot run here: {why}"), panel::ALARM)),
+            Some(why) => notes.push((format!("Cannot run here. {why}"), panel::ALARM)),
             None => notes.extend(warning.map(|warning| (warning.to_owned(), panel::STRONG))),
         }
     }

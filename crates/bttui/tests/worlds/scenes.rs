@@ -98,6 +98,7 @@ pub(crate) fn all() -> Vec<Scene> {
             after(small(three(), 900_000_000), [Key::Down], 21),
             22,
         ),
+        scene("menu-cost", small(three(), 900_000_000), 21),
         scene("menu-inferred", menu(inferred()), 21),
         scene("menu-foreign", after(menu(foreign()), [Key::End], 21), 22),
         scene("menu-no-shell", without_shell(menu(three())), 21),
