@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
-use catalog::Method;
 use catalog::manifest::Entry;
+use catalog::{Method, Shell};
 use report::{Report, Step};
 use rustix::process::Signal;
 use swarm::core::PeerExchange;
@@ -243,6 +243,7 @@ impl Machine {
                     folder,
                     dispname,
                     args: args.clone(),
+                    monitor: app.shell == Shell::Yes,
                     attended,
                 };
                 let (hosted, reins) = Hosted::new(self.allowed, plan, voice);

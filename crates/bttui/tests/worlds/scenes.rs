@@ -3,17 +3,25 @@
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use bttui::app::{App, Event, Offers};
+use bttui::app::{App, Event};
 use bttui::keys::Key;
 use bttui::lease::Lease;
 use catalog::manifest::{Entry, Manifest};
-use catalog::memory::{Memory, Need};
 use catalog::{Method, Shell};
 use report::{Exit, Facts, Progress, Source};
 
 #[path = "running.rs"]
 mod running;
 
+#[path = "refused.rs"]
+mod refused;
+
+#[allow(
+    unused_imports,
+    reason = "shared by several tests, none of which uses all"
+)]
+pub(crate) use refused::small;
+use refused::{foreign, inferred, logged, without_shell};
 use running::{CRASHED, ended, hosting, not_started};
 #[allow(
     unused_imports,
@@ -232,64 +240,6 @@ pub(crate) fn progress(have: u64) -> Progress {
             },
         ],
     }
-}
-
-/// A machine with so much memory that its kernel manages, and a network's systems whose sizes are known.
-pub(crate) fn small(manifest: Manifest, total: u64) -> App {
-    let mut app = awake();
-    app.machine.memory = Memory {
-        total,
-        free: total - 100_000_000,
-    };
-    let needs = vec![
-        Some(Need {
-            files: 158_000_000,
-            initrds: 150_000_000,
-            ..Need::default()
-        }),
-        Some(Need {
-            files: 1_474_560,
-            ..Need::default()
-        }),
-        None,
-    ];
-    app.handle(
-        Event::Offers(Box::new(Offers { manifest, needs })),
-        seconds(5),
-    );
-    app
-}
-
-/// The first of the three has no config.yaml.
-fn inferred() -> Manifest {
-    let mut manifest = three();
-    manifest.systems[0].inferred = true;
-    manifest
-}
-
-/// The three, and a program for another processor.
-fn foreign() -> Manifest {
-    let mut manifest = with_program(30);
-    let why = "inventory is a program for ARM64 (64 bits), and this is an x86-64 machine";
-    manifest.systems[3].unfit = Some(why.to_owned());
-    manifest
-}
-
-fn without_shell(mut app: App) -> App {
-    app.shell = Shell::No;
-    app
-}
-
-/// A machine of which there is a lot to be told.
-fn logged() -> App {
-    let mut app = running();
-    for number in 1..=40 {
-        let what = format!(
-            "{number} things have happened, of which this is told in a line that needs a second one"
-        );
-        app.handle(Event::Note { what }, seconds(91));
-    }
-    app
 }
 
 /// Presses keys one after another at one time.

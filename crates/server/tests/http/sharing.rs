@@ -63,7 +63,7 @@ fn fetching(manifest: Manifest) -> App {
     let (lease, facts) = machine();
     for event in [
         Event::Network { lease, facts },
-        Event::Offers(Box::new(manifest)),
+        Event::Offers(Box::new(manifest.into())),
     ] {
         app.handle(event, Duration::ZERO);
     }
