@@ -14,7 +14,14 @@ use crate::once::Again;
 
 /// Boots a room of computers over the network: DHCP, TFTP, HTTP and BitTorrent in one process.
 #[derive(Debug, Parser)]
-#[command(name = "bt-server", version, args_conflicts_with_subcommands = true)]
+#[command(
+    name = "bt-server",
+    version,
+    args_conflicts_with_subcommands = true,
+    // Each command's --help says the same, and a line of the screen is worth more.
+    disable_help_subcommand = true,
+    override_usage = "bt-server [COMMAND] [OPTIONS]"
+)]
 pub struct Cli {
     /// What to do; nothing means `start`.
     #[command(subcommand)]
@@ -77,7 +84,7 @@ pub struct Serve {
     /// Address for an interface without one [default: a free private one]
     #[arg(long, value_name = "IP/BITS")]
     pub address: Option<Address>,
-    /// auto, ipxe; BIOS: lpxelinux, pxelinux (all by TFTP); UEFI: shim
+    /// auto, ipxe; BIOS: lpxelinux, pxelinux (by TFTP); UEFI: shim
     #[arg(long, value_name = "LOADER", default_value = "auto")]
     pub loader: Loader,
     /// Port of tracker, boot files and API [default: 6969]
