@@ -13,8 +13,8 @@ use catalog::{Method, Shell};
 use report::{ChosenBy, Facts, Progress, Step};
 
 pub use crate::event::{Action, Event, Offers};
+use crate::history::History;
 use crate::lease::Lease;
-use crate::log::Log;
 use crate::menu;
 pub use crate::screen::{During, Failure, Screen};
 use crate::sharing::Sharing;
@@ -48,7 +48,7 @@ pub struct App {
     /// The program that ran last and how it ended; the menu shows it until something else is chosen.
     pub outcome: Option<Outcome>,
     /// What happened so far.
-    pub log: Log,
+    pub history: History,
     /// The log is on the screen, so many of its lines up from its end.
     pub reading_log: Option<usize>,
     needs: Vec<Option<Need>>,
@@ -81,7 +81,7 @@ impl App {
             shell: Shell::default(),
             manifest: None,
             outcome: None,
-            log: Log::default(),
+            history: History::default(),
             reading_log: None,
             needs: Vec::new(),
             told: Progress::default(),
@@ -97,7 +97,7 @@ impl App {
         match event {
             Event::Key { console, key } => self.key(console, key, now, &mut actions),
             Event::Tick => {}
-            Event::Note { what } => self.log.push(now, &what),
+            Event::Note { what } => self.history.push(now, &what),
             Event::ShellOpened => actions.push(Action::Report(Step::Shell)),
             Event::NoNetwork { why } => self.still_waiting(why, now),
             Event::Network { lease, facts } => self.network(lease, facts, &mut actions),
@@ -172,7 +172,7 @@ impl App {
 
     fn still_waiting(&mut self, reason: String, now: Duration) {
         if let Screen::Waiting { why, .. } = &mut self.screen {
-            self.log.push(now, &reason);
+            self.history.push(now, &reason);
             *why = reason;
         }
     }
@@ -233,12 +233,12 @@ impl App {
                 progress, trouble, ..
             } => {
                 *progress = figures.clone();
-                note_new(&mut self.log, trouble, &hindrance, now);
+                note_new(&mut self.history, trouble, &hindrance, now);
                 *trouble = hindrance;
             }
             Screen::Sharing { progress, .. } => *progress = figures.clone(),
             Screen::Running(running) => {
-                note_new(&mut self.log, &running.trouble, &hindrance, now);
+                note_new(&mut self.history, &running.trouble, &hindrance, now);
                 running.trouble = hindrance;
                 running.progress = figures.clone();
                 // It may run for days: what is the same is not told again.
@@ -369,8 +369,8 @@ impl App {
 }
 
 /// A hindrance is one line of the log, however often it is told.
-fn note_new(log: &mut Log, before: &Option<String>, after: &Option<String>, now: Duration) {
+fn note_new(history: &mut History, before: &Option<String>, after: &Option<String>, now: Duration) {
     if let Some(what) = after.as_ref().filter(|_| before != after) {
-        log.push(now, what);
+        history.push(now, what);
     }
 }

@@ -1,7 +1,7 @@
 //! The machine's side: what a computer runs between its firmware and its operating system.
 //!
 //! In reading order: [`app`] is the model of the [`screen`]s, with its [`event`]s, [`menu`]'s rules,
-//! [`verdict`] on what this machine can run, [`log`] and [`keys`], and [`sharing`] says when a machine that has everything starts;
+//! [`verdict`] on what this machine can run, [`history`] and [`keys`], and [`sharing`] says when a machine that has everything starts;
 //! [`ui`] draws it; [`console`] and [`tty`] bring it to every screen and serial line, and [`gate`] says who gets a shell there. [`flow`] is
 //! phase 1 from waking up to the jump: [`lease`], [`facts`] and [`offers`] read what phase 1 left for
 //! it, [`memory`] says whether a system fits, [`job`] and [`download`] fetch, [`joined`] makes one initrd of several files, [`words`] fills in the command line,
@@ -24,6 +24,7 @@ pub mod fetch_share;
 pub mod flow;
 pub mod gate;
 pub mod guest;
+pub mod history;
 pub mod job;
 pub mod joined;
 pub mod kexec;
@@ -31,7 +32,6 @@ pub mod keys;
 pub mod layer;
 pub mod lease;
 pub mod leftovers;
-pub mod log;
 pub mod memory;
 pub mod menu;
 pub mod news;

@@ -132,7 +132,7 @@ fn a_default_that_cannot_run_here_is_told_and_never_tried() {
     let Screen::Menu { deadline: None, .. } = app.screen else {
         panic!("{:?}", app.screen)
     };
-    let said: Vec<&str> = app.log.lines().map(|line| &*line.text).collect();
+    let said: Vec<&str> = app.history.lines().map(|line| &*line.text).collect();
     assert!(
         said.last().is_some_and(
             |last| last.contains("starting Debian 12 with GNOME") && last.contains("738.0 MB")

@@ -90,7 +90,11 @@ fn what_happened_is_in_the_log_and_figures_are_not() {
         let (progress, trouble) = (progress(second << 20), trouble.clone());
         app.handle(Event::Progress { progress, trouble }, seconds(second));
     }
-    let said: Vec<String> = app.log.lines().map(|line| line.text.to_string()).collect();
+    let said: Vec<String> = app
+        .history
+        .lines()
+        .map(|line| line.text.to_string())
+        .collect();
     let [awake, menu, chosen, hindered] = &said[..] else {
         panic!("{said:?}")
     };

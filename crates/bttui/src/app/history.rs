@@ -25,7 +25,7 @@ impl App {
                         Some(server) => step.line_at(server),
                         None => step.line(),
                     };
-                    self.log.push(now, &line);
+                    self.history.push(now, &line);
                 }
                 _ => {}
             }
@@ -45,7 +45,7 @@ impl App {
             }
             return is_log;
         };
-        let most = self.log.lines().count().saturating_sub(1);
+        let most = self.history.lines().count().saturating_sub(1);
         self.reading_log = match key {
             Key::CtrlS => return false,
             Key::Up => Some(up.saturating_add(1).min(most)),

@@ -21,7 +21,7 @@ pub(super) fn draw(
     let up = app.reading_log.unwrap_or(0);
     // From the bottom to the top, until there is no room.
     let mut bottom = inner.height;
-    for line in app.log.lines().rev().skip(up) {
+    for line in app.history.lines().rev().skip(up) {
         let rows = text::wrap(&shown(&line.text, look), width);
         let height = u16::try_from(rows.len()).unwrap_or(u16::MAX);
         let Some(top) = bottom.checked_sub(height) else {

@@ -14,7 +14,7 @@ const LONGEST: usize = 400;
 
 /// The last lines, the newest at the end.
 #[derive(Clone, Debug, Default)]
-pub struct Log {
+pub struct History {
     lines: VecDeque<Line>,
 }
 
@@ -27,7 +27,7 @@ pub struct Line {
     pub text: Arc<str>,
 }
 
-impl Log {
+impl History {
     /// Adds a line; the oldest makes room.
     pub fn push(&mut self, at: Duration, text: &str) {
         let readable = |letter: char| if letter.is_control() { ' ' } else { letter };
@@ -52,29 +52,29 @@ impl Log {
 mod tests {
     use super::*;
 
-    fn texts(log: &Log) -> Vec<&str> {
-        log.lines().map(|line| &*line.text).collect()
+    fn texts(history: &History) -> Vec<&str> {
+        history.lines().map(|line| &*line.text).collect()
     }
 
     #[test]
     fn it_keeps_the_last_lines_and_says_nothing_twice() {
-        let mut log = Log::default();
+        let mut history = History::default();
         for number in 0..10_000 {
-            log.push(Duration::from_secs(number), &format!("line {number}"));
-            log.push(Duration::from_secs(number), &format!("line {number}"));
+            history.push(Duration::from_secs(number), &format!("line {number}"));
+            history.push(Duration::from_secs(number), &format!("line {number}"));
         }
-        assert_eq!(texts(&log).len(), MOST);
-        assert_eq!(texts(&log).last(), Some(&"line 9999"));
+        assert_eq!(texts(&history).len(), MOST);
+        assert_eq!(texts(&history).last(), Some(&"line 9999"));
     }
 
     #[test]
     fn no_line_is_long_or_drives_a_terminal() {
-        let mut log = Log::default();
-        log.push(Duration::ZERO, "a\u{1b}[2Jb\nc");
-        log.push(Duration::ZERO, "");
-        log.push(Duration::ZERO, &"ä".repeat(10_000));
-        assert_eq!(texts(&log)[0], "a [2Jb c");
-        assert_eq!(texts(&log)[1].chars().count(), LONGEST);
-        assert_eq!(texts(&log).len(), 2);
+        let mut history = History::default();
+        history.push(Duration::ZERO, "a\u{1b}[2Jb\nc");
+        history.push(Duration::ZERO, "");
+        history.push(Duration::ZERO, &"ä".repeat(10_000));
+        assert_eq!(texts(&history)[0], "a [2Jb c");
+        assert_eq!(texts(&history)[1].chars().count(), LONGEST);
+        assert_eq!(texts(&history).len(), 2);
     }
 }
