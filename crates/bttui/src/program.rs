@@ -9,11 +9,11 @@ use std::process::Command;
 use std::sync::Arc;
 
 use anyhow::{Context, anyhow, bail};
+use catalog::executable::{self, HEAD};
 use report::Exit;
 
 use crate::app::Event;
 use crate::console::{Lent, Tenant};
-use crate::executable::{self, HEAD};
 use crate::news::Voice;
 use crate::overlay::{self, Overlay};
 use crate::phase1::Phase1;
@@ -162,5 +162,16 @@ mod tests {
             let said = format!("{:#}", fit(folder.path(), bin).expect_err(expected));
             assert!(said.contains(expected), "{said}");
         }
+    }
+
+    /// The programs of this computer are such files: what the reader says of them is what it is meant for.
+    #[test]
+    fn a_real_program_is_understood() {
+        let own = std::fs::read(std::env::current_exe().expect("a path")).expect("this test");
+        let head = &own[..own.len().min(HEAD)];
+        let Ok(executable::Kind::Dynamic(loader)) = executable::kind(head) else {
+            panic!("{:?}", executable::kind(head));
+        };
+        assert!(std::path::Path::new(&loader).exists(), "{loader}");
     }
 }

@@ -20,7 +20,8 @@ use crate::once::Again;
     version,
     args_conflicts_with_subcommands = true,
     // Each command's --help says the same, and a line of the screen is worth more.
-    disable_help_subcommand = true
+    disable_help_subcommand = true,
+    override_usage = "bt-server [COMMAND] [OPTIONS]"
 )]
 pub struct Cli {
     /// What to do; nothing means `start`.
@@ -52,6 +53,8 @@ pub enum Command {
     Look(Look),
     /// Open a shell on a machine in phase 1, where the configuration says remote_shell: yes
     Shell(Shell),
+    /// Make of a PIN the setting that asks for it before a machine's shell
+    Pin,
     /// Care for an interface; only this program calls it
     #[command(name = crate::hold::WORD, hide = true)]
     Hold {

@@ -6,6 +6,7 @@ mod firmware;
 mod guests;
 mod installer;
 mod look;
+mod menu;
 mod original;
 mod own_disk;
 mod programs;

@@ -139,6 +139,7 @@ fn manifest(
         exchange: settings.enable_peer_exchange,
         remote_shell: settings.remote_shell,
         layer: None,
+        shell: settings.shell.clone(),
         machines: Vec::new(),
         systems: Vec::new(),
     }
