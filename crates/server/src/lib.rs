@@ -40,6 +40,7 @@ pub mod leases;
 pub mod lend;
 pub mod offer;
 pub mod once;
+pub mod payload;
 pub mod plan;
 pub mod prepare;
 mod replace;

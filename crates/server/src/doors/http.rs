@@ -9,7 +9,6 @@ mod api;
 mod body;
 mod files;
 mod limit;
-mod payload;
 mod range;
 mod stats;
 mod waiting;
@@ -29,8 +28,6 @@ use crate::doors::connect_back::Announced;
 use crate::journal::{Journal, Snapshot};
 use crate::offer::Offers;
 use crate::once::Once;
-
-pub use payload::PayloadFile;
 
 /// How long open requests may go on after the door was told to close.
 pub const LAST_WORDS: Duration = Duration::from_millis(500);

@@ -7,10 +7,11 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use bt_server::doors::connect_back;
-use bt_server::doors::http::{self, PayloadFile, State};
+use bt_server::doors::http::{self, State};
 use bt_server::journal;
 use bt_server::offer::Offer;
 use bt_server::once::Once;
+use bt_server::payload::PayloadFile;
 use bt_server::shelf::Shelf;
 use metainfo::InfoHash;
 use seeder::InMemory;

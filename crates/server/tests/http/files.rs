@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use bt_server::doors::http::PayloadFile;
+use bt_server::payload::PayloadFile;
 use seeder::InMemory;
 
 use crate::door::{Setup, ask, dropped_when, get, machines_when, open};

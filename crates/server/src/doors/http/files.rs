@@ -15,10 +15,10 @@ use metainfo::Torrent;
 use tower_http::services::ServeFile;
 
 use super::body::{Counted, Memory, Tally};
-use super::payload::Unfit;
 use super::range::{Wanted, wanted};
 use super::{From, Peer, State};
 use crate::offer;
+use crate::payload::Unfit;
 
 /// tower-http's default chunk costs four times the CPU of this one for large files.
 const READ_CHUNK: usize = 1 << 20;
