@@ -10,6 +10,7 @@ mod body;
 mod files;
 mod limit;
 mod range;
+mod serve;
 mod stats;
 mod waiting;
 
@@ -70,20 +71,19 @@ pub async fn run(
     let listener = tokio::net::TcpListener::from_std(listener)?;
     let listener = limit::Limited::new(listener, state.journal.clone(), end.clone());
     let places = listener.places();
-    let app = router(state).into_make_service_with_connect_info::<Peer>();
-    let serving = axum::serve(listener, app).with_graceful_shutdown(stop.clone().cancelled_owned());
+    let serving = serve::serve(listener, router(state), stop.clone());
     let last_words = async {
         stop.cancelled().await;
         tokio::time::sleep(LAST_WORDS).await;
     };
-    let served = tokio::select! {
-        served = serving.into_future() => served,
-        () = last_words => Ok(()),
-    };
+    tokio::select! {
+        () = serving => {}
+        () = last_words => {}
+    }
     // Each connection is a task of its own, which knows nothing of the end of this one.
     end.cancel();
     let _ = tokio::time::timeout(BREAKING_OFF, places.all_free()).await;
-    Ok(served?)
+    Ok(())
 }
 
 /// Who a request came from, and the place its connection has.
@@ -106,6 +106,7 @@ impl Peer {
 fn router(state: State) -> Router {
     Router::new()
         .route("/boot/{*name}", get(files::boot))
+        .route("/grub/{*name}", get(files::grub))
         .route("/oss/{*path}", get(files::payload))
         .route("/announce", get(announce::announce))
         .route("/scrape", get(announce::scrape))
@@ -113,6 +114,7 @@ fn router(state: State) -> Router {
         .route("/api/v1/machines", get(api::machines))
         .route("/api/v1/report", post(api::report))
         .route("/api/v1/waiting/{name}", get(waiting::waiting))
+        .fallback(async || files::no_such_file())
         .layer(DefaultBodyLimit::max(REQUEST_BODY))
         .with_state(state)
 }
