@@ -1,6 +1,10 @@
 //! Reading a system's `config.yaml`.
 
-use super::{PayloadFile, System, infer::Role};
+use super::{
+    PayloadFile, System,
+    infer::Role,
+    program::{Guess, Head, guess},
+};
 use crate::{
     Method, Placed, Problem, Severity, cmdline,
     nearest::nearest,
@@ -19,13 +23,14 @@ const LONGEST_CMDLINE: usize = 2047;
 pub(super) fn configured(
     file: &str,
     folder: &str,
-    files: &[PayloadFile],
+    (files, head): (&[PayloadFile], Head<'_>),
     root: Node,
     problems: &mut Vec<Problem>,
 ) -> System {
     let mut config = Config {
         section: Section::top(file, root),
         files,
+        head,
     };
     let top = config.section.line();
     let dispname = config.dispname();
@@ -59,6 +64,7 @@ const KEYS: [(&str, &str); 8] = [
 struct Config<'a> {
     section: Section<'a>,
     files: &'a [PayloadFile],
+    head: Head<'a>,
 }
 
 impl Config<'_> {
@@ -174,11 +180,14 @@ impl Config<'_> {
     fn bin(&mut self) -> Method {
         let bin = match self.section.text("bin", "program") {
             Some(bin) => self.payload("bin", &bin),
-            None => {
-                let remedy = "write bin: and the name of the program in this folder";
-                self.section.lacks("bin", "", remedy);
-                String::new()
-            }
+            None => match guess(self.files, self.head) {
+                Guess::One(path) => path.to_owned(),
+                _ => {
+                    let remedy = "write bin: and the name of the program in this folder";
+                    self.section.lacks("bin", "", remedy);
+                    String::new()
+                }
+            },
         };
         let args = self.cmdline("binargs", "\"-v\"", usize::MAX);
         Method::Bin { bin, args }

@@ -1,29 +1,8 @@
-//! One system: its `config.yaml`, what is inferred without one, and what is said about mistakes.
+//! What a `config.yaml` says, and what is said about mistakes in it.
 
-#![cfg(feature = "yaml")]
+use catalog::{Method, system};
 
-use catalog::{Checked, Method, PayloadFile, Problem, System, system};
-
-const FILE: &str = "oss/tiny/config.yaml";
-
-fn files(paths: &[&str]) -> Vec<PayloadFile> {
-    let file = |path: &&str| PayloadFile {
-        path: (*path).to_owned(),
-        size: 1,
-    };
-    paths.iter().map(file).collect()
-}
-
-fn read(paths: &[&str], config: &str) -> Checked<System> {
-    system("tiny", &files(paths), Some((FILE, config)))
-}
-
-fn said(problems: &[Problem]) -> String {
-    problems
-        .iter()
-        .map(|problem| format!("{problem}\n"))
-        .collect()
-}
+use crate::{FILE, files, read, said};
 
 fn kexec(kernel: &str, initrd: &[&str], cmdline: &str) -> Method {
     Method::Kexec {
