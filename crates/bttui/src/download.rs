@@ -299,4 +299,30 @@ mod tests {
         let error = fits(1 << 40).expect_err("more than any machine has");
         assert!(error.to_string().contains("1.1 TB"), "{error}");
     }
+
+    #[tokio::test]
+    async fn an_initrd_that_has_no_room_beside_its_copy_is_refused_before_a_byte_of_it_is_fetched()
+    {
+        let folder = || tempfile::tempdir().expect("a directory");
+        let (offers, to) = (folder(), folder());
+        // It would fit, but not twice.
+        let length = facts::memory_available() / 10 * 9;
+        let mut entry = offer(offers.path(), "large", length);
+        entry.method = catalog::Method::Kexec {
+            kernel: String::new(),
+            initrd: Vec::new(),
+            files: vec!["disk.img".to_owned()],
+            cmdline: String::new(),
+        };
+        // Whoever only fetches it and hands it on.
+        let error = fits(offers.path(), &entry, to.path(), 0);
+        let said = error.expect_err("twice is too much").to_string();
+        let total = report::bytes(facts::memory_total());
+        assert!(
+            said.contains("starting this system takes about")
+                && said.ends_with(&format!("this machine has {total}")),
+            "{said}"
+        );
+        assert_eq!(fs::read_dir(to.path()).expect("the folder").count(), 0);
+    }
 }

@@ -314,6 +314,37 @@ fn an_empty_kernel_and_an_endless_command_line_are_refused() {
     );
 }
 
+/// What is in braces is longer at some machine.
+#[test]
+fn a_command_line_that_may_become_too_long_is_warned_of() {
+    let folder = ["vmlinuz", "initrd", "root.squashfs"];
+    let words = |length: usize| format!("cmdline: {}", "x".repeat(length));
+    let longest = "http://255.255.255.255:65535/oss/tiny".len();
+    let table = [
+        (format!("{}{{files}}", words(2047 - longest)), None),
+        (
+            format!("{}{{files}}", words(2048 - longest)),
+            Some("cmdline may have up to 2048 bytes when a machine has filled it in"),
+        ),
+        (words(2047), None),
+        (
+            format!("initrd_files: root.squashfs\n{}", words(2047)),
+            Some("up to 2065 bytes"),
+        ),
+    ];
+    for (config, expected) in table {
+        let checked = read(&folder, &format!("kernel: vmlinuz\n{config}"));
+        let message = said(&checked.problems);
+        match expected {
+            None => assert_eq!(message, ""),
+            Some(part) => assert!(
+                message.contains(": warning: ") && message.contains(part),
+                "{message}"
+            ),
+        }
+    }
+}
+
 #[test]
 fn folder_names_that_cannot_travel_are_refused() {
     let files = files(&["vmlinuz", "initrd"]);
