@@ -169,6 +169,12 @@ impl Machine {
             return;
         };
         self.number += 1;
+        if let Err(what) = Self::cmdline(&system, app) {
+            // Later than what brought us here, as everything that goes wrong.
+            let voice = self.voice.of_job(self.number);
+            tokio::spawn(async move { voice.tell(Event::Broken { what }).await });
+            return;
+        }
         let mut options = Options::new(DOWNLOADS);
         options.peers.extend(app.seed());
         let lpd = app.manifest.as_ref().is_some_and(|told| told.lpd);
@@ -261,17 +267,22 @@ impl Machine {
         });
     }
 
+    /// What this machine hands to the kernel of a system.
+    fn cmdline(entry: &Entry, app: &App) -> Result<String, String> {
+        match (&app.manifest, &app.lease) {
+            (Some(manifest), Some(lease)) => words::cmdline(entry, manifest, lease),
+            _ => Ok(String::new()),
+        }
+    }
+
     fn start(&mut self, system: usize, app: &App) {
         let (Some(entry), Some(lease)) = (app.systems().get(system), &app.lease) else {
             return;
         };
         let kernel = match &entry.method {
-            Method::Kexec {
-                kernel, cmdline, ..
-            } => {
-                let told = app.manifest.as_ref();
-                let cmdline = told.map(|told| words::cmdline(cmdline, entry, told, lease));
-                Some((entry.clone(), kernel.clone(), cmdline.unwrap_or_default()))
+            Method::Kexec { kernel, .. } => {
+                let cmdline = Self::cmdline(entry, app);
+                Some((entry.clone(), kernel.clone(), cmdline))
             }
             Method::Local => None,
             Method::Bin { .. } | Method::Qemu { .. } => return,
@@ -291,7 +302,7 @@ impl Machine {
             }
             let Err(error) = match kernel {
                 Some((entry, kernel, cmdline)) => {
-                    let plan = move || plan(&entry, kernel, cmdline);
+                    let plan = move || plan(&entry, kernel, cmdline.map_err(anyhow::Error::msg)?);
                     leave(allowed, plan, reporter, starting).await
                 }
                 None => leave_for_disk(allowed, reporter, starting).await,

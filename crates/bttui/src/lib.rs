@@ -6,7 +6,7 @@
 //! phase 1 from waking up to the jump: [`lease`], [`facts`] and [`offers`] read what phase 1 left for
 //! it, [`memory`] says whether a system fits, [`job`] and [`download`] fetch, [`joined`] makes one initrd of several files, [`words`] fills in the command line,
 //! [`reports`] tells the server and [`waiting`] asks it, [`kexec`] starts what takes phase 1's place and
-//! [`program`] runs what does not ([`executable`], [`overlay`], [`leftovers`], [`reins`]), for a guest [`layer`] and [`qemu`], and [`phase1`] guards all
+//! [`program`] runs what does not ([`overlay`], [`leftovers`], [`reins`]), for a guest [`layer`] and [`qemu`], and [`phase1`] guards all
 //! that acts on the machine. [`guest`] shows a virtual machine's screen on this one's. [`fetch`] is the download alone, for any Linux.
 //!
 //! It holds no protocol (that is `swarm`) and no server code. Names are never resolved: a static
@@ -17,7 +17,6 @@ pub mod cli;
 pub mod console;
 pub mod download;
 pub mod event;
-pub mod executable;
 pub mod facts;
 pub mod fetch;
 pub mod fetch_log;

@@ -10,10 +10,10 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow};
+use catalog::executable::{self, HEAD};
 use rustix::io::Errno;
 use rustix::mount::{MountFlags, MountPropagationFlags, UnmountFlags};
 
-use crate::executable::{self, HEAD};
 use crate::phase1::Phase1;
 
 /// The download, read-only. A path without the characters that overlayfs gives a meaning to, whatever the system is called.

@@ -9,11 +9,11 @@ use std::process::Command;
 use std::sync::Arc;
 
 use anyhow::{Context, anyhow, bail};
+use catalog::executable::{self, HEAD};
 use report::Exit;
 
 use crate::app::Event;
 use crate::console::{Lent, Tenant};
-use crate::executable::{self, HEAD};
 use crate::news::Voice;
 use crate::overlay::{self, Overlay};
 use crate::phase1::Phase1;

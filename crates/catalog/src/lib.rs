@@ -6,11 +6,12 @@
 //! lacks it. This crate never opens a file, never talks to
 //! a network and knows nothing of torrents but their names and the hashes of their files.
 //!
-//! With the feature `yaml` off only [`Method`], [`manifest`], [`cmdline`] and [`memory`] remain: that is the client's half,
+//! With the feature `yaml` off only [`Method`], [`manifest`], [`cmdline`], [`executable`] and [`memory`] remain: that is the client's half,
 //! which reads JSON.
 #![forbid(unsafe_code)]
 
 pub mod cmdline;
+pub mod executable;
 pub mod manifest;
 pub mod memory;
 mod method;
@@ -43,7 +44,7 @@ pub use {
         Boot, LogLevel, MachineRule, Machines, Network, SeedUntil, Settings, Subnet, Unknown,
         settings,
     },
-    system::{PayloadFile, System, is_image, system},
+    system::{Head, PayloadFile, System, is_image, system, system_of},
     together::{
         default_system, display_oss, menu_timeout, offered, on_interface, range_on_interface,
         together,

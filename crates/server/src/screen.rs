@@ -4,11 +4,13 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 use std::net::Ipv4Addr;
 
+use catalog::memory::Need;
 use catalog::{Boot, Method};
 use comfy_table::{ContentArrangement, Table, presets};
 use pxe::wire::Role;
 use report::Step;
 
+use crate::check::LoadedSystem;
 use crate::journal::{Dropped, Machine, Snapshot};
 use crate::plan::{Network, Plan};
 
@@ -130,7 +132,7 @@ pub fn systems(plan: &Plan) -> String {
                 text,
                 "  boots  {name} ({method}, {}; on machines with {} of memory or more)",
                 report::bytes(one.size()),
-                report::bytes(one.need().installed()),
+                report::bytes(need(plan, one).installed()),
             ),
         };
         if system.method_line.is_none() {
@@ -162,6 +164,15 @@ pub fn systems(plan: &Plan) -> String {
     text + &who(plan)
 }
 
+/// What a system takes of a machine's memory, with QEMU's layer where it starts in that.
+fn need(plan: &Plan, one: &LoadedSystem) -> Need {
+    let layer = match one.system.method {
+        Method::Qemu { .. } => plan.first().shelf.qemu().map_or(0, |image| image.len()),
+        _ => 0,
+    };
+    one.need().beside(layer as u64)
+}
+
 /// How a system starts that has no config.yaml to say so.
 fn inferred(method: &Method) -> String {
     match method {
@@ -169,7 +180,7 @@ fn inferred(method: &Method) -> String {
             format!("kernel {kernel}, initrd {}", initrd.join(", "))
         }
         Method::Qemu { args } => format!("QEMU {args}"),
-        Method::Bin { bin, args } => format!("{bin} {args}"),
+        Method::Bin { bin, args } => format!("program {bin} {args}").trim_end().to_owned(),
         Method::Local => "this machine's own disk".to_owned(),
     }
 }
