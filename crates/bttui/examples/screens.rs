@@ -10,9 +10,12 @@ use std::time::Duration;
 
 use bttui::app::Event;
 use bttui::console::{Consoles, Device, View};
+use bttui::gate::Gate;
 use bttui::keys::Key;
+use bttui::news::Voice;
 use bttui::tty;
 use bttui::ui::Look;
+use catalog::Shell;
 use tokio::time::Instant;
 
 #[tokio::main(flavor = "current_thread")]
@@ -31,6 +34,7 @@ async fn main() -> anyhow::Result<()> {
         }],
         &keys,
     )?;
+    let (voice, _news) = Voice::new();
     'scenes: for mut scene in scenes::all() {
         let started = Instant::now();
         loop {
@@ -44,7 +48,7 @@ async fn main() -> anyhow::Result<()> {
                 Some(pressed) = pressed.recv() => match pressed.key {
                     Key::Enter => break,
                     Key::CtrlC => break 'scenes,
-                    Key::CtrlS => consoles.shell(pressed.console),
+                    Key::CtrlS => consoles.shell(pressed.console, Gate::new(Shell::Yes), voice.clone()),
                     key => drop(scene.app.handle(Event::Key { console: pressed.console, key }, now)),
                 },
                 () = tick => {}

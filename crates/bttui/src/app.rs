@@ -7,16 +7,21 @@
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::time::Duration;
 
-use catalog::Method;
 use catalog::manifest::{Entry, Manifest, Seeding};
+use catalog::memory::Need;
+use catalog::{Method, Shell};
 use report::{ChosenBy, Facts, Progress, Step};
 
-pub use crate::event::{Action, Event};
+pub use crate::event::{Action, Event, Offers};
 use crate::lease::Lease;
+use crate::log::Log;
 use crate::menu;
 pub use crate::screen::{During, Failure, Screen};
 use crate::sharing::Sharing;
+use crate::verdict::{Case, Machine};
 
+mod failing;
+mod history;
 mod keyboard;
 mod program;
 
@@ -24,8 +29,6 @@ pub use program::Outcome;
 
 /// How often the server hears of a download's progress.
 const REPORT_EVERY: Duration = Duration::from_secs(1);
-/// The pauses between the attempts of a machine that nobody attends; the last one repeats.
-const BACK_OFF: [u64; 5] = [5, 10, 20, 40, 60];
 
 /// Everything the screens show.
 #[derive(Clone, Debug)]
@@ -36,12 +39,19 @@ pub struct App {
     pub lease: Option<Lease>,
     /// What this machine is.
     pub facts: Option<Facts>,
-    /// Whether Secure Boot lets the kernel start signed kernels alone.
-    pub only_signed: bool,
+    /// The same, as far as it decides which systems can run.
+    pub machine: Machine,
+    /// Who gets a shell here.
+    pub shell: Shell,
     /// What can be booted, once it was read.
     pub manifest: Option<Manifest>,
     /// The program that ran last and how it ended; the menu shows it until something else is chosen.
     pub outcome: Option<Outcome>,
+    /// What happened so far.
+    pub log: Log,
+    /// The log is on the screen, so many of its lines up from its end.
+    pub reading_log: Option<usize>,
+    needs: Vec<Option<Need>>,
     /// The last figures that the server was told of a download that is complete.
     told: Progress,
     chosen: Option<Choice>,
@@ -67,9 +77,13 @@ impl App {
             },
             lease: None,
             facts: None,
-            only_signed: false,
+            machine: Machine::default(),
+            shell: Shell::default(),
             manifest: None,
             outcome: None,
+            log: Log::default(),
+            reading_log: None,
+            needs: Vec::new(),
             told: Progress::default(),
             chosen: None,
             failures: 0,
@@ -83,9 +97,11 @@ impl App {
         match event {
             Event::Key { console, key } => self.key(console, key, now, &mut actions),
             Event::Tick => {}
-            Event::NoNetwork { why } => self.still_waiting(why),
+            Event::Note { what } => self.log.push(now, &what),
+            Event::ShellOpened => actions.push(Action::Report(Step::Shell)),
+            Event::NoNetwork { why } => self.still_waiting(why, now),
             Event::Network { lease, facts } => self.network(lease, facts, &mut actions),
-            Event::Offers(manifest) => self.offers(*manifest, now, &mut actions),
+            Event::Offers(offers) => self.offers(*offers, now, &mut actions),
             Event::Progress { progress, trouble } => {
                 self.news(progress, trouble, now, &mut actions);
             }
@@ -101,6 +117,7 @@ impl App {
             Event::Ended { exit } => self.ended(exit, now, &mut actions),
         }
         self.due(now, &mut actions);
+        self.record(&actions, now);
         actions
     }
 
@@ -122,6 +139,20 @@ impl App {
         layer.is_some()
     }
 
+    /// What is known of a system, for a verdict on it.
+    pub fn case(&self, system: usize) -> Option<Case<'_>> {
+        Some(Case {
+            entry: self.systems().get(system)?,
+            need: self.needs.get(system).copied().flatten(),
+            has_qemu: self.has_qemu(),
+        })
+    }
+
+    /// Why this machine cannot run a system, if it cannot.
+    pub fn refusal(&self, system: usize) -> Option<String> {
+        self.case(system)?.refusal(&self.machine)
+    }
+
     /// Whether the system on the screen was chosen by a person, who is then taken to be there.
     pub fn is_attended(&self) -> bool {
         self.chosen
@@ -139,8 +170,9 @@ impl App {
         named.or_else(|| self.lease.as_ref()?.server)
     }
 
-    fn still_waiting(&mut self, reason: String) {
+    fn still_waiting(&mut self, reason: String, now: Duration) {
         if let Screen::Waiting { why, .. } = &mut self.screen {
+            self.log.push(now, &reason);
             *why = reason;
         }
     }
@@ -157,23 +189,36 @@ impl App {
         actions.push(Action::ReadOffers);
     }
 
-    fn offers(&mut self, manifest: Manifest, now: Duration, actions: &mut Vec<Action>) {
+    fn offers(&mut self, offers: Offers, now: Duration, actions: &mut Vec<Action>) {
         let Screen::Reading = self.screen else { return };
+        let Offers { manifest, needs } = offers;
         // From here on the room's menu is this machine's own.
         let manifest = match &self.lease {
             Some(lease) => manifest.told_to(lease.mac),
             None => manifest,
         };
         self.failures = 0;
-        actions.push(Action::Report(menu::shown(&manifest, manifest.timeout)));
-        let default = menu::default(&manifest);
+        let (default, timeout) = (menu::default(&manifest), manifest.timeout);
+        let countdown = default.and(menu::countdown(&manifest));
+        self.shell.clone_from(&manifest.shell);
+        (self.manifest, self.needs) = (Some(manifest), needs);
+        // A default that cannot run here is not tried again and again: the server is told, and whoever comes chooses.
+        let refused = default.and_then(|system| Some((system, self.refusal(system)?)));
+        let refused = refused.filter(|_| countdown.is_some());
         self.screen = Screen::Menu {
             selected: default.unwrap_or(0),
-            deadline: default
-                .and(menu::countdown(&manifest))
+            deadline: countdown
+                .filter(|_| refused.is_none())
                 .map(|countdown| now + countdown),
         };
-        self.manifest = Some(manifest);
+        if let Some(manifest) = &self.manifest {
+            let timeout = if refused.is_some() { -1 } else { timeout };
+            actions.push(Action::Report(menu::shown(manifest, timeout)));
+        }
+        if let Some((system, what)) = refused {
+            let during = self.describe(During::Unsupported(system));
+            actions.push(Action::Report(Step::Failed { during, what }));
+        }
     }
 
     fn news(
@@ -188,10 +233,12 @@ impl App {
                 progress, trouble, ..
             } => {
                 *progress = figures.clone();
+                note_new(&mut self.log, trouble, &hindrance, now);
                 *trouble = hindrance;
             }
             Screen::Sharing { progress, .. } => *progress = figures.clone(),
             Screen::Running(running) => {
+                note_new(&mut self.log, &running.trouble, &hindrance, now);
                 running.trouble = hindrance;
                 running.progress = figures.clone();
                 // It may run for days: what is the same is not told again.
@@ -234,61 +281,6 @@ impl App {
         };
     }
 
-    fn broken(&mut self, what: String, now: Duration, actions: &mut Vec<Action>) {
-        let during = match self.screen {
-            Screen::Reading => During::Reading,
-            Screen::Fetching { system, .. } | Screen::Sharing { system, .. } => {
-                During::Fetching(system)
-            }
-            // The download of a program that runs, or is about to: it has every byte already.
-            Screen::Starting { system } if self.runs_here(system) => return,
-            Screen::Running(ref mut running) => {
-                running.trouble = Some(what);
-                return;
-            }
-            Screen::Starting { system } => During::Starting(system),
-            _ => return, // too late to matter
-        };
-        self.fail(during, what, now, actions);
-    }
-
-    fn fail(&mut self, during: During, what: String, now: Duration, actions: &mut Vec<Action>) {
-        let pause = self.pause();
-        self.failures += 1;
-        // Trying again cannot help where nothing was tried, and a person decides for themselves.
-        let alone = !self.is_attended() && !matches!(during, During::Unsupported(_));
-        actions.push(Action::Report(Step::Failed {
-            during: self.describe(during),
-            what: what.clone(),
-        }));
-        self.screen = Screen::Failed(Failure {
-            during,
-            what,
-            retry_at: alone.then(|| now + pause),
-        });
-    }
-
-    /// How long a machine that nobody attends waits before it tries again.
-    fn pause(&self) -> Duration {
-        Duration::from_secs(BACK_OFF[self.failures.min(BACK_OFF.len() - 1)])
-    }
-
-    /// What was being done, for people and for the server's journal.
-    pub fn describe(&self, during: During) -> String {
-        let name = |system: usize| {
-            self.systems()
-                .get(system)
-                .map_or("?", |entry| entry.dispname.as_str())
-        };
-        match during {
-            During::Reading => "reading what the server offers".to_owned(),
-            During::Fetching(system) => format!("fetching {}", name(system)),
-            During::Starting(system) | During::Unsupported(system) => {
-                format!("starting {}", name(system))
-            }
-        }
-    }
-
     fn choose(&mut self, choice: Choice, now: Duration, actions: &mut Vec<Action>) {
         let Some(entry) = self.systems().get(choice.system) else {
             return;
@@ -297,7 +289,7 @@ impl App {
             system: entry.name.clone(),
             by: choice.by,
         };
-        let refusal = menu::unsupported(&entry.method, self.has_qemu());
+        let refusal = self.refusal(choice.system);
         self.chosen = Some(choice);
         self.outcome = None;
         actions.push(Action::Report(step));
@@ -339,23 +331,6 @@ impl App {
         });
     }
 
-    fn retry(&mut self, now: Duration, actions: &mut Vec<Action>) {
-        let Screen::Failed(Failure { during, .. }) = self.screen else {
-            return;
-        };
-        match during {
-            During::Reading => {
-                self.screen = Screen::Reading;
-                actions.extend([Action::Report(Step::Retry), Action::ReadOffers]);
-            }
-            During::Fetching(system) | During::Starting(system) => {
-                actions.push(Action::Report(Step::Retry));
-                self.begin(system, now, actions);
-            }
-            During::Unsupported(_) => {}
-        }
-    }
-
     /// What is to happen by itself at this time.
     fn due(&mut self, now: Duration, actions: &mut Vec<Action>) {
         match &self.screen {
@@ -381,8 +356,21 @@ impl App {
             } if sharing.is_over(now) => self.start(*system, actions),
             Screen::Failed(Failure {
                 retry_at: Some(at), ..
-            }) if now >= *at => self.retry(now, actions),
+            }) if now >= *at => {
+                // Whoever chose it has not stopped this: nobody is there any more.
+                if let Some(choice) = &mut self.chosen {
+                    choice.by = ChosenBy::Timeout;
+                }
+                self.retry(now, actions);
+            }
             _ => {}
         }
+    }
+}
+
+/// A hindrance is one line of the log, however often it is told.
+fn note_new(log: &mut Log, before: &Option<String>, after: &Option<String>, now: Duration) {
+    if let Some(what) = after.as_ref().filter(|_| before != after) {
+        log.push(now, what);
     }
 }

@@ -33,6 +33,9 @@ pub enum Command {
         /// As `-vnc unix:SOCKET` names it
         socket: PathBuf,
     },
+    /// The second screen of phase 1: a shell for whom Boottorrent.yaml lets have one; only init calls it
+    #[command(hide = true)]
+    Shell,
 }
 
 /// The headless download.

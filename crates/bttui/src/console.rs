@@ -15,7 +15,9 @@ use anyhow::Context;
 use tokio::sync::mpsc;
 
 use crate::app::App;
+use crate::gate::Gate;
 use crate::keys::Key;
+use crate::news::Voice;
 use crate::ui::Look;
 
 mod canvas;
@@ -173,12 +175,15 @@ impl Consoles {
         }
     }
 
-    /// Lends one console to a shell until it exits.
-    pub fn shell(&self, console: usize) {
+    /// Lends one console to whoever asks for a shell there, until it exits or they are not admitted. `voice` hears
+    /// of its opening.
+    pub fn shell(&self, console: usize, gate: Gate, voice: Voice) {
         if let Some(desk) = self.desks.get(console) {
             // A program that is about to get it comes first.
             desk.order(|orders| {
-                orders.tenant.get_or_insert_with(|| Box::new(Shell));
+                orders
+                    .tenant
+                    .get_or_insert_with(|| Box::new(Shell { gate, voice }));
             });
         }
     }

@@ -160,7 +160,7 @@ fn clear(to: &Path, system: &str) -> anyhow::Result<()> {
 }
 
 /// What this machine has for a system's folder in the file system of all downloads, which is memory.
-fn available(to: &Path, system: &str) -> Memory {
+pub(crate) fn available(to: &Path, system: &str) -> Memory {
     let room = rustix::fs::statvfs(to).map(|fs| fs.f_bavail.saturating_mul(fs.f_frsize));
     let available = match facts::memory_available() {
         0 => u64::MAX,
@@ -281,6 +281,8 @@ mod tests {
             info_hash: torrent.info_hash().to_string(),
             files: Vec::new(),
             signed: None,
+            unfit: None,
+            inferred: false,
         }
     }
 

@@ -3,10 +3,28 @@
 use std::net::Ipv4Addr;
 
 use catalog::manifest::Manifest;
+use catalog::memory::Need;
 use report::{Exit, Facts, Progress, Step};
 
 use crate::keys::Key;
 use crate::lease::Lease;
+
+/// What the server offers.
+#[derive(Clone, Debug)]
+pub struct Offers {
+    /// What it says.
+    pub manifest: Manifest,
+    /// What each of its systems takes of a machine's memory, in the same order; nothing where that is not known.
+    pub needs: Vec<Option<Need>>,
+}
+
+impl From<Manifest> for Offers {
+    /// Of no system it is known what it takes.
+    fn from(manifest: Manifest) -> Offers {
+        let needs = vec![None; manifest.systems.len()];
+        Offers { manifest, needs }
+    }
+}
 
 /// What comes in.
 #[derive(Clone, Debug)]
@@ -20,6 +38,13 @@ pub enum Event {
     },
     /// Time passed.
     Tick,
+    /// A shell was opened on one of the consoles.
+    ShellOpened,
+    /// Something that only the log tells.
+    Note {
+        /// What happened, in a line.
+        what: String,
+    },
     /// Still no lease.
     NoNetwork {
         /// The best guess at the reason.
@@ -33,7 +58,7 @@ pub enum Event {
         facts: Facts,
     },
     /// What can be booted.
-    Offers(Box<Manifest>),
+    Offers(Box<Offers>),
     /// News from the download.
     Progress {
         /// The figures.

@@ -7,6 +7,9 @@ use std::path::Path;
 
 use report::Facts;
 
+use crate::download;
+use crate::verdict::Machine;
+
 /// Reads everything once.
 pub fn gather(interface: &str, address: Ipv4Addr) -> Facts {
     let cpuinfo = read("/proc/cpuinfo");
@@ -42,6 +45,16 @@ pub fn for_guest(frame_buffer: bool) -> crate::qemu::Machine {
         cpus: processors(&read("/proc/cpuinfo")),
         kvm: kvm.is_ok(),
         frame_buffer,
+    }
+}
+
+/// What decides which systems this machine can run; `to` is where downloads go.
+pub fn machine(to: &Path) -> Machine {
+    Machine {
+        memory: download::available(to, ""),
+        only_signed: only_signed_kernels(),
+        uefi_32_bits: uses_32_bit_uefi(),
+        hosts_guests: can_host_guests(&read("/proc/cpuinfo")),
     }
 }
 
@@ -101,6 +114,17 @@ fn processors(cpuinfo: &str) -> u32 {
     u32::try_from(lines).unwrap_or(u32::MAX)
 }
 
+/// Intel's and AMD's flag; kernels clear it where the firmware has turned it off.
+fn can_host_guests(cpuinfo: &str) -> bool {
+    let mut lines = cpuinfo.lines().filter_map(|line| line.split_once(':'));
+    let flags = lines.find(|(key, _)| key.trim() == "flags");
+    flags.is_some_and(|(_, flags)| {
+        flags
+            .split_whitespace()
+            .any(|flag| matches!(flag, "vmx" | "svm"))
+    })
+}
+
 /// The marketing name without the ornaments that fill half of it.
 fn processor_name(cpuinfo: &str) -> String {
     let name = cpuinfo
@@ -115,8 +139,7 @@ fn processor_name(cpuinfo: &str) -> String {
     plain.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// The interface with its driver and the link's speed, as far as they are known: `eth0 (e1000e,
-/// 1000 Mbit/s)`. Virtual cards have no speed.
+/// The interface with its driver and the link's speed: `eth0 (e1000e), 1000 Mbit/s`. Virtual cards have no speed.
 fn card(class_net: &Path, interface: &str) -> String {
     let folder = class_net.join(interface);
     let driver = fs::read_link(folder.join("device/driver")).ok();
@@ -127,10 +150,10 @@ fn card(class_net: &Path, interface: &str) -> String {
         .parse::<u32>()
         .ok()
         .filter(|mbit| *mbit > 0 && *mbit < u32::MAX);
-    match (driver, speed) {
-        (Some(driver), Some(mbit)) => format!("{interface} ({driver}, {mbit} Mbit/s)"),
-        (Some(driver), None) => format!("{interface} ({driver})"),
-        (None, _) => interface.to_owned(),
+    let driver = driver.map_or_else(String::new, |driver| format!(" ({driver})"));
+    match speed {
+        Some(mbit) => format!("{interface}{driver}, {mbit} Mbit/s"),
+        None => format!("{interface}{driver}, no link speed known"),
     }
 }
 
@@ -157,6 +180,8 @@ mod tests {
         );
         assert_eq!(processors(CPUINFO), 2);
         assert_eq!(processor_name(CPUINFO), "Intel Core i5-4590 CPU @ 3.30GHz");
+        assert!(can_host_guests("flags\t\t: fpu vmx sse\n"));
+        assert!(can_host_guests("flags : svm\n") && !can_host_guests("flags : fpu vmxoff\n"));
         assert_eq!(uptime("12.34 45.67\n"), 12_340);
         assert!(uses_32_bits("32\n", "quiet\n"));
         for (size, line) in [
@@ -179,7 +204,8 @@ mod tests {
         assert_eq!((processors(""), processor_name("").as_str()), (0, ""));
         assert_eq!(uptime("-"), 0);
         assert!(!is_locked(""));
-        assert_eq!(card(Path::new("/nonexistent"), "eth0"), "eth0");
+        let said = card(Path::new("/nonexistent"), "eth0");
+        assert_eq!(said, "eth0, no link speed known");
     }
 
     #[test]
@@ -191,10 +217,13 @@ mod tests {
             root.path().join("eth0/device/driver"),
         )
         .expect("a link");
-        assert_eq!(card(root.path(), "eth0"), "eth0 (e1000)");
+        assert_eq!(
+            card(root.path(), "eth0"),
+            "eth0 (e1000), no link speed known"
+        );
         for (speed, expected) in [
-            ("1000\n", "eth0 (e1000, 1000 Mbit/s)"),
-            ("-1\n", "eth0 (e1000)"),
+            ("1000\n", "eth0 (e1000), 1000 Mbit/s"),
+            ("-1\n", "eth0 (e1000), no link speed known"),
         ] {
             fs::write(root.path().join("eth0/speed"), speed).expect("a speed");
             assert_eq!(card(root.path(), "eth0"), expected);

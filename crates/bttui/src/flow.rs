@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
-use catalog::Method;
 use catalog::manifest::Entry;
+use catalog::{Method, Shell};
 use report::{Report, Step};
 use rustix::process::Signal;
 use swarm::core::PeerExchange;
@@ -18,8 +18,9 @@ use swarm::net::Options;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use crate::app::{Action, App, Event};
+use crate::app::{Action, App, Event, Offers};
 use crate::console::{self, Consoles, Pressed, Tenant, View};
+use crate::gate::Gate;
 use crate::guest::{self, Hosted};
 use crate::job::{Job, Order};
 use crate::joined::Parts;
@@ -30,7 +31,7 @@ use crate::phase1::{DOWNLOADS, OFFERS, Phase1};
 use crate::program::{self, Program};
 use crate::reins::Reins;
 use crate::reports::{Reporter, stamped};
-use crate::{facts, offers, tty, waiting, words};
+use crate::{facts, memory, offers, tty, waiting, words};
 
 /// How often the screen's times move on.
 const TICK: Duration = Duration::from_millis(250);
@@ -56,7 +57,8 @@ pub async fn run(allowed: Phase1) -> anyhow::Result<()> {
     tokio::spawn(watch_for_lease(voice.clone()));
     let epoch = Instant::now();
     let mut app = App::new(Duration::ZERO);
-    app.only_signed = facts::only_signed_kernels();
+    app.machine = facts::machine(Path::new(DOWNLOADS));
+    app.shell = offers::shell(Path::new(OFFERS));
     let mut machine = Machine {
         allowed,
         consoles,
@@ -113,7 +115,10 @@ impl Machine {
     fn act(&mut self, action: Action, app: &App) -> Option<Event> {
         match action {
             Action::Report(step) => self.report(step, app),
-            Action::Shell(console) => self.consoles.shell(console),
+            Action::Shell(console) => {
+                let gate = Gate::new(app.shell.clone());
+                self.consoles.shell(console, gate, self.voice.clone());
+            }
             Action::ReadOffers => return Some(self.read_offers(app)),
             Action::Fetch(system) => self.fetch(system, app),
             Action::AskWhoWaits(system) => self.ask_who_waits(system, app),
@@ -157,7 +162,10 @@ impl Machine {
             self.reporter = Some(reporter);
         }
         match read {
-            Ok(manifest) => Event::Offers(Box::new(manifest)),
+            Ok(manifest) => {
+                let needs = memory::needs(Path::new(OFFERS), &manifest);
+                Event::Offers(Box::new(Offers { manifest, needs }))
+            }
             Err(error) => Event::Broken {
                 what: sentence(&error),
             },
@@ -241,6 +249,7 @@ impl Machine {
                     folder,
                     dispname,
                     args: args.clone(),
+                    monitor: app.shell == Shell::Yes,
                     attended,
                 };
                 let (hosted, reins) = Hosted::new(self.allowed, plan, voice);

@@ -121,6 +121,8 @@ mod tests {
             torrent: "live.torrent".into(),
             size: 0,
             signed: None,
+            unfit: None,
+            inferred: false,
             info_hash: String::new(),
             files: Vec::new(),
         }

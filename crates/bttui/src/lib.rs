@@ -1,8 +1,8 @@
 //! The machine's side: what a computer runs between its firmware and its operating system.
 //!
-//! In reading order: [`app`] is the model of the [`screen`]s, with its [`event`]s, [`menu`]'s rules
-//! and [`keys`], and [`sharing`] says when a machine that has everything starts;
-//! [`ui`] draws it; [`console`] and [`tty`] bring it to every screen and serial line. [`flow`] is
+//! In reading order: [`app`] is the model of the [`screen`]s, with its [`event`]s, [`menu`]'s rules,
+//! [`verdict`] on what this machine can run, [`log`] and [`keys`], and [`sharing`] says when a machine that has everything starts;
+//! [`ui`] draws it; [`console`] and [`tty`] bring it to every screen and serial line, and [`gate`] says who gets a shell there. [`flow`] is
 //! phase 1 from waking up to the jump: [`lease`], [`facts`] and [`offers`] read what phase 1 left for
 //! it, [`memory`] says whether a system fits, [`job`] and [`download`] fetch, [`joined`] makes one initrd of several files, [`words`] fills in the command line,
 //! [`reports`] tells the server and [`waiting`] asks it, [`kexec`] starts what takes phase 1's place and
@@ -22,6 +22,7 @@ pub mod fetch;
 pub mod fetch_log;
 pub mod fetch_share;
 pub mod flow;
+pub mod gate;
 pub mod guest;
 pub mod job;
 pub mod joined;
@@ -30,6 +31,7 @@ pub mod keys;
 pub mod layer;
 pub mod lease;
 pub mod leftovers;
+pub mod log;
 pub mod memory;
 pub mod menu;
 pub mod news;
@@ -45,5 +47,6 @@ pub mod sharing;
 pub mod sys;
 pub mod tty;
 pub mod ui;
+pub mod verdict;
 pub mod waiting;
 pub mod words;

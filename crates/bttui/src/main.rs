@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use bttui::cli::{Cli, Command};
 use bttui::phase1::Phase1;
-use bttui::{fetch, flow, guest, tty};
+use bttui::{fetch, flow, gate, guest, tty};
 use clap::{CommandFactory, Parser};
 
 /// The command line made no sense, or this is not the place for it.
@@ -29,6 +29,10 @@ fn main() -> ExitCode {
         Some(Command::Fetch(args)) => runtime.block_on(fetch::run(&args)),
         Some(Command::View { socket }) => match Phase1::detect() {
             Ok(allowed) => runtime.block_on(guest::view(allowed, &socket)),
+            Err(why) => Ok(not_here(&why)),
+        },
+        Some(Command::Shell) => match Phase1::detect() {
+            Ok(allowed) => gate::second_screen(allowed).map(|()| 0),
             Err(why) => Ok(not_here(&why)),
         },
         None => match Phase1::detect() {
@@ -55,7 +59,7 @@ fn not_here(why: &str) -> u8 {
     let help = Cli::command().render_help();
     let _ = writeln!(
         std::io::stderr(),
-        "bttui without a command, or with `view`, is the program of phase 1 and does nothing elsewhere ({why}).\n\n{help}"
+        "bttui without a command, or with `view` or `shell`, is the program of phase 1 and does nothing elsewhere ({why}).\n\n{help}"
     );
     USAGE
 }

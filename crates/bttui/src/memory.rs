@@ -2,9 +2,34 @@
 
 pub use catalog::memory::{Memory, Need};
 
+use std::path::Path;
+
 use catalog::Method;
+use catalog::manifest::{Entry, Manifest};
 use metainfo::Info;
 use swarm::net::Wanted;
+
+use crate::offers;
+
+/// What each system of the server's list takes, with the layer that it runs in; nothing where it is not fetched, or its
+/// torrent in this folder cannot be read.
+pub fn needs(folder: &Path, manifest: &Manifest) -> Vec<Option<Need>> {
+    let of = |entry: &Entry| {
+        let torrent = offers::torrent(folder, entry).ok()?;
+        let wanted = offers::wanted(torrent.info(), entry).ok()?;
+        Some(need(torrent.info(), &wanted, &entry.method))
+    };
+    let layer = manifest.layer.as_ref().and_then(of);
+    let layer = layer.map_or(0, |layer| layer.files);
+    let systems = manifest.systems.iter();
+    systems
+        .map(|entry| match &entry.method {
+            Method::Local => None,
+            Method::Qemu { .. } => of(entry).map(|need| need.beside(layer)),
+            Method::Kexec { .. } | Method::Bin { .. } => of(entry),
+        })
+        .collect()
+}
 
 /// What a torrent's system takes when these files are fetched and it is started so.
 pub fn need(info: &Info, wanted: &Wanted, method: &Method) -> Need {

@@ -1,5 +1,5 @@
-//! The rules of the menu: which system is the default, how long the countdown is, what this version
-//! can start. Only questions about values; the screens and keys are in [`crate::app`].
+//! The rules of the menu: which system is the default, how long the countdown is. Whether this machine can
+//! run a system is [`crate::verdict`]'s. Only questions about values; the screens and keys are in [`crate::app`].
 
 use std::time::Duration;
 
@@ -48,31 +48,17 @@ pub fn method_name(method: &Method) -> &'static str {
     }
 }
 
-/// Why a system cannot be started with what this server has, if it cannot.
-pub fn unsupported(method: &Method, has_qemu: bool) -> Option<String> {
-    match method {
-        Method::Kexec { .. } | Method::Bin { .. } | Method::Local => None,
-        Method::Qemu { .. } if has_qemu => None,
-        Method::Qemu { .. } => Some(
-            "This server has no QEMU for a virtual machine (method bin-qemu-x86_64). Choose another system."
-                .to_owned(),
-        ),
-    }
-}
-
-/// What a person must know before choosing on a machine whose kernel starts signed kernels alone; of the system that is
-/// `selected` where something is known of its kernel. Whether this machine trusts a signature shows only when the
-/// kernel was fetched.
-pub fn warning(only_signed: bool, manifest: &Manifest, selected: usize) -> Option<&'static str> {
-    let is_kexec = |entry: &Entry| matches!(entry.method, Method::Kexec { .. });
-    if !only_signed || !manifest.systems.iter().any(is_kexec) {
+/// What a person must know before choosing on a machine whose kernel starts signed kernels alone; a kernel that has
+/// certainly no signature is refused before (see [`crate::verdict`]). Whether this machine trusts a signature shows only
+/// when the kernel was fetched.
+pub fn warning(only_signed: bool, entry: &Entry) -> Option<&'static str> {
+    let is_kexec = matches!(entry.method, Method::Kexec { .. });
+    if !only_signed || !is_kexec {
         return None;
     }
-    let selected = manifest.systems.get(selected);
-    Some(match selected.and_then(|entry| entry.signed) {
-        Some(false) => "Secure Boot is on: this kernel has no signature, so it cannot start.",
+    Some(match entry.signed {
         Some(true) => "Secure Boot is on: this kernel starts if the machine trusts its signature.",
-        None => "Secure Boot is on: kexec needs a signed kernel that this machine trusts.",
+        _ => "Secure Boot is on: kexec needs a signed kernel that this machine trusts.",
     })
 }
 

@@ -6,6 +6,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, bail};
+use catalog::Shell;
 use catalog::manifest::{Entry, Manifest};
 use metainfo::{Info, Sha256, Torrent};
 use swarm::net::{Wanted, WebSeed};
@@ -25,6 +26,11 @@ pub fn manifest(folder: &Path) -> anyhow::Result<Manifest> {
         &read("Boottorrent.yaml")?,
         &read("configs.yaml")?,
     )?)
+}
+
+/// Who gets a shell, before anything else is known. Nobody, where the manifest cannot be read.
+pub fn shell(folder: &Path) -> Shell {
+    manifest(folder).map_or(Shell::No, |manifest| manifest.shell)
 }
 
 /// Reads a system's torrent and checks that it is the one the manifest means.
@@ -128,6 +134,8 @@ mod tests {
             info_hash: info_hash.to_owned(),
             files: Vec::new(),
             signed: None,
+            unfit: None,
+            inferred: false,
         }
     }
 

@@ -72,6 +72,25 @@ pub struct Guest {
     pub accelerator: Accelerator,
 }
 
+impl Guest {
+    /// The same where a shell is not for everybody. QEMU's monitor (Ctrl+A C on a serial line, Ctrl+Alt+2 on a screen) can
+    /// write files and start programs here, so there is none unless the configuration asks for it. Ctrl+A X stays.
+    #[must_use]
+    pub fn without_monitor(mut self) -> Guest {
+        let told = Told(self.arguments.iter().map(String::as_str).collect());
+        if told.has(&["monitor", "mon"]) {
+            return self;
+        }
+        let mut words = vec!["-monitor", "none"];
+        if self.display == Display::Console && !told.has(&["serial", "nodefaults"]) {
+            let console = "stdio,id=console,mux=on,signal=off";
+            words.extend(["-chardev", console, "-serial", "chardev:console"]);
+        }
+        self.arguments.extend(words.into_iter().map(str::to_owned));
+        self
+    }
+}
+
 /// The part of the memory that is left which the guest's disks may be changed by, in bytes: a quarter.
 pub fn writable(available: u64) -> u64 {
     available / 4
@@ -151,6 +170,11 @@ fn memory(machine: Machine, accelerator: Accelerator) -> u64 {
     machine.available.saturating_sub(taken).max(guest::LEAST) >> 20
 }
 
+/// Whether these arguments say themselves who executes the guest.
+pub fn names_accelerator(args: &str) -> bool {
+    Told(args.split_whitespace().collect()).names_accelerator()
+}
+
 /// The configuration's own arguments.
 struct Told<'a>(Vec<&'a str>);
 
@@ -218,6 +242,32 @@ mod tests {
             line.ends_with("-accel tcg -cpu max -m 1696 -smp 4 -nic user -nographic -cdrom a.iso"),
             "{line}"
         );
+    }
+
+    #[test]
+    fn a_monitor_is_no_way_around_the_setting_about_shells() {
+        let on_a_line = Machine {
+            frame_buffer: false,
+            ..PLAIN
+        };
+        let serial =
+            "-monitor none -chardev stdio,id=console,mux=on,signal=off -serial chardev:console";
+        for (args, machine, end) in [
+            ("-cdrom a.iso", PLAIN, "-cdrom a.iso -monitor none"),
+            (
+                "-cdrom a.iso",
+                on_a_line,
+                &*format!("-cdrom a.iso {serial}"),
+            ),
+            ("-nographic", PLAIN, &format!("-nographic {serial}")),
+            ("-serial none", on_a_line, "-serial none -monitor none"),
+            ("-monitor stdio", on_a_line, "-monitor stdio"),
+            ("-mon chardev=c", PLAIN, "-mon chardev=c"),
+        ] {
+            let guest = guest(args, machine, Path::new(SOCKET)).without_monitor();
+            let line = guest.arguments.join(" ");
+            assert!(line.ends_with(end), "{args}: {line}");
+        }
     }
 
     #[test]

@@ -12,6 +12,7 @@ use crate::app::{App, Screen};
 
 mod failed;
 mod fetching;
+mod log;
 mod menu;
 mod notice;
 mod panel;
@@ -40,10 +41,16 @@ pub fn draw(screen: &mut Buffer, app: &App, now: Duration, look: Look) {
         panel::facts(screen, facts, app, look);
     }
     let (status, keys) = match &app.screen {
-        Screen::Waiting { since, why } => {
-            notice::waiting(screen, rows.main, why, now.saturating_sub(*since), look)
-        }
-        Screen::Reading => notice::reading(screen, rows.main, look),
+        _ if app.reading_log.is_some() => log::draw(screen, rows.main, app, look),
+        Screen::Waiting { since, why } => notice::waiting(
+            screen,
+            rows.main,
+            app,
+            why,
+            now.saturating_sub(*since),
+            look,
+        ),
+        Screen::Reading => notice::reading(screen, rows.main, app, look),
         Screen::Menu { selected, deadline } => {
             menu::draw(screen, rows.main, app, *selected, *deadline, now, look)
         }

@@ -92,6 +92,8 @@ mod tests {
             torrent: String::new(),
             size: 0,
             signed: None,
+            unfit: None,
+            inferred: false,
             info_hash: String::new(),
             files: Vec::new(),
         }

@@ -12,9 +12,14 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use bttui::app::Event;
 use bttui::console::{Consoles, Device, Lent, Pressed, Tenant, View};
+use bttui::gate::Gate;
 use bttui::keys::Key;
+use bttui::news::Voice;
 use bttui::ui::Look;
+use catalog::Shell;
+use catalog::shell::{PinHash, SALT};
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::pty::OpenptFlags;
 use rustix::termios::{LocalModes, tcgetattr};
@@ -29,7 +34,10 @@ struct Far {
     near: PathBuf,
     /// Keeps the near end open, so that closing it elsewhere is no hang-up.
     _held: File,
+    /// What nobody has waited for yet.
     text: String,
+    /// Everything that came.
+    all: String,
 }
 
 impl Far {
@@ -46,6 +54,7 @@ impl Far {
             near,
             _held,
             text: String::new(),
+            all: String::new(),
         }
     }
 
@@ -70,8 +79,9 @@ impl Far {
             let mut bytes = [0; 4096];
             if one[0].revents().contains(PollFlags::IN) {
                 let count = self.end.read(&mut bytes).unwrap_or(0);
-                self.text
-                    .push_str(&String::from_utf8_lossy(&bytes[..count]));
+                let text = String::from_utf8_lossy(&bytes[..count]);
+                self.text.push_str(&text);
+                self.all.push_str(&text);
             }
         };
         // What came in the same breath is for the next wait.
@@ -154,10 +164,13 @@ fn a_shell_takes_the_console_and_gives_it_back() {
     let (consoles, mut pressed) = start(&far);
     consoles.show(menu());
     far.wait_for("Memory test");
-    consoles.shell(0);
+    let (voice, mut news) = Voice::new();
+    consoles.shell(0, Gate::new(Shell::Yes), voice);
     far.wait_for("goes back to the menu");
     far.type_in(b"echo mar''ker; tty\n");
     far.wait_for("marker");
+    let told = news.blocking_recv().map(|news| news.event);
+    assert!(matches!(told, Some(Event::ShellOpened)), "{told:?}");
     let near = far.near.display().to_string();
     far.wait_for(&near);
     // Ctrl+C is the shell's own affair: it interrupts what runs there, and no key reaches the menu.
@@ -255,5 +268,42 @@ fn a_console_that_cannot_be_opened_is_left_out() {
     let consoles = Consoles::start(devices, &keys).expect("consoles");
     consoles.show(menu());
     far.wait_for("Memory test");
+    consoles.close();
+}
+
+#[test]
+fn a_pin_stands_before_the_shell_and_is_never_shown() {
+    let mut far = Far::open();
+    let (consoles, _pressed) = start(&far);
+    let folder = tempfile::tempdir().expect("a directory");
+    let hash = PinHash::of("2468", &[7; SALT]).expect("a hash");
+    let gate = Gate {
+        rule: Shell::Pin(hash),
+        attempts: folder.path().join("attempts"),
+    };
+    let (voice, mut news) = Voice::new();
+    let ask = || consoles.shell(0, gate.clone(), voice.clone());
+    consoles.show(menu());
+    far.wait_for("Memory test");
+    // Whoever leaves is back at the menu.
+    ask();
+    far.wait_for("PIN for a shell");
+    far.type_in(b"\x1b");
+    far.wait_for("Memory test");
+    ask();
+    far.wait_for("PIN for a shell");
+    far.type_in(b"1357\r");
+    far.wait_for("That is not the PIN.");
+    far.wait_for("the next one is in");
+    far.wait_for("PIN for a shell");
+    assert!(news.try_recv().is_err(), "nobody was admitted yet");
+    far.type_in(b"2468\r");
+    far.wait_for("A shell of phase 1");
+    far.type_in(b"echo mar''ker; exit\n");
+    far.wait_for("marker");
+    far.wait_for("Memory test");
+    let told = news.blocking_recv().map(|news| news.event);
+    assert!(matches!(told, Some(Event::ShellOpened)), "{told:?}");
+    assert!(!far.all.contains("1357") && !far.all.contains("2468"));
     consoles.close();
 }

@@ -70,6 +70,8 @@ fn world(method: Method) -> World {
         info_hash: torrent.info_hash().to_string(),
         files: promised,
         signed: None,
+        unfit: None,
+        inferred: false,
     };
     World {
         folder,

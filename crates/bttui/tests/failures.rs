@@ -55,11 +55,103 @@ fn a_person_is_asked_instead() {
         what: "no peer".to_owned(),
     };
     assert_eq!(actions, [Action::Report(said)]);
-    assert_eq!(app.handle(Event::Tick, seconds(10_000)), []);
-    assert_eq!(
-        press(&mut app, Key::Char('r'), 10_001),
-        [Action::Report(Step::Retry), Action::Fetch(0)]
+    assert_eq!(app.handle(Event::Tick, seconds(629)), []);
+    let again = [Action::Report(Step::Retry), Action::Fetch(0)];
+    assert_eq!(press(&mut app, Key::Char('r'), 629), again);
+}
+
+/// They chose, and went away: the machine goes on as one that nobody attends.
+#[test]
+fn a_person_who_does_not_answer_is_taken_to_be_gone() {
+    let mut app = after(menu(three()), [Key::Enter], 20);
+    let broken = || Event::Broken {
+        what: "no peer".to_owned(),
+    };
+    app.handle(broken(), seconds(30));
+    let again = [Action::Report(Step::Retry), Action::Fetch(0)];
+    assert_eq!(app.handle(Event::Tick, seconds(630)), again);
+    let actions = app.handle(broken(), seconds(640));
+    assert!(
+        matches!(actions[..], [Action::Report(Step::Failed { .. })]),
+        "{actions:?}"
     );
+    assert_eq!(app.handle(Event::Tick, seconds(650)), again, "the back-off");
+}
+
+/// Whatever a machine without people is doing when it fails, it tells the server and tries again by itself.
+#[test]
+fn every_failure_of_an_unattended_machine_is_told_and_goes_on() {
+    let broken = || Event::Broken {
+        what: "broken".to_owned(),
+    };
+    let not_started = || Event::NotStarted {
+        what: "broken".to_owned(),
+    };
+    let fetching = || {
+        let mut app = menu(three());
+        app.handle(Event::Tick, seconds(35));
+        app
+    };
+    let sharing = || {
+        let mut app = fetching();
+        app.handle(scenes::fetched(), seconds(36));
+        app
+    };
+    let starting = || {
+        let mut app = sharing();
+        app.handle(scenes::waiting_for(&[]), seconds(37));
+        app
+    };
+    let program = || {
+        let mut app = menu(scenes::with_program(30));
+        app.handle(Event::Tick, seconds(35));
+        let progress = scenes::of_program(0);
+        app.handle(Event::Fetched { progress }, seconds(36));
+        app
+    };
+    for (name, mut app, event) in [
+        ("reading", scenes::awake(), broken()),
+        ("fetching", fetching(), broken()),
+        ("sharing", sharing(), broken()),
+        ("starting", starting(), broken()),
+        ("a program", program(), not_started()),
+    ] {
+        let told = app.handle(event, seconds(40));
+        let is_told = |action: &Action| matches!(action, Action::Report(Step::Failed { .. }));
+        assert!(told.iter().any(is_told), "{name}: {told:?}");
+        let went_on = app.handle(Event::Tick, seconds(45));
+        assert!(went_on.contains(&Action::Report(Step::Retry)), "{name}");
+        assert!(!matches!(app.screen, Screen::Failed(_)), "{name}");
+    }
+}
+
+/// The default needs more memory than there is: that is told once, and nothing is tried again and again.
+#[test]
+fn a_default_that_cannot_run_here_is_told_and_never_tried() {
+    let mut app = scenes::small(three(), 611_000_000);
+    let Screen::Menu { deadline: None, .. } = app.screen else {
+        panic!("{:?}", app.screen)
+    };
+    let said: Vec<&str> = app.log.lines().map(|line| &*line.text).collect();
+    assert!(
+        said.last().is_some_and(
+            |last| last.contains("starting Debian 12 with GNOME") && last.contains("738.0 MB")
+        ),
+        "{said:?}"
+    );
+    for second in 6..5_000 {
+        assert_eq!(app.handle(Event::Tick, seconds(second)), []);
+    }
+    // Who comes is told why, and chooses something else.
+    let actions = press(&mut app, Key::Enter, 5_000);
+    assert!(!actions.contains(&Action::Fetch(0)), "{actions:?}");
+    let Screen::Failed(failure) = &app.screen else {
+        panic!("{:?}", app.screen)
+    };
+    assert_eq!(failure.retry_at, None);
+    press(&mut app, Key::Char('m'), 5_001);
+    press(&mut app, Key::End, 5_002);
+    assert!(press(&mut app, Key::Enter, 5_003).contains(&Action::Start(2)));
 }
 
 #[test]
@@ -151,6 +243,6 @@ fn offers_that_cannot_be_read_are_read_again() {
         app.handle(Event::Tick, seconds(10)),
         [Action::Report(Step::Retry), Action::ReadOffers]
     );
-    app.handle(Event::Offers(Box::new(three())), seconds(10));
+    app.handle(Event::Offers(Box::new(three().into())), seconds(10));
     assert!(matches!(app.screen, Screen::Menu { .. }));
 }

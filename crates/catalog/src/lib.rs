@@ -6,15 +6,17 @@
 //! lacks it. This crate never opens a file, never talks to
 //! a network and knows nothing of torrents but their names and the hashes of their files.
 //!
-//! With the feature `yaml` off only [`Method`], [`manifest`], [`cmdline`], [`executable`] and [`memory`] remain: that is the client's half,
-//! which reads JSON.
+//! With the feature `yaml` off only [`Method`], [`manifest`], [`cmdline`], [`memory`], [`mod@shell`] and the readers of
+//! heads ([`executable`], [`kernel`]) remain: that is the client's half, which reads JSON.
 #![forbid(unsafe_code)]
 
 pub mod cmdline;
 pub mod executable;
+pub mod kernel;
 pub mod manifest;
 pub mod memory;
 mod method;
+pub mod shell;
 
 #[cfg(feature = "yaml")]
 mod nearest;
@@ -36,6 +38,7 @@ mod who;
 mod yaml;
 
 pub use method::Method;
+pub use shell::Shell;
 #[cfg(feature = "yaml")]
 pub use {
     problem::{Checked, Placed, Problem, Severity},

@@ -13,7 +13,7 @@ use metainfo::Sha256;
 use report::{Mac, MacPattern};
 use serde::{Deserialize, Serialize};
 
-use crate::Method;
+use crate::{Method, Shell};
 
 /// The version of the manifest this crate writes and reads.
 pub const VERSION: u32 = 0;
@@ -58,6 +58,9 @@ pub struct Manifest {
     /// None where the server has none. Of the entry's texts only name, torrent, size, info hash and files matter.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub layer: Option<Entry>,
+    /// Who gets a shell at the machine. Nobody where nothing is said.
+    #[serde(default, skip_serializing_if = "Shell::is_no")]
+    pub shell: Shell,
     /// What is different for some machines: of the entries that fit one, the longest pattern's holds.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub machines: Vec<MachineEntry>,
@@ -131,6 +134,12 @@ pub struct Entry {
     /// the server does not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signed: Option<bool>,
+    /// Why its kernel or program can run on no machine that comes here, as a clause that begins with the file's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unfit: Option<String>,
+    /// Whether its folder has no config.yaml, so that how it starts was inferred from its files.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub inferred: bool,
 }
 
 /// One file of a system's payload.

@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 
 pub use crate::manifest::SeedUntil;
-use crate::{DhcpRange, LeaseTime, Placed};
+use crate::{DhcpRange, LeaseTime, Placed, Shell};
 
 mod lan;
 mod machines;
@@ -39,6 +39,8 @@ pub struct Settings {
     pub seed_until: Option<Placed<SeedUntil>>,
     /// `boottorrent.seed_max`: upper bound in seconds for `seed_until`.
     pub seed_max: Option<Placed<u64>>,
+    /// `boottorrent.shell`: who gets a shell at a machine.
+    pub shell: Shell,
     /// `boottorrent.host_ip`: this server's address as the machines see it; without it, the
     /// interface's own.
     pub host_ip: Option<Placed<Ipv4Addr>>,
@@ -135,6 +137,7 @@ impl Default for Settings {
             seed_time: None,
             seed_until: None,
             seed_max: None,
+            shell: Shell::default(),
             host_ip: None,
             display_oss: Vec::new(),
             enable_dhcp: None,

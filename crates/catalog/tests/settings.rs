@@ -4,7 +4,7 @@
 
 mod common;
 
-use catalog::{LogLevel, SeedUntil, Settings, settings};
+use catalog::{LogLevel, SeedUntil, Settings, Shell, settings};
 use common::{read, said};
 
 const FILE: &str = "Boottorrent.yaml";
@@ -347,4 +347,30 @@ fn a_file_that_is_no_yaml_says_nothing() {
         "{}",
         said(&checked.problems)
     );
+}
+
+#[test]
+fn who_gets_a_shell_is_one_word_or_the_hash_of_a_pin() {
+    let hash = catalog::shell::PinHash::of("2468", &[7; catalog::shell::SALT]).expect("a hash");
+    for (written, expected) in [
+        ("no", Shell::No),
+        ("yes", Shell::Yes),
+        ("True", Shell::Yes),
+        ("off", Shell::No),
+        ("\"yes\"", Shell::Yes),
+        (hash.to_string().as_str(), Shell::Pin(hash.clone())),
+    ] {
+        let (settings, problems) = read(&format!("boottorrent:\n  shell: {written}\n"));
+        assert_eq!(said(&problems), "", "{written}");
+        assert_eq!(settings.shell, expected, "{written}");
+    }
+    for wrong in [
+        "2468",
+        "maybe",
+        "$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHQ$aGFzaGhhc2hoYXNoaGFzaA",
+    ] {
+        let (settings, problems) = read(&format!("boottorrent:\n  shell: {wrong}\n"));
+        assert!(said(&problems).contains("bt-server pin"), "{wrong}");
+        assert_eq!(settings.shell, Shell::No, "{wrong}");
+    }
 }

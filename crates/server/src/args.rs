@@ -41,6 +41,8 @@ pub enum Command {
     Doctor(Doctor),
     /// Say what a recording of the wire holds, and what this server would answer
     Explain(Explain),
+    /// Make of a PIN the setting that asks for it before a machine's shell
+    Pin,
     /// Care for an interface; only this program calls it
     #[command(name = crate::hold::WORD, hide = true)]
     Hold {

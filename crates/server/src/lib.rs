@@ -10,7 +10,7 @@
 //! In reading order:
 //! 1. [`args`] the command line; [`host`] the machine it runs on, with [`interface`] and [`user`]; [`state`] the
 //!    folder it keeps;
-//! 2. [`init`] an environment to start from; [`check`] everything that is wrong with a configuration, at once;
+//! 2. [`init`] an environment to start from, [`pin`] a line for it; [`check`] everything that is wrong with a configuration, at once;
 //!    [`plan`] what follows from configuration, command line and machine together;
 //! 3. [`start`] check, [`bind`], drop root, start the runtime: what `main` calls; [`lend`] and [`hold`] where the
 //!    interface has no address; [`holder`] who is in the way;
@@ -41,6 +41,7 @@ pub mod lend;
 pub mod offer;
 pub mod once;
 pub mod payload;
+pub mod pin;
 pub mod plan;
 pub mod prepare;
 mod replace;

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use bt_server::args::{Cli, Command, LogFilter, Serve};
 use bt_server::user::Users;
-use bt_server::{doctor, explain, hold, init, plan, screen, start};
+use bt_server::{doctor, explain, hold, init, pin, plan, screen, start};
 use clap::Parser;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::FormatTime;
@@ -25,6 +25,7 @@ fn main() -> ExitCode {
         Some(Command::Check(args)) => check(&args),
         Some(Command::Doctor(args)) => doctor::run(&args),
         Some(Command::Explain(args)) => explain::run(&args),
+        Some(Command::Pin) => pin(),
         Some(Command::Hold { words }) => hold(&words),
         Some(Command::Version { phase1 }) => version(phase1),
     }
@@ -99,6 +100,20 @@ fn init(dir: &Path) -> ExitCode {
         }
         Err(problem) => {
             eprintln!("{problem}");
+            REFUSED.into()
+        }
+    }
+}
+
+fn pin() -> ExitCode {
+    match pin::pin() {
+        Ok(line) => {
+            eprintln!("Put this into Boottorrent.yaml, below boottorrent:");
+            println!("{line}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("error: {error:#}");
             REFUSED.into()
         }
     }

@@ -3,9 +3,9 @@
 //! the hash cache, opens no socket.
 
 mod again;
+mod heads;
 
-use std::fs::File;
-use std::io::{IsTerminal, Read as _};
+use std::io::IsTerminal;
 use std::num::NonZero;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -13,8 +13,8 @@ use std::time::Instant;
 
 use anyhow::Context;
 use bytes::Bytes;
+use catalog::Method;
 use catalog::manifest::{Entry, Manifest, ManifestFile};
-use catalog::{Method, signature};
 use indicatif::{ProgressBar, ProgressStyle};
 use initrd::Archive;
 use metainfo::{FileEntry, InfoHash, Sha256, Torrent};
@@ -225,6 +225,7 @@ fn payload_files(one: &Hashed) -> impl Iterator<Item = (String, Arc<PayloadFile>
 /// What the manifest says of a system.
 fn entry(hashed: &Hashed, one: &LoadedSystem) -> Entry {
     let (name, torrent) = (&one.system.name, &hashed.torrent);
+    let head = heads::of(one);
     let files = torrent.info().files.iter().zip(&hashed.sha256);
     let file = |(file, sha256): (&FileEntry, &Sha256)| ManifestFile {
         path: file.path.join("/"),
@@ -238,21 +239,10 @@ fn entry(hashed: &Hashed, one: &LoadedSystem) -> Entry {
         size: torrent.info().total_length(),
         info_hash: torrent.info_hash().to_string(),
         files: files.map(file).collect(),
-        signed: is_signed(one),
+        signed: head.signed,
+        unfit: head.unfit,
+        inferred: one.system.method_line.is_none(),
     }
-}
-
-/// Whether the kernel of a system carries a signature; nothing where it has none, or nobody can tell.
-fn is_signed(one: &LoadedSystem) -> Option<bool> {
-    let Method::Kexec { kernel, .. } = &one.system.method else {
-        return None;
-    };
-    let mut file = File::open(one.root.join(kernel)).ok()?;
-    let length = file.metadata().ok()?.len();
-    let mut head = Vec::with_capacity(signature::HEAD);
-    let most = signature::HEAD as u64;
-    file.by_ref().take(most).read_to_end(&mut head).ok()?;
-    signature::is_signed(&head, length)
 }
 
 /// What the manifest says of QEMU.
@@ -266,6 +256,8 @@ fn layer(qemu: &InMemory) -> Entry {
         torrent: format!("{QEMU}.torrent"),
         size: qemu.torrent.info().total_length(),
         signed: None,
+        unfit: None,
+        inferred: false,
         info_hash: qemu.torrent.info_hash().to_string(),
         files: vec![ManifestFile {
             path: shelf::QEMU.to_owned(),

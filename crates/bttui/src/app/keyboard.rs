@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use report::{ChosenBy, Step};
+use report::ChosenBy;
 
 use super::{App, Choice};
 use crate::event::Action;
@@ -18,10 +18,12 @@ impl App {
         now: Duration,
         actions: &mut Vec<Action>,
     ) {
+        if self.log_key(key) {
+            return;
+        }
         let count = self.systems().len();
         if key == Key::CtrlS {
-            self.hold();
-            actions.extend([Action::Report(Step::Shell), Action::Shell(console)]);
+            self.ask_for_shell(console, actions);
             return;
         }
         match &mut self.screen {
@@ -56,14 +58,19 @@ impl App {
             Screen::Failed(failure) => match key {
                 Key::CtrlC => failure.retry_at = None,
                 Key::Char('r' | 'R') => self.retry(now, actions),
-                Key::Char('s' | 'S') => {
-                    self.hold();
-                    actions.extend([Action::Report(Step::Shell), Action::Shell(console)]);
-                }
+                Key::Char('s' | 'S') => self.ask_for_shell(console, actions),
                 Key::Char('m' | 'M') | Key::Escape if count > 0 => self.leave(actions),
                 _ => {}
             },
             _ => {}
+        }
+    }
+
+    /// The console is lent to whoever asks, where the configuration lets anybody have a shell; a PIN is asked for there.
+    fn ask_for_shell(&mut self, console: usize, actions: &mut Vec<Action>) {
+        if !self.shell.is_no() {
+            self.hold();
+            actions.push(Action::Shell(console));
         }
     }
 

@@ -21,7 +21,7 @@ const UNKNOWN: Cell = Cell::new("\u{e000}");
 pub(super) struct Canvas {
     backend: CrosstermBackend<BufWriter<Tty>>,
     shown: Buffer,
-    screen: Option<Discriminant<Screen>>,
+    screen: Option<(Discriminant<Screen>, bool)>,
 }
 
 impl Canvas {
@@ -39,7 +39,8 @@ impl Canvas {
     /// Draws what changed. Another screen is painted whole, blanks included: that heals what a
     /// message of the kernel tore, and whoever reads a serial line as text finds whole sentences.
     pub(super) fn draw(&mut self, view: &View, look: Look) -> io::Result<()> {
-        let screen = Some(discriminant(&view.app.screen));
+        let app = &view.app;
+        let screen = Some((discriminant(&app.screen), app.reading_log.is_some()));
         if std::mem::replace(&mut self.screen, screen) != screen {
             self.shown = Buffer::filled(self.shown.area, UNKNOWN);
         }

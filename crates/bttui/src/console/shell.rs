@@ -4,13 +4,24 @@ use std::io::{Read, Write};
 use std::process::Command;
 
 use super::{Lent, Tenant};
+use crate::app::Event;
+use crate::gate::Gate;
+use crate::news::Voice;
 
-/// A shell of phase 1.
+/// A shell of phase 1, for whoever is admitted.
 #[derive(Debug)]
-pub(super) struct Shell;
+pub(super) struct Shell {
+    pub(super) gate: Gate,
+    /// Hears of its opening.
+    pub(super) voice: Voice,
+}
 
 impl Tenant for Shell {
     fn stay(self: Box<Self>, mut console: Lent) -> Option<String> {
+        if !self.gate.admits(console.tty()).unwrap_or(false) {
+            return None;
+        }
+        self.voice.tell_waiting(Event::ShellOpened);
         console.tty().restore();
         let words = b"A shell of phase 1. \"exit\" goes back to the menu.\r\n";
         let _ = console.tty().write_all(words);

@@ -43,6 +43,8 @@ pub struct Plan {
     pub dispname: String,
     /// The configuration's arguments for QEMU, separated by white space.
     pub args: String,
+    /// Whether QEMU's monitor may be had: it is as good as a shell.
+    pub monitor: bool,
     /// Whether somebody sits at the console.
     pub attended: bool,
 }
@@ -81,6 +83,10 @@ impl Hosted {
         let has_screen = console.is_screen() && self.has_frame_buffer();
         let machine = facts::for_guest(has_screen);
         let guest = qemu::guest(&self.plan.args, machine, Path::new(SOCKET));
+        let guest = match self.plan.monitor {
+            true => guest,
+            false => guest.without_monitor(),
+        };
         let writable = qemu::writable(machine.available);
         let overlay = Overlay::mount(self.allowed, &self.plan.folder, writable)?;
         let command = command(&guest);

@@ -28,13 +28,12 @@ pub(super) fn draw(
         panel::write(screen, inner, end + 2, line, what, PLAIN);
     }
     let mut keys = ways;
+    keys.push(("l", "log"));
     let status = match failure.retry_at {
         Some(at) => {
             keys.push(("Ctrl+C", "stop the countdown"));
-            format!(
-                "Trying again in {} s.",
-                text::countdown(at.saturating_sub(now))
-            )
+            let left = Duration::from_secs(text::countdown(at.saturating_sub(now)));
+            format!("Trying again in {}.", text::duration(left))
         }
         None => String::new(),
     };
@@ -46,7 +45,9 @@ fn ways_on(app: &App, failure: &Failure) -> Vec<(&'static str, &'static str)> {
     if !matches!(failure.during, During::Unsupported(_)) {
         ways.push(("r", "try again"));
     }
-    ways.push(("s", "shell"));
+    if !app.shell.is_no() {
+        ways.push(("s", "shell"));
+    }
     if !app.systems().is_empty() {
         ways.push(("m", "back to the menu"));
     }

@@ -47,7 +47,7 @@ pub(super) fn draw(
     };
     (
         status,
-        vec![("Esc", "back to the menu"), ("Ctrl+S", "shell")],
+        panel::with_common(app, [("Esc", "back to the menu")]),
     )
 }
 

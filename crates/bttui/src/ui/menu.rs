@@ -14,6 +14,10 @@ use crate::menu;
 /// The widths of the columns on the right: the method and the size.
 const METHOD: u16 = 12;
 const SIZE: u16 = 10;
+/// Before the method, with a blank: `x` where this machine cannot run the system.
+const MARK: u16 = 2;
+/// On a lower panel the list needs the rows more than what is said of the selected system.
+const DETAILS_FROM_HEIGHT: u16 = 12;
 const SELECTED: Style = Style::new().reversed();
 
 pub(super) fn draw(
@@ -26,7 +30,7 @@ pub(super) fn draw(
     look: Look,
 ) -> (String, Vec<(&'static str, &'static str)>) {
     let systems = app.systems();
-    let notes = notes(app, selected);
+    let notes = notes(app, selected, area);
     // Borders, an empty line above and below the list, and the notes with another one.
     let below = notes.len() as u16 + u16::from(!notes.is_empty());
     let rows = usize::from(area.height.saturating_sub(4 + below)).max(1);
@@ -68,9 +72,17 @@ pub(super) fn draw(
         let size_at = line.width.saturating_sub(SIZE + 1);
         let method_at = size_at.saturating_sub(METHOD);
         let name = Rect {
-            width: method_at.saturating_sub(1),
+            width: method_at.saturating_sub(MARK),
             ..line
         };
+        let refused = app.refusal(index).is_some();
+        let style = match refused && index != selected {
+            true => QUIET,
+            false => style,
+        };
+        if refused {
+            panel::write(screen, line, method_at.saturating_sub(MARK), 0, "x", style);
+        }
         panel::write(
             screen,
             line,
@@ -110,18 +122,31 @@ pub(super) fn draw(
                 text::countdown(deadline.saturating_sub(now))
             )
         }
-        _ => String::new(),
+        _ => unattended(app).unwrap_or_default(),
     };
-    let mut keys = vec![("Up/Down", "choose"), ("Enter", "start")];
+    let enter = match app.refusal(selected) {
+        Some(_) => ("Enter", "why not"),
+        None => ("Enter", "start"),
+    };
+    let mut keys = vec![("Up/Down", "choose"), enter];
     if deadline.is_some() {
         keys.push(("Ctrl+C", "stop the countdown"));
     }
-    keys.push(("Ctrl+S", "shell"));
-    (status, keys)
+    (status, panel::with_common(app, keys))
 }
 
-/// What a person must know before choosing, a line each: how the last program ended, and what cannot work here.
-fn notes(app: &App, selected: usize) -> Vec<(String, Style)> {
+/// Why nothing starts by itself where something should.
+fn unattended(app: &App) -> Option<String> {
+    let manifest = app.manifest.as_ref()?;
+    menu::countdown(manifest)?;
+    let default = menu::default(manifest)?;
+    app.refusal(default)?;
+    Some("The default cannot run on this machine. The server was told.".to_owned())
+}
+
+/// What a person must know before choosing, a line each: how the last program ended, what the selected system does and
+/// takes, and why it cannot run here.
+fn notes(app: &App, selected: usize, area: Rect) -> Vec<(String, Style)> {
     let ended = app.outcome.and_then(|outcome| {
         let name = &app.systems().get(outcome.system)?.dispname;
         let style = match outcome.exit.is_success() {
@@ -130,10 +155,27 @@ fn notes(app: &App, selected: usize) -> Vec<(String, Style)> {
         };
         Some((format!("{name} {}.", outcome.exit), style))
     });
-    let manifest = app.manifest.as_ref();
-    let warning = manifest.and_then(|manifest| menu::warning(app.only_signed, manifest, selected));
-    let warning = warning.map(|warning| (warning.to_owned(), panel::STRONG));
-    ended.into_iter().chain(warning).collect()
+    let mut notes: Vec<(String, Style)> = ended.into_iter().collect();
+    if let Some(case) = app.case(selected) {
+        let machine = &app.machine;
+        let refusal = case.refusal(machine);
+        if refusal.is_none() && area.height >= DETAILS_FROM_HEIGHT {
+            notes.push((case.plan(machine), PLAIN));
+            notes.extend(case.cost(machine).map(|cost| (cost, QUIET)));
+        }
+        let warning = menu::warning(machine.only_signed, case.entry);
+        match refusal {
+            Some(why) => notes.push((format!("Cannot run here. {why}"), panel::ALARM)),
+            None => notes.extend(warning.map(|warning| (warning.to_owned(), panel::STRONG))),
+        }
+    }
+    // As wide as [`panel::prose`], within the frame.
+    let width = usize::from(area.width.saturating_sub(6));
+    let lines = notes.into_iter().flat_map(|(note, style)| {
+        let lines = text::wrap(&note, width);
+        lines.into_iter().map(move |line| (line, style))
+    });
+    lines.collect()
 }
 
 fn quiet(selected: bool) -> Style {

@@ -15,6 +15,7 @@ type Lines = (String, Vec<(&'static str, &'static str)>);
 pub(super) fn waiting(
     screen: &mut Buffer,
     area: Rect,
+    app: &App,
     why: &str,
     elapsed: Duration,
     look: Look,
@@ -25,13 +26,13 @@ pub(super) fn waiting(
     }
     (
         format!("{} so far.", text::duration(elapsed)),
-        vec![("Ctrl+S", "shell")],
+        panel::with_common(app, []),
     )
 }
 
-pub(super) fn reading(screen: &mut Buffer, area: Rect, look: Look) -> Lines {
+pub(super) fn reading(screen: &mut Buffer, area: Rect, app: &App, look: Look) -> Lines {
     panel::frame(screen, area, "Reading what the server offers", look);
-    (String::new(), vec![("Ctrl+S", "shell")])
+    (String::new(), panel::with_common(app, []))
 }
 
 pub(super) fn starting(

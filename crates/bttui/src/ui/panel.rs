@@ -115,6 +115,15 @@ pub(super) fn keys(screen: &mut Buffer, area: Rect, keys: &[(&str, &str)]) {
     }
 }
 
+/// The keys of a screen, and those that all screens have.
+pub(super) fn with_common(
+    app: &App,
+    own: impl IntoIterator<Item = (&'static str, &'static str)>,
+) -> Vec<(&'static str, &'static str)> {
+    let shell = (!app.shell.is_no()).then_some(("Ctrl+S", "shell"));
+    own.into_iter().chain([("l", "log")]).chain(shell).collect()
+}
+
 /// Writes at a place relative to the area, cut off at its edge; returns the column after it.
 pub(super) fn write(
     screen: &mut Buffer,

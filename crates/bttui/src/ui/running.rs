@@ -35,10 +35,9 @@ pub(super) fn draw(
         panel::prose(screen, inner, row + 1, trouble, ALARM);
     }
     let elapsed = text::duration(now.saturating_sub(running.since));
-    let (status, mut keys) = match running.is_ending {
-        true => (format!("{elapsed} so far. It was asked to end."), vec![]),
-        false => (format!("{elapsed} so far."), vec![("x", "end it")]),
+    let (status, own) = match running.is_ending {
+        true => (format!("{elapsed} so far. It was asked to end."), None),
+        false => (format!("{elapsed} so far."), Some(("x", "end it"))),
     };
-    keys.push(("Ctrl+S", "shell"));
-    (status, keys)
+    (status, panel::with_common(app, own))
 }

@@ -35,12 +35,8 @@ pub(super) fn draw(
         Sharing::Minimum { .. } => format!("{name} starts in {left} s."),
         Sharing::Room { .. } => format!("{name} starts in {left} s at the latest."),
     };
-    let keys = vec![
-        ("Enter", "start now"),
-        ("Esc", "back to the menu"),
-        ("Ctrl+S", "shell"),
-    ];
-    (status, keys)
+    let own = [("Enter", "start now"), ("Esc", "back to the menu")];
+    (status, panel::with_common(app, own))
 }
 
 /// What it waits for, in a sentence or two.

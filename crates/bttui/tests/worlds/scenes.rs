@@ -6,13 +6,22 @@ use std::time::Duration;
 use bttui::app::{App, Event};
 use bttui::keys::Key;
 use bttui::lease::Lease;
-use catalog::Method;
 use catalog::manifest::{Entry, Manifest};
+use catalog::{Method, Shell};
 use report::{Exit, Facts, Progress, Source};
 
 #[path = "running.rs"]
 mod running;
 
+#[path = "refused.rs"]
+mod refused;
+
+#[allow(
+    unused_imports,
+    reason = "shared by several tests, none of which uses all"
+)]
+pub(crate) use refused::small;
+use refused::{foreign, inferred, logged, without_shell};
 use running::{CRASHED, ended, hosting, not_started};
 #[allow(
     unused_imports,
@@ -91,6 +100,28 @@ pub(crate) fn all() -> Vec<Scene> {
             22,
         ),
         scene("failed-reading", unread(), 23),
+        scene("menu-too-large", small(three(), 611_000_000), 21),
+        scene(
+            "menu-refused",
+            after(small(three(), 900_000_000), [Key::Down], 21),
+            22,
+        ),
+        scene("menu-cost", small(three(), 900_000_000), 21),
+        scene("menu-inferred", menu(inferred()), 21),
+        scene("menu-foreign", after(menu(foreign()), [Key::End], 21), 22),
+        scene("menu-no-shell", without_shell(menu(three())), 21),
+        scene(
+            "failed-refused",
+            after(small(three(), 611_000_000), [Key::Enter], 21),
+            22,
+        ),
+        scene("log", after(failed(), [Key::Char('l')], 52), 53),
+        scene(
+            "log-up",
+            after(logged(), [Key::Char('l'), Key::PageUp], 95),
+            95,
+        ),
+        scene("log-waiting", after(waiting(), [Key::Char('L')], 12), 13),
     ]
 }
 
@@ -106,7 +137,7 @@ pub(crate) fn awake() -> App {
         memory_bytes: 16_307_460 * 1024,
         cpus: 4,
         cpu: "Intel Core i5-4590 CPU @ 3.30GHz".to_owned(),
-        nic: "eth0 (e1000e, 1000 Mbit/s)".to_owned(),
+        nic: "eth0 (e1000e), 1000 Mbit/s".to_owned(),
         address: lease.address,
         kernel: "6.1.0-44-amd64".to_owned(),
     };
@@ -116,13 +147,13 @@ pub(crate) fn awake() -> App {
 
 pub(crate) fn menu(manifest: Manifest) -> App {
     let mut app = awake();
-    app.handle(Event::Offers(Box::new(manifest)), seconds(5));
+    app.handle(Event::Offers(Box::new(manifest.into())), seconds(5));
     app
 }
 
 /// A machine whose kernel is locked down.
 fn secure(mut app: App) -> App {
-    app.only_signed = true;
+    app.machine.only_signed = true;
     app
 }
 
@@ -164,6 +195,7 @@ pub(crate) fn manifest(timeout: i64, default: Option<&str>, systems: Vec<Entry>)
         lpd: false,
         exchange: true,
         layer: None,
+        shell: Shell::Yes,
         machines: Vec::new(),
         systems,
     }
@@ -179,6 +211,8 @@ pub(crate) fn entry(name: &str, dispname: &str, method: Method, size: u64) -> En
         info_hash: "00".repeat(20),
         files: Vec::new(),
         signed: None,
+        unfit: None,
+        inferred: false,
     }
 }
 

@@ -12,6 +12,8 @@ fn entry(name: &str, method: Method) -> Entry {
         info_hash: "00".repeat(20),
         files: vec![file("sub/ä file", 0xab)],
         signed: Some(true),
+        unfit: Some("vmlinuz is a kernel with 32 bits".into()),
+        inferred: true,
     }
 }
 
@@ -44,6 +46,7 @@ fn manifest(systems: Vec<Entry>) -> Manifest {
         lpd: true,
         exchange: false,
         layer: None,
+        shell: Shell::Yes,
         machines: Vec::new(),
         systems,
     }
@@ -87,6 +90,8 @@ fn files_may_be_missing_and_never_half_a_hash() {
     let bare = Entry {
         files: Vec::new(),
         signed: None,
+        unfit: None,
+        inferred: false,
         ..entry("tiny", kexec("vmlinuz", &[]))
     };
     let (boottorrent, configs) = manifest(vec![bare.clone()]).to_files();

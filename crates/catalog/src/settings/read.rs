@@ -5,7 +5,7 @@ use super::{
     network::{self, set},
 };
 use crate::{
-    Checked, Placed, Problem, Severity,
+    Checked, Placed, Problem, Severity, Shell,
     nearest::nearest,
     who,
     yaml::{
@@ -76,7 +76,7 @@ fn read(file: &str, root: Node, settings: &mut Settings) -> Vec<Problem> {
 fn section_of(key: &str) -> Option<String> {
     let section = match key {
         "version" | "timeout" | "default_os" | "seed_time" | "seed_until" | "seed_max"
-        | "host_ip" | "display_oss" => "boottorrent",
+        | "shell" | "host_ip" | "display_oss" => "boottorrent",
         "enable_dhcp" | "enable_tftp" | "interface" | "bind_interfaces" | "dhcp_range" | "user" => {
             "dnsmasq"
         }
@@ -104,6 +104,7 @@ fn boottorrent(mut section: Section<'_>, settings: &mut Settings) -> Vec<Problem
     settings.seed_max = section
         .integer("seed_max", 0..=YEAR, "60")
         .map(|seconds| seconds.map(i64::unsigned_abs));
+    settings.shell = shell(&mut section).unwrap_or_default();
     settings.host_ip = network::host_ip(&mut section);
     settings.display_oss = display_oss(&mut section);
     let unheard = [
@@ -134,6 +135,19 @@ fn seed_until(section: &mut Section<'_>) -> Option<Placed<SeedUntil>> {
     let remedy = "write seed_until: room, or remove the line";
     section.refuse("seed_until", &until, what, remedy);
     None
+}
+
+/// What is wrong means nobody, until it is put right.
+fn shell(section: &mut Section<'_>) -> Option<Shell> {
+    let written = section.yes_no_or_text("shell", "no")?;
+    match written.value.trim().parse() {
+        Ok(shell) => Some(shell),
+        Err(why) => {
+            let remedy = "write shell: no or shell: yes, or the line that `bt-server pin` prints";
+            section.refuse("shell", &written, &why.to_string(), remedy);
+            None
+        }
+    }
 }
 
 /// Folder names; an empty list would offer nothing.

@@ -5,6 +5,7 @@
 mod firmware;
 mod guests;
 mod installer;
+mod menu;
 mod original;
 mod own_disk;
 mod programs;

@@ -80,6 +80,7 @@ fn every_key_is_there_and_right() {
         "seed_time",
         "seed_until",
         "seed_max",
+        "shell",
         "host_ip",
         "display_oss",
         "enable_dhcp",

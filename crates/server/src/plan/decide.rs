@@ -138,6 +138,7 @@ fn manifest(
         lpd: settings.bt_enable_lpd,
         exchange: settings.enable_peer_exchange,
         layer: None,
+        shell: settings.shell.clone(),
         machines: Vec::new(),
         systems: Vec::new(),
     }

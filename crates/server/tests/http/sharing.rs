@@ -35,6 +35,7 @@ fn manifest(server: &str, seed_time: Option<i64>, seed_max: u64) -> Manifest {
         lpd: false,
         exchange: true,
         layer: None,
+        shell: catalog::Shell::No,
         machines: Vec::new(),
         systems: vec![Entry {
             name: "debian".into(),
@@ -50,6 +51,8 @@ fn manifest(server: &str, seed_time: Option<i64>, seed_max: u64) -> Manifest {
             info_hash: "ab".repeat(20),
             files: Vec::new(),
             signed: None,
+            unfit: None,
+            inferred: false,
         }],
     }
 }
@@ -60,7 +63,7 @@ fn fetching(manifest: Manifest) -> App {
     let (lease, facts) = machine();
     for event in [
         Event::Network { lease, facts },
-        Event::Offers(Box::new(manifest)),
+        Event::Offers(Box::new(manifest.into())),
     ] {
         app.handle(event, Duration::ZERO);
     }

@@ -128,6 +128,24 @@ impl Section<'_> {
         self.word(key, node, example)
     }
 
+    /// Takes a word of which two may be yes and no, in all the ways in which YAML writes them.
+    pub(crate) fn yes_no_or_text(
+        &mut self,
+        key: &'static str,
+        example: &str,
+    ) -> Option<Placed<String>> {
+        let node = self.take(key)?;
+        if let Value::Scalar {
+            meaning: Plain::Bool(value),
+            ..
+        } = node.value.value
+        {
+            let word = if value { "yes" } else { "no" };
+            return Some(node.map(|_| word.to_owned()));
+        }
+        self.word(key, node, example)
+    }
+
     /// Takes one text or a list of them; `None` when the key is not written or none of them is a text.
     pub(crate) fn texts(
         &mut self,
