@@ -17,18 +17,34 @@ use tokio_util::sync::CancellationToken;
 
 use crate::app::Event;
 use crate::joined::{self, Parts};
-use crate::memory::{self, Memory};
+use crate::memory::{self, Memory, Need};
 use crate::news::Voice;
 use crate::{facts, offers};
 
 /// How long leaving the swarm may take; trackers and peers notice a silent machine by themselves.
 pub const LEAVE_WITHIN: Duration = Duration::from_secs(3);
 
-/// Fetches what a system is started from as `options` say, then seeds until `stop`. What happens is told through `voice`.
+/// Fetches what a system is started from as `options` say, where this machine has the memory for all of it, then seeds until
+/// `stop`. What happens is told through `voice`.
+///
+/// # Errors
+/// See [`fits`] and [`fetch`].
+pub async fn run(
+    offers: &Path,
+    options: Options,
+    entry: &Entry,
+    stop: &CancellationToken,
+    voice: &Voice,
+) -> anyhow::Result<()> {
+    fits(offers, entry, &options.to, 0)?;
+    fetch(offers, options, entry, stop, voice).await
+}
+
+/// The same without a look at the memory, for what was looked at already: the layer.
 ///
 /// # Errors
 /// What ended the download before it was complete, or a file that is not what the server's list says.
-pub async fn run(
+pub async fn fetch(
     offers: &Path,
     mut options: Options,
     entry: &Entry,
@@ -40,9 +56,6 @@ pub async fn run(
     options.wanted = offers::wanted(torrent.info(), entry)?;
     options.sums = offers::sums(torrent.info(), entry, &options.wanted)?;
     options.joined = Parts::of(torrent.info(), entry, &options.to)?.map(|parts| parts.joined);
-    let need = memory::need(torrent.info(), &options.wanted, &entry.method);
-    let has = available(&options.to, &entry.name);
-    need.fits(has).map_err(anyhow::Error::msg)?;
     let to = options.to.clone();
     let mut download = Download::start(Arc::new(torrent), options).await?;
     let ended = follow(&mut download, &entry.name, stop, voice).await;
@@ -51,7 +64,7 @@ pub async fn run(
 }
 
 /// Refuses a system that does not fit into this machine's memory beside the layer that it needs, before the first byte of
-/// either. What the guest itself takes is not known: it is given what is left, or what its arguments say.
+/// either.
 ///
 /// # Errors
 /// One sentence with the figures, or a torrent that cannot be read.
@@ -60,16 +73,23 @@ pub fn fits_with_layer(
     (layer, layers): (&Entry, &Path),
     (entry, to): (&Entry, &Path),
 ) -> anyhow::Result<()> {
-    let need = |entry: &Entry| -> anyhow::Result<_> {
-        let torrent = offers::torrent(offers, entry)?;
-        let wanted = offers::wanted(torrent.info(), entry)?;
-        Ok(memory::need(torrent.info(), &wanted, &entry.method))
-    };
-    // Whatever lay there before makes room.
+    let files = need(offers, layer)?.files;
+    fits(offers, entry, to, files.saturating_sub(folder_size(layers)))
+}
+
+/// Refuses a system that does not fit into this machine's memory, with so many bytes that are fetched beside it. Whatever
+/// lay in the folder of all downloads makes room.
+fn fits(offers: &Path, entry: &Entry, to: &Path, beside: u64) -> anyhow::Result<()> {
     clear(to, &entry.name)?;
-    let beside = need(layer)?.files.saturating_sub(folder_size(layers));
-    let fits = need(entry)?.beside(beside).fits(available(to, &entry.name));
-    fits.map_err(anyhow::Error::msg)
+    let need = need(offers, entry)?.beside(beside);
+    need.fits(available(to, &entry.name))
+        .map_err(anyhow::Error::msg)
+}
+
+fn need(offers: &Path, entry: &Entry) -> anyhow::Result<Need> {
+    let torrent = offers::torrent(offers, entry)?;
+    let wanted = offers::wanted(torrent.info(), entry)?;
+    Ok(memory::need(torrent.info(), &wanted, &entry.method))
 }
 
 /// Adds what to do where the files are not those of the server's list. The sums come last: they are what
@@ -280,5 +300,31 @@ mod tests {
         // A tebibyte.
         let error = fits(1 << 40).expect_err("more than any machine has");
         assert!(error.to_string().contains("1.1 TB"), "{error}");
+    }
+
+    #[test]
+    fn an_initrd_that_has_no_room_beside_its_copy_is_refused_before_a_byte_of_it_is_fetched() {
+        let folder = || tempfile::tempdir().expect("a directory");
+        let (offers, to) = (folder(), folder());
+        let total = facts::memory_total();
+        let mut entry = offer(offers.path(), "large", total / 2);
+        entry.method = catalog::Method::Kexec {
+            kernel: "disk.img".to_owned(),
+            initrd: Vec::new(),
+            files: vec!["disk.img".to_owned()],
+            cmdline: String::new(),
+        };
+        let error = fits(offers.path(), &entry, to.path(), 0);
+        let said = error.expect_err("twice is too much").to_string();
+        // Or what is free of it, on a computer that is busy.
+        assert!(said.contains("; this machine has "), "{said}");
+        assert_eq!(fs::read_dir(to.path()).expect("the folder").count(), 0);
+        // A program's folder is there once.
+        entry.method = catalog::Method::Bin {
+            bin: "disk.img".to_owned(),
+            args: String::new(),
+        };
+        let need = need(offers.path(), &entry).expect("a torrent");
+        assert!(need.to_start() < total, "{need:?}");
     }
 }

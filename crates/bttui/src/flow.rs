@@ -8,7 +8,6 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, anyhow};
 use catalog::manifest::Entry;
 use catalog::{Method, Shell};
 use report::{Report, Step};
@@ -23,8 +22,6 @@ use crate::console::{self, Consoles, Pressed, Tenant, View};
 use crate::gate::Gate;
 use crate::guest::{self, Hosted};
 use crate::job::{Job, Order};
-use crate::joined::Parts;
-use crate::kexec::{self, Plan};
 use crate::lease::{self, Lease};
 use crate::look::opening::Opening;
 use crate::news::{News, Voice};
@@ -32,16 +29,16 @@ use crate::phase1::{DOWNLOADS, OFFERS, Phase1};
 use crate::program::{self, Program};
 use crate::reins::Reins;
 use crate::reports::{Reporter, stamped};
-use crate::{facts, memory, offers, tty, waiting, words};
+use crate::{facts, memory, offers, waiting, words};
+
+mod leave;
+
+use leave::{leave, leave_for_disk, plan};
 
 /// How often the screen's times move on.
 const TICK: Duration = Duration::from_millis(250);
 /// How often the lease is looked for.
 const LOOK_FOR_LEASE: Duration = Duration::from_millis(200);
-/// How long the last report may hold up the start.
-const LAST_REPORT: Duration = Duration::from_millis(1500);
-/// How long the server may take to agree to a restart from the disk: two attempts.
-const AGREEMENT: Duration = Duration::from_secs(6);
 /// How long a program may take to end after it was asked to.
 const LEAVE_TO_END: Duration = Duration::from_secs(5);
 /// The server's usual port, for reports before the manifest has named the server.
@@ -89,7 +86,6 @@ pub async fn run(allowed: Phase1) -> anyhow::Result<()> {
         };
         let mut events = vec![event];
         while let Some(event) = events.pop() {
-            machine.look.note(&event);
             for action in app.handle(event, epoch.elapsed()) {
                 events.extend(machine.act(action, &app));
             }
@@ -142,7 +138,6 @@ impl Machine {
     }
 
     fn report(&mut self, step: Step, app: &App) {
-        self.look.reported(&step);
         let Some(lease) = &app.lease else { return };
         let report = stamped(lease.mac, step);
         match &self.reporter {
@@ -169,7 +164,8 @@ impl Machine {
         }
         match read {
             Ok(manifest) => {
-                self.look.open(self.allowed, &manifest, app.lease.as_ref());
+                let lease = app.lease.as_ref();
+                self.look.open(self.allowed, &manifest, lease, &self.voice);
                 let needs = memory::needs(Path::new(OFFERS), &manifest);
                 Event::Offers(Box::new(Offers { manifest, needs }))
             }
@@ -184,6 +180,12 @@ impl Machine {
             return;
         };
         self.number += 1;
+        if let Err(what) = Self::cmdline(&system, app) {
+            // Later than what brought us here, as everything that goes wrong.
+            let voice = self.voice.of_job(self.number);
+            tokio::spawn(async move { voice.tell(Event::Broken { what }).await });
+            return;
+        }
         let mut options = Options::new(DOWNLOADS);
         options.peers.extend(app.seed());
         let lpd = app.manifest.as_ref().is_some_and(|told| told.lpd);
@@ -277,17 +279,22 @@ impl Machine {
         });
     }
 
+    /// What this machine hands to the kernel of a system.
+    fn cmdline(entry: &Entry, app: &App) -> Result<String, String> {
+        match (&app.manifest, &app.lease) {
+            (Some(manifest), Some(lease)) => words::cmdline(entry, manifest, lease),
+            _ => Ok(String::new()),
+        }
+    }
+
     fn start(&mut self, system: usize, app: &App) {
         let (Some(entry), Some(lease)) = (app.systems().get(system), &app.lease) else {
             return;
         };
         let kernel = match &entry.method {
-            Method::Kexec {
-                kernel, cmdline, ..
-            } => {
-                let told = app.manifest.as_ref();
-                let cmdline = told.map(|told| words::cmdline(cmdline, entry, told, lease));
-                Some((entry.clone(), kernel.clone(), cmdline.unwrap_or_default()))
+            Method::Kexec { kernel, .. } => {
+                let cmdline = Self::cmdline(entry, app);
+                Some((entry.clone(), kernel.clone(), cmdline))
             }
             Method::Local => None,
             Method::Bin { .. } | Method::Qemu { .. } => return,
@@ -307,7 +314,7 @@ impl Machine {
             }
             let Err(error) = match kernel {
                 Some((entry, kernel, cmdline)) => {
-                    let plan = move || plan(&entry, kernel, cmdline);
+                    let plan = move || plan(&entry, kernel, cmdline.map_err(anyhow::Error::msg)?);
                     leave(allowed, plan, reporter, starting).await
                 }
                 None => leave_for_disk(allowed, reporter, starting).await,
@@ -319,53 +326,6 @@ impl Machine {
                 .await;
         });
     }
-}
-
-/// What is loaded, of files that are all here.
-fn plan(entry: &Entry, kernel: String, cmdline: String) -> anyhow::Result<Plan> {
-    let (to, folder) = (Path::new(DOWNLOADS), Path::new(DOWNLOADS).join(&entry.name));
-    let torrent = offers::torrent(Path::new(OFFERS), entry)?;
-    let initrd = match (Parts::of(torrent.info(), entry, to)?, &entry.method) {
-        (Some(parts), _) => Some(parts.complete()?.to_owned()),
-        (None, Method::Kexec { initrd, .. }) => initrd.first().map(|path| folder.join(path)),
-        (None, _) => None,
-    };
-    Ok(Plan {
-        folder,
-        kernel,
-        initrd,
-        cmdline,
-    })
-}
-
-/// Loads the kernel, says goodbye, jumps. Only a failure returns.
-async fn leave(
-    allowed: Phase1,
-    plan: impl FnOnce() -> anyhow::Result<Plan> + Send + 'static,
-    reporter: Option<Reporter>,
-    starting: Report,
-) -> anyhow::Result<std::convert::Infallible> {
-    // Loading copies and hashes every byte: not on the loop's thread.
-    tokio::task::spawn_blocking(move || kexec::load(allowed, &plan()?)).await??;
-    if let Some(reporter) = reporter {
-        reporter.last(starting, LAST_REPORT).await;
-    }
-    tty::leave_all("Starting the new kernel.");
-    tokio::task::spawn_blocking(move || kexec::jump(allowed)).await?
-}
-
-/// Has the server tell this machine's firmware to go on with the disk, and restarts: without that it would only come
-/// back here. Only a failure returns.
-async fn leave_for_disk(
-    allowed: Phase1,
-    reporter: Option<Reporter>,
-    starting: Report,
-) -> anyhow::Result<std::convert::Infallible> {
-    let reporter = reporter.context("the server is not known")?;
-    let agreed = reporter.agreed(starting, AGREEMENT).await;
-    agreed.map_err(|why| anyhow!("This machine was not restarted: {why}."))?;
-    tty::leave_all("Restarting. The firmware goes on with this machine's own disk.");
-    tokio::task::spawn_blocking(move || kexec::restart(allowed)).await?
 }
 
 /// Looks for the DHCP script's file; until it is there, says why it may not be.

@@ -91,7 +91,7 @@ async fn both(
     let system = (&order.system, order.options.to.as_path());
     download::fits_with_layer(offers, (&layer, &own.to), system)?;
     let (quiet, mut news) = Voice::new();
-    let shared = download::run(offers, own, &layer, stop, &quiet);
+    let shared = download::fetch(offers, own, &layer, stop, &quiet);
     let system = async {
         loop {
             match news.recv().await.map(|news| news.event) {

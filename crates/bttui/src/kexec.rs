@@ -1,7 +1,10 @@
 //! From phase 1 into the chosen system: the kernel, its initrd, the command line, and the jump. Explains in plain words what the running kernel refuses.
 //!
 //! The running kernel reads the files itself and refuses those that anybody has open for writing,
-//! so the download must have been stopped before.
+//! so the download must have been stopped before. A large initrd's file is emptied as soon as it was read ([`release`]).
+//!
+//! kexec_load, the older call, is not used: it needs no less memory (both copy everything once more, and both refuse what
+//! is larger than half of it), a kernel under lockdown refuses it, and phase 1's kernel has the newer one.
 
 use std::convert::Infallible;
 use std::fs::File;
@@ -17,9 +20,7 @@ use crate::facts;
 use crate::phase1::Phase1;
 use crate::sys;
 
-/// What the measured need is: memory for the initrd where it lies, once more in the kernel's
-/// buffer, in its segments, and unpacked (FACTS: 150 MB needed 768 MB).
-const TIMES_INITRD: u64 = 5;
+mod release;
 
 /// How often, and how long after, a file that is still being closed is tried again.
 const BUSY_ATTEMPTS: u32 = 20;
@@ -50,18 +51,10 @@ pub fn load(_allowed: Phase1, plan: &Plan) -> anyhow::Result<()> {
         kernel: size(&kernel),
         initrd: initrd.as_ref().map_or(0, size),
     };
-    let mut attempts = 0;
-    let loaded = loop {
-        let result = sys::kexec_file_load(
-            kernel.as_fd(),
-            initrd.as_ref().map(AsFd::as_fd),
-            &plan.cmdline,
-        );
-        match result {
-            Err(error) if is_busy(&error) && attempts < BUSY_ATTEMPTS => attempts += 1,
-            result => break result,
-        }
-        std::thread::sleep(BUSY_PAUSE);
+    let load = || load_when_closed(&kernel, initrd.as_ref(), &plan.cmdline);
+    let loaded = match &plan.initrd {
+        Some(path) if sizes.initrd >= release::WORTH => release::once_read(path, load),
+        _ => load(),
     };
     loaded.map_err(|error| {
         anyhow!(explain(
@@ -72,6 +65,18 @@ pub fn load(_allowed: Phase1, plan: &Plan) -> anyhow::Result<()> {
             facts::uses_32_bit_uefi(),
         ))
     })
+}
+
+/// Hands the files to the kernel, once nobody writes to them any more.
+fn load_when_closed(kernel: &File, initrd: Option<&File>, cmdline: &str) -> io::Result<()> {
+    let mut attempts = 0;
+    loop {
+        match sys::kexec_file_load(kernel.as_fd(), initrd.map(AsFd::as_fd), cmdline) {
+            Err(error) if is_busy(&error) && attempts < BUSY_ATTEMPTS => attempts += 1,
+            result => return result,
+        }
+        std::thread::sleep(BUSY_PAUSE);
+    }
 }
 
 /// A file is still open for writing: the download's last thread may be about to close it.
@@ -118,11 +123,10 @@ fn size(file: &File) -> u64 {
 
 fn explain(error: &io::Error, kernel: &str, sizes: Sizes, available: u64, uefi32: bool) -> String {
     let memory = format!(
-        "the kernel has {}, the initrd {}; {} of memory are free, and about {} times the initrd is needed.",
+        "the kernel has {}, the initrd {}. Both have to fit once more into the {} of memory that are free, and may take no more than half of all memory.",
         report::bytes(sizes.kernel),
         report::bytes(sizes.initrd),
         report::bytes(available),
-        TIMES_INITRD,
     );
     let why = match error.raw_os_error().map(Errno::from_raw_os_error) {
         Some(Errno::NOEXEC) if uefi32 => {
@@ -164,7 +168,7 @@ mod tests {
             (Errno::KEYREJECTED, "signature"),
             (Errno::NOMEM, "157.3 MB"),
             (Errno::INVAL, "671.1 MB"),
-            (Errno::ADDRNOTAVAIL, "5 times"),
+            (Errno::ADDRNOTAVAIL, "half of all memory"),
             (Errno::TXTBSY, "open for writing"),
             (Errno::NOSYS, "kexec_file_load"),
             (Errno::IO, "refused"),

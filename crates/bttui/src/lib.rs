@@ -32,7 +32,6 @@ pub mod keys;
 pub mod layer;
 pub mod lease;
 pub mod leftovers;
-pub mod log;
 pub mod look;
 pub mod memory;
 pub mod menu;

@@ -19,8 +19,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 
+use crate::app::Event;
 use crate::console::View;
-use crate::log::Log;
+use crate::news::Voice;
 
 pub mod access;
 mod answer;
@@ -58,10 +59,17 @@ pub struct Look {
     pub server: Ipv4Addr,
     /// Whether there are shells.
     pub shells: Option<Shells>,
-    /// This program's log.
-    pub log: Log,
+    /// How the model, which has the log, hears of what happens here.
+    pub voice: Voice,
     /// The model, as the consoles show it.
     pub pictures: watch::Receiver<Option<Arc<View>>>,
+}
+
+impl Look {
+    async fn note(&self, what: impl Into<String>) {
+        let what = what.into();
+        self.voice.tell(Event::Note { what }).await;
+    }
 }
 
 /// Serves on this address until the task is dropped. An address that cannot be listened on is tried again.
@@ -72,19 +80,18 @@ pub async fn run(at: SocketAddrV4, look: Look) {
             Ok(listener) => break listener,
             Err(error) => {
                 if !std::mem::replace(&mut told, true) {
-                    look.log.write(&format!(
+                    look.note(format!(
                         "nobody can look at this machine: port {at}: {error}"
-                    ));
+                    ))
+                    .await;
                 }
                 tokio::time::sleep(PAUSE).await;
             }
         }
     };
-    look.log.write(&format!(
-        "{} may look at this machine, port {}",
-        look.server,
-        at.port()
-    ));
+    let (server, port) = (look.server, at.port());
+    look.note(format!("{server} may look at this machine, port {port}"))
+        .await;
     serve(listener, look).await;
 }
 
@@ -101,7 +108,7 @@ async fn serve(listener: TcpListener, look: Look) {
             continue;
         };
         if !access::admits(service.look.server, peer) {
-            service.turn_away(&stream, peer);
+            service.turn_away(&stream, peer).await;
             continue;
         }
         let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
@@ -128,7 +135,7 @@ struct Service {
 
 impl Service {
     /// The first stranger is told of in the log, the others are counted.
-    fn turn_away(&self, stream: &TcpStream, peer: SocketAddr) {
+    async fn turn_away(&self, stream: &TcpStream, peer: SocketAddr) {
         close_at_once(stream);
         if self.strangers.fetch_add(1, Ordering::Relaxed) == 0 {
             let line = format!(
@@ -136,7 +143,7 @@ impl Service {
                 peer.ip(),
                 self.look.server
             );
-            self.look.log.write(&line);
+            self.look.note(line).await;
         }
     }
 
@@ -194,12 +201,8 @@ impl Service {
     }
 
     fn log(&self) -> String {
-        self.look
-            .log
-            .lines()
-            .into_iter()
-            .map(|line| line + "\n")
-            .collect()
+        let view = self.look.pictures.borrow().clone();
+        view.map_or_else(String::new, |view| state::log(&view.app))
     }
 
     fn state(&self) -> String {
@@ -234,11 +237,11 @@ impl Service {
         let _ = sockopt::set_tcp_keepcnt(&stream, 3);
         let millis = u32::try_from(DEAD_AFTER.as_millis()).unwrap_or(u32::MAX);
         let _ = sockopt::set_tcp_user_timeout(&stream, millis);
-        self.look.log.write("the server opened a shell");
+        self.look.note("the server opened a shell").await;
         if stream.write_all(SWITCHED).await.is_ok() {
             let _ = session.serve(stream, early).await;
         }
-        self.look.log.write("the server's shell ended");
+        self.look.note("the server's shell ended").await;
     }
 }
 

@@ -80,10 +80,12 @@ mod tests {
             files: 65_536,
             initrds: 5,
             handed_on: 7,
+            guest: 0,
         };
         assert_eq!(need(&info, &some, &kexec), fetched);
         let fetched = Need {
             files: 150_023,
+            guest: catalog::memory::guest::takes(""),
             ..Need::default()
         };
         assert_eq!(need(&info, &Wanted::Everything, &guest), fetched);

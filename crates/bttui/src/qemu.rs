@@ -6,14 +6,12 @@
 
 use std::path::Path;
 
+use catalog::memory::guest;
+
 /// Where the layer with QEMU is mounted.
 pub const LAYER: &str = "/qemu";
-/// What QEMU itself takes beside its guest, in bytes: its program, libraries and devices.
-const OVERHEAD: u64 = 96 << 20;
 /// Of all memory QEMU takes this part for translated code where it emulates the processor (`tb-size`).
 const TRANSLATED: u64 = 8;
-/// A guest is given so much at least, in MiB: where that is too much for the machine, QEMU says so.
-const LEAST_MIB: u64 = 32;
 
 /// What the machine has for a guest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -167,8 +165,9 @@ fn memory(machine: Machine, accelerator: Accelerator) -> u64 {
     };
     let taken = writable(machine.available)
         .saturating_add(translated)
-        .saturating_add(OVERHEAD);
-    (machine.available.saturating_sub(taken) >> 20).max(LEAST_MIB)
+        .saturating_add(guest::QEMU);
+    // What was counted before the download is given, whatever is left: QEMU takes neither its part nor the disks' at once.
+    machine.available.saturating_sub(taken).max(guest::LEAST) >> 20
 }
 
 /// Whether these arguments say themselves who executes the guest.
@@ -308,7 +307,7 @@ mod tests {
 
     #[test]
     fn a_small_machine_gives_what_it_has() {
-        for (available, mib) in [(512, 160), (256, 32), (0, 32)] {
+        for (available, mib) in [(512, 160), (256, 128), (0, 128)] {
             let machine = Machine {
                 total: 1 << 30,
                 available: available << 20,

@@ -3,6 +3,15 @@
 //! Pure text. A word in braces that is none of these is a mistake, found before any machine starts; braces around
 //! anything else mean themselves.
 
+use std::borrow::Cow;
+
+/// Longest command line in bytes: x86 kernels hold 2048 with the final NUL and refuse more (`COMMAND_LINE_SIZE`).
+pub const LONGEST: usize = 2047;
+
+/// What makes the kernel unpack its initrd to ramfs. The tmpfs that it takes otherwise has room for half of the memory that
+/// the packed initrd leaves (init/do_mounts.c).
+const ROOM: &str = "rootfstype=ramfs";
+
 /// A word that stands for something only the machine knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Word {
@@ -48,6 +57,38 @@ pub fn fill(template: &str, value: impl Fn(&str) -> Option<String>) -> String {
         }
     }
     filled
+}
+
+/// The command line of a system whose files are handed on with its initrd: where it names no root file system, all memory
+/// is room for them.
+pub fn with_room(cmdline: &str) -> Cow<'_, str> {
+    let names_root = |word: &str| word.starts_with("root=") || word.starts_with("rootfstype=");
+    match cmdline.split_whitespace().any(names_root) {
+        true => Cow::Borrowed(cmdline),
+        false => Cow::Owned(format!("{cmdline} {ROOM}").trim_start().to_owned()),
+    }
+}
+
+/// Bytes of the longest command line that a machine can make of this, for the system in `folder`.
+pub fn longest(template: &str, folder: &str) -> usize {
+    const ADDRESS: usize = "255.255.255.255".len();
+    const HTTP: usize = "http://255.255.255.255:65535".len();
+    // What is no plain character takes three in a URL.
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    let escaped = |byte| if plain(byte) { 1 } else { 3 };
+    let lengths = parts(template).map(|part| match part {
+        Part::Text(text) => text.len(),
+        Part::Braced { all, name } => match name {
+            "server" | "ip" => ADDRESS,
+            "http" => HTTP,
+            "files" => HTTP + "/oss/".len() + folder.bytes().map(escaped).sum::<usize>(),
+            "mac" => "52:54:00:12:34:56".len(),
+            // A host's name.
+            "name" => 63,
+            _ => all.len(),
+        },
+    });
+    lengths.sum()
 }
 
 /// The first word in braces that stands for nothing.
@@ -117,6 +158,33 @@ mod tests {
             ("ß{ß}{ip}", "ß{ß}10.0.0.7"),
         ] {
             assert_eq!(fill(template, value), expected, "{template}");
+        }
+    }
+
+    #[test]
+    fn the_longest_command_line_is_known_before_any_machine_is() {
+        let longest = |template| longest(template, "Debian 13");
+        assert_eq!(longest("quiet {x}"), 9);
+        assert_eq!(longest("{files}"), HTTP.len() + "/oss/Debian%2013".len());
+        assert_eq!(
+            longest("a={ip} {server} {mac} {http}"),
+            2 + 15 + 1 + 15 + 1 + 17 + 1 + 28
+        );
+        assert_eq!(longest("{name}ß"), 63 + 2);
+    }
+
+    const HTTP: &str = "http://255.255.255.255:65535";
+
+    #[test]
+    fn what_is_handed_on_has_room_unless_a_root_is_named() {
+        for (cmdline, expected) in [
+            ("", ROOM),
+            ("quiet boot=live", "quiet boot=live rootfstype=ramfs"),
+            ("root=/dev/sda1 quiet", "root=/dev/sda1 quiet"),
+            ("rootfstype=tmpfs", "rootfstype=tmpfs"),
+            ("netroot=x", "netroot=x rootfstype=ramfs"),
+        ] {
+            assert_eq!(with_room(cmdline), expected);
         }
     }
 

@@ -13,8 +13,9 @@ const LINE: usize = 256;
 /// ELF's `e_machine` and class of what an x86-64 kernel with 32-bit emulation runs.
 const X86_64: u16 = 62;
 const I386: u16 = 3;
-/// `e_type`: not linked yet, and the memory of a program that crashed.
+/// `e_type`: not linked yet, loaded anywhere, and the memory of a program that crashed.
 const RELOCATABLE: u16 = 1;
+const SHARED: u16 = 3;
 const CORE: u16 = 4;
 /// `p_type` of the segment that names the loader.
 const PT_INTERP: u32 = 3;
@@ -121,7 +122,14 @@ fn elf(elf: &Elf<'_>) -> Result<Kind, Unfit> {
         CORE => return Err("is the core dump of a program".to_owned()),
         _ => {}
     }
-    Ok(elf.loader().map_or(Kind::Static, Kind::Dynamic))
+    match elf.loader() {
+        Some(loader) => Ok(Kind::Dynamic(loader)),
+        // Static programs that are loaded anywhere begin somewhere.
+        None if elf.kind == SHARED && elf.entry() == Some(0) => {
+            Err("is a shared library, which is no program".to_owned())
+        }
+        None => Ok(Kind::Static),
+    }
 }
 
 /// Those that Linux distributions are made for; `e_machine` in elf.h.
@@ -166,6 +174,11 @@ impl<'a> Elf<'a> {
         // The header is there as a whole.
         elf.head.get(if elf.wide { 63 } else { 51 })?;
         Some(elf)
+    }
+
+    /// Where it begins.
+    fn entry(&self) -> Option<u64> {
+        self.number(24, if self.wide { 8 } else { 4 })
     }
 
     /// The loader's path, where the program names one that stands in what was read.

@@ -47,7 +47,7 @@ pub use {
         Boot, LogLevel, MachineRule, Machines, Network, SeedUntil, Settings, Subnet, Unknown,
         settings,
     },
-    system::{PayloadFile, System, is_image, system},
+    system::{Head, PayloadFile, System, is_image, system, system_of},
     together::{
         default_system, display_oss, menu_timeout, offered, on_interface, range_on_interface,
         together,

@@ -7,6 +7,8 @@
 
 use crate::Method;
 
+pub mod guest;
+
 /// What phase 1 itself takes of the memory that the kernel manages, in bytes.
 const PHASE_1: u64 = 160_000_000;
 /// What starting by kexec takes besides, in tenths of the initrds: where they lie, once more in the kernel's buffer, in its
@@ -15,7 +17,7 @@ const PHASE_1: u64 = 160_000_000;
 const KEXEC_TENTHS: u64 = 38;
 /// The same of files that are handed on with them. They are not unpacked to something larger, so the new kernel needs
 /// them twice only; before it begins they are in memory three times.
-const HANDED_ON_TENTHS: u64 = 31;
+const HANDED_ON_TENTHS: u64 = 21;
 
 /// What a system takes, in bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -26,6 +28,8 @@ pub struct Need {
     pub initrds: u64,
     /// Those of them that the kernel copies with the initrds as they are.
     pub handed_on: u64,
+    /// What a guest takes beside all files: its own memory and QEMU, 0 for other methods.
+    pub guest: u64,
 }
 
 /// What a machine has, in bytes; 0 where it is not known, which refuses nothing.
@@ -44,10 +48,15 @@ impl Need {
             Method::Kexec { initrd, files, .. } => (initrd, files),
             Method::Bin { .. } | Method::Qemu { .. } | Method::Local => (&[], &[]),
         };
+        let guest = match method {
+            Method::Qemu { args } => guest::takes(args),
+            Method::Kexec { .. } | Method::Bin { .. } | Method::Local => 0,
+        };
         Need {
             files: fetched,
             initrds: initrds.iter().map(&length).sum(),
             handed_on: handed_on.iter().map(&length).sum(),
+            guest,
         }
     }
 
@@ -58,7 +67,7 @@ impl Need {
         let beyond = tenths(self.initrds, KEXEC_TENTHS);
         let beyond = beyond.saturating_add(tenths(self.handed_on, HANDED_ON_TENTHS));
         let beyond = beyond.saturating_add(PHASE_1);
-        self.files
+        self.held()
             .saturating_sub(self.copied())
             .saturating_add(beyond)
     }
@@ -79,6 +88,11 @@ impl Need {
         start.saturating_add(start / 50).saturating_add(50_000_000)
     }
 
+    /// What is in memory at the same time while phase 1 goes on.
+    fn held(self) -> u64 {
+        self.files.saturating_add(self.guest)
+    }
+
     fn copied(self) -> u64 {
         self.initrds.saturating_add(self.handed_on)
     }
@@ -88,11 +102,18 @@ impl Need {
     /// # Errors
     /// One sentence with the figures when it cannot.
     pub fn fits(self, memory: Memory) -> Result<(), String> {
-        let Need { files, .. } = self;
-        if memory.free > 0 && files > memory.free {
+        if memory.free > 0 && self.held() > memory.free {
+            let what = match self.guest {
+                0 => "for the files that are fetched".to_owned(),
+                guest => format!(
+                    "for the files that are fetched ({}) and for QEMU and its guest ({})",
+                    report::bytes(self.files),
+                    report::bytes(guest)
+                ),
+            };
             return Err(format!(
-                "this system needs {} of memory for the files that are fetched; this machine has room for {}",
-                report::bytes(files),
+                "this system needs {} of memory {what}; this machine has room for {}",
+                report::bytes(self.held()),
                 report::bytes(memory.free)
             ));
         }
@@ -118,7 +139,7 @@ mod tests {
         Need {
             files,
             initrds,
-            handed_on: 0,
+            ..Need::default()
         }
     }
 
@@ -142,19 +163,20 @@ mod tests {
     }
 
     #[test]
-    fn what_is_handed_on_is_in_memory_three_times() {
+    fn what_is_handed_on_is_in_memory_twice() {
         let live = Need {
             files: 1_640_000_000,
             initrds: 30_000_000,
             handed_on: 1_600_000_000,
+            guest: 0,
         };
         assert_eq!(
             live.to_start(),
-            160_000_000 + 10_000_000 + 114_000_000 + 4_960_000_000
+            160_000_000 + 10_000_000 + 114_000_000 + 3_360_000_000
         );
-        let said = live.fits(memory(4_000_000_000, 3_700_000_000)).unwrap_err();
-        assert!(said.contains("5.2 GB") && said.contains("1.6 GB"), "{said}");
-        assert_eq!(live.fits(memory(5_300_000_000, 5_000_000_000)), Ok(()));
+        let said = live.fits(memory(3_600_000_000, 3_400_000_000)).unwrap_err();
+        assert!(said.contains("3.6 GB") && said.contains("1.6 GB"), "{said}");
+        assert_eq!(live.fits(memory(3_700_000_000, 3_400_000_000)), Ok(()));
     }
 
     #[test]
@@ -175,6 +197,30 @@ mod tests {
         let said = guest.beside(20_000_000).fits(memory).unwrap_err();
         assert!(said.contains("100.0 MB"), "{said}");
         assert_eq!(guest.beside(u64::MAX).files, u64::MAX);
+    }
+
+    #[test]
+    fn a_guest_s_own_memory_counts_and_a_program_s_folder_alone() {
+        let nothing = |_: &String| 0;
+        let args = "-m 1G -cdrom a.iso".to_owned();
+        let guest = Need::of(&Method::Qemu { args }, 100_000_000, nothing);
+        assert_eq!(guest.guest, (1 << 30) + guest::QEMU);
+        let enough = guest.beside(20_000_000);
+        assert_eq!(enough.fits(memory(2_000_000_000, 1_300_000_000)), Ok(()));
+        assert_eq!(
+            enough
+                .fits(memory(2_000_000_000, 1_200_000_000))
+                .unwrap_err(),
+            "this system needs 1.3 GB of memory for the files that are fetched (120.0 MB) and for QEMU and its \
+             guest (1.2 GB); this machine has room for 1.2 GB"
+        );
+        assert_eq!(enough.to_start(), 160_000_000 + 120_000_000 + guest.guest);
+        let (bin, args) = ("tool".to_owned(), String::new());
+        let program = Need::of(&Method::Bin { bin, args }, 100_000_000, nothing);
+        assert_eq!(program, need(100_000_000, 0));
+        let args = String::new();
+        let unsaid = Need::of(&Method::Qemu { args }, 0, nothing);
+        assert_eq!(unsaid.guest, guest::LEAST + guest::QEMU);
     }
 
     #[test]

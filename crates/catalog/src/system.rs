@@ -5,10 +5,12 @@ use crate::Method;
 mod config;
 mod image;
 mod infer;
+mod program;
 mod read;
 
 pub use image::is_image;
-pub use read::system;
+pub use program::Head;
+pub use read::{system, system_of};
 
 /// One file of a system's payload, as the folder holds it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -45,6 +45,8 @@ pub struct Spec {
     pub memory_mib: u32,
     /// Its own disk, second in the boot order; what it writes there is forgotten.
     pub disk: Option<PathBuf>,
+    /// What it writes there stays instead, in that file.
+    pub keeps_disk: bool,
 }
 
 impl Spec {
@@ -57,6 +59,7 @@ impl Spec {
             firmware: Firmware::Bios,
             memory_mib: Firmware::Bios.usual_memory_mib(),
             disk: None,
+            keeps_disk: false,
         }
     }
 

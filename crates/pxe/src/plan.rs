@@ -43,7 +43,7 @@ pub enum Loader {
     Lpxelinux,
     /// For a BIOS: `pxelinux.0` and TFTP for everything; also for an iPXE that asks.
     Pxelinux,
-    /// For UEFI x64: shim and GRUB, also for HTTP Boot.
+    /// For UEFI x64: shim and GRUB.
     Shim,
 }
 
@@ -118,16 +118,9 @@ const NOT_IPXE: &[Loader] = &[
     Loader::Pxelinux,
     Loader::Shim,
 ];
-const NOT_SHIM: &[Loader] = &[
-    Loader::Auto,
-    Loader::Ipxe,
-    Loader::Lpxelinux,
-    Loader::Pxelinux,
-];
 const IPXE: &[Loader] = &[Loader::Ipxe];
 const LPXE: &[Loader] = &[Loader::Lpxelinux];
 const PXE: &[Loader] = &[Loader::Pxelinux];
-const SHIM: &[Loader] = &[Loader::Shim];
 
 #[rustfmt::skip]
 const PLANS: &[Row] = &[
@@ -146,10 +139,10 @@ const PLANS: &[Row] = &[
     // their configuration.
     Row { asks: Pxe,      machine: UefiX64,   settings: NOT_IPXE,    gets: Tftp(SHIM_X64) },
     Row { asks: Pxe,      machine: UefiX64,   settings: IPXE,        gets: Tftp(SNPONLY) },
-    // iPXE boots unless Secure Boot is on; then firmware refuses it and tries what is next, PXE in most setups. Whether
-    // shim does is open: GRUB 2.12 has HTTP, but in the one run with it no request for GRUB came after shim's.
-    Row { asks: HttpBoot, machine: UefiX64,   settings: NOT_SHIM,    gets: Http(IPXE_EFI) },
-    Row { asks: HttpBoot, machine: UefiX64,   settings: SHIM,        gets: Http(SHIM_X64) },
+    // As by PXE. shim and GRUB then fetch by UEFI's own HTTP, which wants "not found" to have a body and GRUB the names of
+    // headers in the usual case; GRUB has it from 2.12 on.
+    Row { asks: HttpBoot, machine: UefiX64,   settings: NOT_IPXE,    gets: Http(SHIM_X64) },
+    Row { asks: HttpBoot, machine: UefiX64,   settings: IPXE,        gets: Http(IPXE_EFI) },
     // There is no iPXE for these in Debian.
     Row { asks: Pxe,      machine: UefiIa32,  settings: ANY,         gets: Tftp(GRUB_IA32) },
     Row { asks: Ipxe,     machine: UefiIa32,  settings: ANY,         gets: Tftp(GRUB_IA32) },
@@ -234,7 +227,8 @@ mod tests {
             (Pxe, UefiX64, Loader::Ipxe, SNPONLY.to_owned()),
             (Pxe, UefiX64, Loader::Shim, SHIM_X64.to_owned()),
             (Ipxe, UefiX64, Loader::Pxelinux, script),
-            (HttpBoot, UefiX64, Loader::Auto, url(IPXE_EFI)),
+            (HttpBoot, UefiX64, Loader::Auto, url(SHIM_X64)),
+            (HttpBoot, UefiX64, Loader::Ipxe, url(IPXE_EFI)),
             (HttpBoot, UefiX64, Loader::Shim, url(SHIM_X64)),
             (Pxe, UefiIa32, Loader::Auto, GRUB_IA32.to_owned()),
             (HttpBoot, UefiIa32, Loader::Auto, url(GRUB_IA32)),

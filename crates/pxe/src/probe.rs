@@ -129,7 +129,7 @@ pub(crate) fn is_of_bt_server(request: &Request) -> bool {
 
 /// A datagram that came to port 68 from `source`: is it a stranger's OFFER, ACK or NAK, or another
 /// bt-server's answer? Whom it was meant for does not matter; `ours` are addresses that are no
-/// strangers.
+/// strangers. A bt-server's answer is told from those too: it may serve this wire by another interface.
 #[must_use]
 pub fn foreign_reply(bytes: &[u8], source: Ipv4Addr, ours: &[Ipv4Addr]) -> Option<Foreign> {
     let plausible = bytes.len() >= FIXED_PART && bytes[0] == BOOTREPLY && bytes[1..3] == [1, 6];
@@ -160,7 +160,7 @@ pub fn foreign_reply(bytes: &[u8], source: Ipv4Addr, ours: &[Ipv4Addr]) -> Optio
     let own = ours.contains(&source) || server_id.is_some_and(|id| ours.contains(&id));
     let http = http_port.filter(|_| is_ours);
     let brother = http.map(|port| SocketAddrV4::new(server_id.unwrap_or(source), port));
-    ((gives_addresses || brother.is_some()) && !own).then_some(Foreign {
+    (brother.is_some() || gives_addresses && !own).then_some(Foreign {
         address: source,
         server_id,
         offered,

@@ -70,6 +70,11 @@ pub enum Role {
         /// The HTTP address of that one.
         first: SocketAddrV4,
     },
+    /// This computer serves the same wire by another interface, in another subnet: nobody is answered here.
+    SameWire {
+        /// Its address there.
+        served_from: Ipv4Addr,
+    },
 }
 
 /// What was seen of one wire so far.
@@ -79,6 +84,8 @@ pub struct Watch {
     place: Place,
     /// The server's own address, as other servers hear of it, and its interface's hardware address.
     own: (Ipv4Addr, Mac),
+    /// All addresses of this computer.
+    computer: Vec<Ipv4Addr>,
     /// The port that it will answer HTTP at, where it looks in order to serve.
     http: Option<u16>,
     /// Why no address may be given away whatever is seen.
@@ -97,6 +104,7 @@ impl Watch {
             wish,
             place,
             own: (own, mac),
+            computer: Vec::new(),
             http: None,
             barred: None,
             settled: false,
@@ -110,6 +118,13 @@ impl Watch {
         Watch {
             http: Some(http),
             ..self
+        }
+    }
+
+    /// Notes all addresses of this computer: a bt-server that answers from one of them is not another's.
+    pub fn computer(&mut self, addresses: &[Ipv4Addr]) {
+        if self.computer != addresses {
+            self.computer = addresses.to_vec();
         }
     }
 
@@ -169,6 +184,10 @@ impl Watch {
     pub fn heard(&mut self, foreign: Foreign, now: Duration) {
         let (late, served) = (self.settled, self.serves().is_some());
         let Some(link) = &mut self.link else { return };
+        if foreign.ours.is_some_and(|ours| *ours.ip() == self.own.0) {
+            // The kernel brings back what we said to everybody.
+            return;
+        }
         if let Some(first) = foreign.ours {
             // Of two that serve already, the one with the lower address goes on.
             link.sister(first, late && self.own.0 < *first.ip(), now);
@@ -236,6 +255,9 @@ impl Watch {
     /// Beside somebody who was heard.
     fn beside(&self, link: &Link) -> Role {
         match (&link.ours, &link.stranger) {
+            (Some(ours), _) if self.computer.contains(ours.who.ip()) => Role::SameWire {
+                served_from: *ours.who.ip(),
+            },
             (Some(ours), _) => Role::Second { first: ours.who },
             (None, Some(stranger)) => Role::Proxy {
                 why: format!("another DHCP server answers, {}", stranger.who.named),

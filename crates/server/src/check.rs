@@ -10,6 +10,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use catalog::executable;
 use catalog::memory::Need;
 use catalog::{Method, PayloadFile, Problem, Settings, System};
 
@@ -235,7 +236,8 @@ fn read_system(folder: &Folder) -> (Option<System>, Vec<Problem>) {
     };
     let shown = folder.config_shown();
     let config = text.as_deref().map(|text| (shown.as_str(), text));
-    let checked = catalog::system(&folder.name, &files, config);
+    let head = |path: &str| head(&folder.root.join(path)).unwrap_or_default();
+    let checked = catalog::system_of(&folder.name, &files, config, &head);
     problems.extend(checked.problems.into_iter().map(|problem| {
         // The catalog knows a folder's name only; people know where it is.
         if problem.file == folder.name {
@@ -245,6 +247,19 @@ fn read_system(folder: &Folder) -> (Option<System>, Vec<Problem>) {
         problem
     }));
     (checked.value, problems)
+}
+
+/// The first bytes of a file, more of them where it looks like a program. The walk has found it to be a plain file inside oss.
+fn head(file: &Path) -> io::Result<Vec<u8>> {
+    const MAGIC: u64 = 4;
+    let mut file = fs::File::open(file)?;
+    let mut bytes = Vec::new();
+    file.by_ref().take(MAGIC).read_to_end(&mut bytes)?;
+    if executable::looks_runnable(&bytes) {
+        file.take(executable::HEAD as u64 - MAGIC)
+            .read_to_end(&mut bytes)?;
+    }
+    Ok(bytes)
 }
 
 fn read_text(file: &Path) -> Result<String, Problem> {

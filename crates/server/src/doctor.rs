@@ -209,6 +209,10 @@ fn others(chosen: &Seen, heard: io::Result<Option<Role>>) -> Finding {
             );
             Finding::note(about, what)
         }
+        Ok(Some(Role::SameWire { served_from })) => {
+            let what = screen::same_wire(served_from);
+            Finding::warning(about, what, "name one of the two interfaces only")
+        }
         Ok(None) => {
             let what = "the link did not stay up long enough to hear whether others give addresses";
             Finding::warning(about, what, "look again once it does")

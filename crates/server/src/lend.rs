@@ -4,6 +4,7 @@
 //! the plan has for it; where somebody does, that one gives addresses, to this computer too. [`crate::hold`] takes
 //! everything back at the end. Runs as root, before the runtime.
 
+use std::net::Ipv4Addr;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -15,6 +16,7 @@ use crate::bind;
 use crate::hold::Hold;
 use crate::interface::{self, manager};
 use crate::plan::{Network, Plan};
+use crate::screen;
 use crate::serve::network::{self, Looked};
 use crate::start::Refused;
 
@@ -61,6 +63,9 @@ pub fn lend(plan: &Plan, network: &Network) -> Result<(Lent, bind::Dhcp), Refuse
             let why = format!("another bt-server answers there, {first}");
             return Err(Refused::Problems(vec![taken(network, &why)]));
         }
+        Role::SameWire { served_from } => {
+            return Err(Refused::Problems(vec![same_wire(network, *served_from)]));
+        }
     }
     hold.address(interface.address, interface.prefix)?;
     Ok((Lent { hold, looked }, opened))
@@ -86,6 +91,19 @@ fn no_link(network: &Network) -> Problem {
             "{name} has neither an address nor a link, and the other networks would wait for it"
         ),
         format!("plug in its cable, give it an address, or leave {name} out"),
+    )
+}
+
+/// This computer gives addresses there, by another interface.
+fn same_wire(network: &Network, served_from: Ipv4Addr) -> Problem {
+    let name = &network.interface.name;
+    Problem::error(
+        "interface",
+        format!(
+            "{name} has no address, and {}",
+            screen::same_wire(served_from)
+        ),
+        format!("leave {name} out"),
     )
 }
 

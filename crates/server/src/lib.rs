@@ -41,6 +41,7 @@ pub mod lend;
 pub mod look;
 pub mod offer;
 pub mod once;
+pub mod payload;
 pub mod pin;
 pub mod plan;
 pub mod prepare;

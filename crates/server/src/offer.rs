@@ -8,7 +8,7 @@ use metainfo::InfoHash;
 use seeder::InMemory;
 use tokio::sync::watch;
 
-use crate::doors::http::PayloadFile;
+use crate::payload::PayloadFile;
 use crate::shelf::Shelf;
 
 /// What is offered in a network, now and whenever that changes.

@@ -23,8 +23,8 @@ use seeder::{Cache, Hashed, InMemory};
 pub use again::hash_again;
 
 use crate::check::LoadedSystem;
-use crate::doors::http::PayloadFile;
 use crate::offer::Payload;
+use crate::payload::PayloadFile;
 use crate::shelf;
 
 /// What QEMU's torrent is called. A system's name begins with no dot.

@@ -2,12 +2,15 @@
 
 use std::fmt::Write as _;
 use std::io::Write as _;
+use std::net::Ipv4Addr;
 
+use catalog::memory::Need;
 use catalog::{Boot, Method};
 use comfy_table::{ContentArrangement, Table, presets};
 use pxe::wire::Role;
 use report::Step;
 
+use crate::check::LoadedSystem;
 use crate::journal::{Dropped, Machine, Snapshot};
 use crate::plan::{Network, Plan};
 
@@ -92,10 +95,22 @@ fn dhcp(network: &Network, role: Option<&Role>) -> String {
                 "silent: the bt-server at {first} boots this room, and this one is a second seed"
             )
         }
+        Some(Role::SameWire { served_from }) => {
+            format!("silent: {}", same_wire(*served_from))
+        }
         None => format!(
             "off; the other server must name next-server {address} and file pxelinux.0 or lpxelinux.0"
         ),
     }
+}
+
+/// Why an interface stays silent whose wire is served by another one, and the remedy.
+#[must_use]
+pub fn same_wire(served_from: Ipv4Addr) -> String {
+    format!(
+        "on this wire machines are served from {served_from} already, this computer's address on another interface of it; \
+         leave one of the two out, or give each a wire (or VLAN) of its own"
+    )
 }
 
 /// Writes to standard output. A reader that went away (`bt-server | head`) must not end the server.
@@ -117,7 +132,7 @@ pub fn systems(plan: &Plan) -> String {
                 text,
                 "  boots  {name} ({method}, {}; on machines with {} of memory or more)",
                 report::bytes(one.size()),
-                report::bytes(one.need().installed()),
+                report::bytes(need(plan, one).installed()),
             ),
         };
         if system.method_line.is_none() {
@@ -149,6 +164,15 @@ pub fn systems(plan: &Plan) -> String {
     text + &who(plan)
 }
 
+/// What a system takes of a machine's memory, with QEMU's layer where it starts in that.
+fn need(plan: &Plan, one: &LoadedSystem) -> Need {
+    let layer = match one.system.method {
+        Method::Qemu { .. } => plan.first().shelf.qemu().map_or(0, |image| image.len()),
+        _ => 0,
+    };
+    one.need().beside(layer as u64)
+}
+
 /// How a system starts that has no config.yaml to say so.
 fn inferred(method: &Method) -> String {
     match method {
@@ -156,7 +180,7 @@ fn inferred(method: &Method) -> String {
             format!("kernel {kernel}, initrd {}", initrd.join(", "))
         }
         Method::Qemu { args } => format!("QEMU {args}"),
-        Method::Bin { bin, args } => format!("{bin} {args}"),
+        Method::Bin { bin, args } => format!("program {bin} {args}").trim_end().to_owned(),
         Method::Local => "this machine's own disk".to_owned(),
     }
 }

@@ -60,6 +60,17 @@ pub(super) fn state(app: &App, now: Duration) -> String {
     text
 }
 
+/// The model's history, with the time since this program started.
+pub(super) fn log(app: &App) -> String {
+    let lines = app.history.lines();
+    lines
+        .map(|line| {
+            let (seconds, millis) = (line.at.as_secs(), line.at.subsec_millis());
+            format!("{seconds:5}.{millis:03} s  {}\n", line.text)
+        })
+        .collect()
+}
+
 fn does(app: &App, now: Duration) -> String {
     let since = |at: Duration| duration(now.saturating_sub(at));
     match &app.screen {

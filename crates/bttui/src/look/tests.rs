@@ -8,13 +8,13 @@ use std::time::Duration;
 use report::look::SHELL_PROTOCOL;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::runtime::{Builder, Runtime};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 use super::shell::Shells;
 use super::{Look, serve};
-use crate::app::App;
+use crate::app::{App, Event};
 use crate::console::View;
-use crate::log::Log;
+use crate::news::{News, Voice};
 
 const SERVER: Ipv4Addr = Ipv4Addr::new(127, 9, 0, 1);
 const STRANGER: Ipv4Addr = Ipv4Addr::new(127, 9, 0, 2);
@@ -22,7 +22,7 @@ const STRANGER: Ipv4Addr = Ipv4Addr::new(127, 9, 0, 2);
 struct Machine {
     runtime: Runtime,
     at: SocketAddr,
-    log: Log,
+    told: mpsc::Receiver<News>,
 }
 
 fn machine(shells: Option<Shells>) -> Machine {
@@ -35,20 +35,22 @@ fn machine(shells: Option<Shells>) -> Machine {
         .block_on(TcpListener::bind("127.9.0.9:0"))
         .expect("a port");
     let at = listener.local_addr().expect("an address");
-    let log = Log::default();
-    log.write("a line of the log");
+    let (voice, told) = Voice::new();
+    let mut app = App::new(Duration::ZERO);
+    app.history
+        .push(Duration::from_millis(1500), "a line of the log");
     let view = View {
-        app: App::new(Duration::ZERO),
+        app,
         now: Duration::from_secs(5),
     };
     let look = Look {
         server: SERVER,
         shells,
-        log: log.clone(),
+        voice,
         pictures: watch::channel(Some(Arc::new(view))).1,
     };
     runtime.spawn(serve(listener, look));
-    Machine { runtime, at, log }
+    Machine { runtime, at, told }
 }
 
 impl Machine {
@@ -111,7 +113,7 @@ fn the_server_sees_every_page() {
     let machine = machine(None);
     for (page, expected) in [
         ("/", "A shell is not allowed"),
-        ("/log", "a line of the log\n"),
+        ("/log", "    1.500 s  a line of the log\n"),
         ("/state", "does      waits for an address for 5 s"),
         ("/hardware", "processors: "),
         ("/network", "\nlo: "),
@@ -131,7 +133,7 @@ fn the_server_sees_every_page() {
 
 #[test]
 fn strangers_are_closed_and_told_of_once() {
-    let machine = machine(None);
+    let mut machine = machine(None);
     for _ in 0..20 {
         let request = format!("GET /log HTTP/1.1\r\nHost: {}\r\n\r\n", machine.at);
         // Broken off before or after the request went out.
@@ -143,9 +145,15 @@ fn strangers_are_closed_and_told_of_once() {
         state.contains("turned away from this look: 20\n"),
         "{state}"
     );
-    let told = machine.log.lines();
-    let of_them = told.iter().filter(|line| line.contains("127.9.0.2"));
-    assert_eq!(of_them.count(), 1, "{told:?}");
+    let mut of_them = 0;
+    while let Ok(News { event, .. }) = machine.told.try_recv() {
+        assert!(
+            matches!(&event, Event::Note { what } if what.contains("127.9.0.2")),
+            "{event:?}"
+        );
+        of_them += 1;
+    }
+    assert_eq!(of_them, 1);
 }
 
 /// Who connects and says nothing has one of a few places, and only the server gets as far as that.

@@ -13,6 +13,7 @@ fn made(wide: bool, little: bool, kind: u16, machine: u16, segment: u32, path: &
     };
     put(16, 2, kind.into());
     put(18, 2, machine.into());
+    put(24, 4, 160);
     let size = path.len() as u64 + 1;
     match wide {
         true => {
@@ -74,6 +75,8 @@ fn programs_and_scripts_are_known() {
 
 #[test]
 fn what_does_not_run_here_is_explained() {
+    let mut library = made(true, true, 3, 62, 1, "");
+    library[24] = 0;
     let table = [
         (vec![], "is empty"),
         (b"MZ\x90\0".to_vec(), "for Windows"),
@@ -89,6 +92,7 @@ fn what_does_not_run_here_is_explained() {
         (made(false, true, 2, 62, 1, ""), "x32"),
         (made(true, true, 1, 62, 1, ""), "not linked"),
         (made(true, true, 4, 62, 1, ""), "core dump"),
+        (library, "shared library"),
     ];
     for (head, expected) in table {
         let said = kind(&head).expect_err(expected);

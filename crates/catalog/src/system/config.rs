@@ -1,6 +1,10 @@
 //! Reading a system's `config.yaml`.
 
-use super::{PayloadFile, System, infer::Role};
+use super::{
+    PayloadFile, System,
+    infer::Role,
+    program::{Guess, Head, guess},
+};
 use crate::{
     Method, Placed, Problem, Severity, cmdline,
     nearest::nearest,
@@ -12,20 +16,19 @@ mod files;
 /// Longest name in the menu, in characters.
 const LONGEST_DISPNAME: usize = 200;
 
-/// Longest command line in bytes: x86 kernels hold 2048 with the final NUL and refuse more.
-const LONGEST_CMDLINE: usize = 2047;
-
 /// What a `config.yaml` says, completed from the folder's files.
 pub(super) fn configured(
     file: &str,
     folder: &str,
-    files: &[PayloadFile],
+    (files, head): (&[PayloadFile], Head<'_>),
     root: Node,
     problems: &mut Vec<Problem>,
 ) -> System {
     let mut config = Config {
         section: Section::top(file, root),
+        folder,
         files,
+        head,
     };
     let top = config.section.line();
     let dispname = config.dispname();
@@ -58,7 +61,9 @@ const KEYS: [(&str, &str); 8] = [
 /// A `config.yaml` while it is being read, with the files it may name.
 struct Config<'a> {
     section: Section<'a>,
+    folder: &'a str,
     files: &'a [PayloadFile],
+    head: Head<'a>,
 }
 
 impl Config<'_> {
@@ -162,7 +167,7 @@ impl Config<'_> {
             Some(paths) => self.handed_on(&paths.value, &initrd, &kernel),
             None => Vec::new(),
         };
-        let cmdline = self.cmdline("cmdline", "quiet", LONGEST_CMDLINE);
+        let cmdline = self.kernels_cmdline(!files.is_empty());
         Method::Kexec {
             kernel,
             initrd,
@@ -174,18 +179,25 @@ impl Config<'_> {
     fn bin(&mut self) -> Method {
         let bin = match self.section.text("bin", "program") {
             Some(bin) => self.payload("bin", &bin),
-            None => {
-                let remedy = "write bin: and the name of the program in this folder";
-                self.section.lacks("bin", "", remedy);
-                String::new()
-            }
+            None => match guess(self.files, self.head) {
+                Guess::One(path) => path.to_owned(),
+                _ => {
+                    let remedy = "write bin: and the name of the program in this folder";
+                    self.section.lacks("bin", "", remedy);
+                    String::new()
+                }
+            },
         };
-        let args = self.cmdline("binargs", "\"-v\"", usize::MAX);
+        let args = self.words("binargs", "\"-v\"").map(|words| words.value);
+        let args = args.unwrap_or_default();
         Method::Bin { bin, args }
     }
 
     fn qemu(&mut self) -> Method {
-        let args = self.cmdline("args", "\"-fda disk.img\"", usize::MAX);
+        let args = self
+            .words("args", "\"-fda disk.img\"")
+            .map(|words| words.value);
+        let args = args.unwrap_or_default();
         if args.is_empty() {
             let remedy = "write for example args: \"-cdrom disc.iso\" with a file of this folder";
             let what = "is missing: QEMU is started with nothing to start from";
@@ -217,29 +229,50 @@ impl Config<'_> {
     }
 
     /// Words separated by white space; line breaks of a folded or literal block become spaces.
-    fn cmdline(&mut self, key: &'static str, example: &str, longest: usize) -> String {
-        let Some(written) = self.section.text(key, example) else {
-            return String::new();
-        };
+    fn words(&mut self, key: &'static str, example: &str) -> Option<Placed<String>> {
+        let written = self.section.text(key, example)?;
         let words = written.map(|text| text.trim().replace(['\n', '\r', '\t'], " "));
         if words.value.chars().any(char::is_control) {
             let what = "holds a control character";
             self.section
                 .refuse(key, &words, what, "remove the control character");
-        } else if words.value.len() > longest {
-            let what = format!("is longer than {longest} bytes, which a kernel refuses");
-            self.section.refuse(key, &words, &what, "shorten it");
         }
-        if key == "cmdline"
-            && let Some(unknown) = cmdline::unknown(&words.value)
-        {
+        Some(words)
+    }
+
+    /// A kernel's command line, and whether every machine can fill it in.
+    fn kernels_cmdline(&mut self, hands_on: bool) -> String {
+        const KEY: &str = "cmdline";
+        let Some(words) = self.words(KEY, "quiet") else {
+            return String::new();
+        };
+        let all = match hands_on {
+            true => cmdline::with_room(&words.value),
+            false => (&*words.value).into(),
+        };
+        let longest = cmdline::longest(&all, self.folder);
+        if words.value.len() > cmdline::LONGEST {
+            let what = format!(
+                "is longer than {} bytes, which a kernel refuses",
+                cmdline::LONGEST
+            );
+            self.section.refuse(KEY, &words, &what, "shorten it");
+        } else if longest > cmdline::LONGEST {
+            let what = format!(
+                "may have up to {longest} bytes when a machine has filled it in, and a kernel refuses more than {}",
+                cmdline::LONGEST
+            );
+            let remedy = "shorten it: machines on which it is too long refuse to start this system";
+            self.section.warn(KEY, words.line, &what, remedy);
+        }
+        if let Some(unknown) = cmdline::unknown(&words.value) {
             let known: Vec<_> = cmdline::WORDS.iter().map(|word| word.name).collect();
             let what = format!("has {{{unknown}}}, which stands for nothing");
             let remedy = match nearest(unknown, known.iter().copied()) {
                 Some(near) => format!("write {{{near}}}"),
                 None => format!("remove it; machines know {{{}}}", known.join("}, {")),
             };
-            self.section.refuse(key, &words, &what, remedy);
+            self.section.refuse(KEY, &words, &what, remedy);
         }
         words.value
     }

@@ -5,6 +5,7 @@ use super::{
     config::configured,
     image,
     infer::{Guess, Role, guess},
+    program::{self, Head},
 };
 use crate::{Checked, Method, Problem, manifest::is_inside, yaml::tree};
 
@@ -18,23 +19,36 @@ const LONGEST_NAME: usize = 200;
 /// image of a disc or a disk in QEMU; keys left out of it are inferred in the same way. Problems of a folder without the file carry the folder's name.
 /// The value is what could be read, errors or not; it is `None` only where not even the
 /// system's name for the menu is known.
+///
+/// Files are known by their names alone; [`system_of`] can also look into them.
 pub fn system(
     folder: &str,
     files: &[PayloadFile],
     config: Option<(&str, &str)>,
+) -> Checked<System> {
+    system_of(folder, files, config, &|_| Vec::new())
+}
+
+/// As [`system`]; where neither `config.yaml` nor names say what a folder is, one with exactly one static program runs that,
+/// by the first bytes that `head` tells of each file.
+pub fn system_of(
+    folder: &str,
+    files: &[PayloadFile],
+    config: Option<(&str, &str)>,
+    head: Head<'_>,
 ) -> Checked<System> {
     let name_problem = check_folder_name(folder);
     let usable = name_problem.is_none();
     let mut problems = Vec::from_iter(name_problem);
     let system = match config {
         Some((file, text)) => match tree::parse(file, text) {
-            Ok(root) => Some(configured(file, folder, files, root, &mut problems)),
+            Ok(root) => Some(configured(file, folder, (files, head), root, &mut problems)),
             Err(problem) => {
                 problems.push(problem);
                 None
             }
         },
-        None => Some(inferred(folder, files, &mut problems)),
+        None => Some(inferred(folder, files, head, &mut problems)),
     };
     Checked {
         value: system.filter(|_| usable),
@@ -61,12 +75,20 @@ fn check_folder_name(name: &str) -> Option<Problem> {
     Some(problem.found(name))
 }
 
-fn inferred(folder: &str, files: &[PayloadFile], problems: &mut Vec<Problem>) -> System {
+fn inferred(
+    folder: &str,
+    files: &[PayloadFile],
+    head: Head<'_>,
+    problems: &mut Vec<Problem>,
+) -> System {
     let nothing = |role| guess(role, files) == Guess::Nothing;
     let is_linux = !nothing(Role::Kernel) || !nothing(Role::Initrd);
     let method = match is_linux {
         true => None,
-        false => guest(folder, files, problems),
+        false => {
+            let guest = guest(folder, files, problems);
+            guest.or_else(|| bin(folder, files, head, problems))
+        }
     };
     System {
         name: folder.to_owned(),
@@ -105,6 +127,38 @@ fn guest(folder: &str, files: &[PayloadFile], problems: &mut Vec<Problem>) -> Op
     Some(Method::Qemu { args })
 }
 
+/// The only static program of a folder; `None` where nothing in it looks like a program.
+fn bin(
+    folder: &str,
+    files: &[PayloadFile],
+    head: Head<'_>,
+    problems: &mut Vec<Problem>,
+) -> Option<Method> {
+    let args = String::new();
+    let problem = match program::guess(files, head) {
+        program::Guess::Nothing => return None,
+        program::Guess::One(path) => {
+            let bin = path.to_owned();
+            return Some(Method::Bin { bin, args });
+        }
+        program::Guess::Several(paths) => {
+            let what = "has no config.yaml, no kernel, no image, and several programs";
+            let remedy = "write a config.yaml with method: bin and bin: that names the right one";
+            Problem::error(folder, what, remedy).found(paths.join(", "))
+        }
+        program::Guess::Unfit(path, why) => {
+            let what = format!("has no config.yaml, no kernel, no image, and its {path} {why}");
+            let remedy = format!(
+                "put a static program there, or write a config.yaml with method: bin and bin: {path} if phase 1 has what it needs"
+            );
+            Problem::error(folder, what, remedy)
+        }
+    };
+    problems.push(problem);
+    let bin = String::new();
+    Some(Method::Bin { bin, args })
+}
+
 /// Kernel and initrd, and what is wrong where they are not found.
 fn linux(folder: &str, files: &[PayloadFile], problems: &mut Vec<Problem>) -> Method {
     let mut found = |role: Role| match guess(role, files) {
@@ -116,7 +170,7 @@ fn linux(folder: &str, files: &[PayloadFile], problems: &mut Vec<Problem>) -> Me
                 format!("has no config.yaml and no file that looks like the {key} ({patterns})");
             let remedy = match role {
                 Role::Kernel => {
-                    "put the kernel there, or an image to start in QEMU alone, or write a config.yaml that names it (kernel: FILE) or another method"
+                    "put the kernel there, or nothing but an image to start in QEMU or a static program, or write a config.yaml that names it (kernel: FILE) or another method"
                 }
                 Role::Initrd => {
                     "put the initrd there, or write a config.yaml that names it (initrd: FILE, or initrd: [] for none)"

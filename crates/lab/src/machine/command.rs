@@ -48,7 +48,9 @@ pub(super) fn arguments(spec: &Spec, ends: &Ends<'_>, here: Accelerator) -> Vec<
         words.extend(["-drive".to_owned(), code, "-drive".to_owned(), variables]);
     }
     if let Some(disk) = &spec.disk {
-        let drive = format!("if=none,id=disk,format=raw,snapshot=on,file={}", path(disk));
+        let snapshot = if spec.keeps_disk { "off" } else { "on" };
+        let file = path(disk);
+        let drive = format!("if=none,id=disk,format=raw,snapshot={snapshot},file={file}");
         let device = "virtio-blk-pci,drive=disk,bootindex=1".to_owned();
         words.extend(["-drive".to_owned(), drive, "-device".to_owned(), device]);
     }
@@ -113,7 +115,7 @@ mod tests {
 
     #[test]
     fn a_disk_comes_after_the_network() {
-        let spec = Spec {
+        let mut spec = Spec {
             disk: Some("/tmp/disk.img".into()),
             ..Spec::new("m", Nic::E1000, 7)
         };
@@ -127,6 +129,9 @@ mod tests {
         assert!(line.contains(
             "snapshot=on,file=/tmp/disk.img -device virtio-blk-pci,drive=disk,bootindex=1"
         ));
+        spec.keeps_disk = true;
+        let line = arguments(&spec, &ends, Accelerator::Tcg).join(" ");
+        assert!(line.contains("snapshot=off,file=/tmp/disk.img"), "{line}");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! All that PCs are sold with, in one room: BIOS, UEFI by PXE and by HTTP Boot, and Secure Boot.
+//! All that PCs are sold with, in one room: BIOS, UEFI by PXE, and Secure Boot by PXE and by HTTP Boot.
 
 use lab::{Classroom, Firmware, Machine, Nic, Spec, TargetOs};
 use report::{Door, Step};
@@ -19,7 +19,7 @@ fn boot_every_firmware_of_a_pc() {
     let specs = [
         Spec::new("bios", Nic::E1000, 1),
         Spec::new("uefi", Nic::Virtio, 2).with(Firmware::Uefi),
-        Spec::new("http", Nic::Virtio, 3).with(Firmware::UefiHttp),
+        Spec::new("http", Nic::Virtio, 3).with(Firmware::SecureBootHttp),
         Spec::new("secure", Nic::Virtio, 4).with(Firmware::SecureBoot),
     ];
     let mut machines = specs.map(|spec| class.machine(&spec).unwrap());
@@ -28,14 +28,15 @@ fn boot_every_firmware_of_a_pc() {
     }
     for machine in &machines {
         let is_locked = machine.console().contains(LOCKED);
-        let has_secure_boot = machine.spec().firmware == Firmware::SecureBoot;
+        let secure_boot = [Firmware::SecureBoot, Firmware::SecureBootHttp];
+        let has_secure_boot = secure_boot.contains(&machine.spec().firmware);
         assert_eq!(is_locked, has_secure_boot, "{}", machine.spec().name);
     }
     let [_, uefi, http, secure] = &machines;
     // Of each chain the file that only this chain fetches.
     for (machine, door, name) in [
         (uefi, Door::Tftp, "grub/grub.cfg"),
-        (http, Door::Http, "ipxe.efi"),
+        (http, Door::Http, "grub/grub.cfg"),
         (secure, Door::Tftp, "shimx64.efi"),
     ] {
         let files = files(&class, machine);

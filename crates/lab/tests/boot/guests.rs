@@ -4,7 +4,7 @@
 use lab::{Classroom, Machine, Nic, Photograph, Spec, Stop, until};
 use report::{Exit, Step};
 
-use crate::room::{BOOT, MIB, SOON, keep, open, target, wait_for_stage};
+use crate::room::{BOOT, MIB, SOON, has_its_disk, keep, open, target, wait_for_stage, with_disk};
 
 /// What the guest says on its serial line, and on its screen, when it has written to its disk.
 const UP: &str = "guest: up, and has written";
@@ -57,6 +57,7 @@ fn boot_a_guest_whose_disk_others_fetch() {
                 memory_mib,
                 ..Spec::new(name, nic, number)
             };
+            let spec = with_disk(spec, logs.path());
             class.machine(&spec).unwrap()
         });
     wait_for_stage(&class, &mut first, "menu");
@@ -101,6 +102,10 @@ fn boot_a_guest_whose_disk_others_fetch() {
         *screen != read && screen.has_light_at_the_top()
     });
     keep(&mut first, "guest-ended");
+    // What the guests wrote to their disk is not on the machines'.
+    for machine in [&first, &second] {
+        assert!(has_its_disk(machine), "its own disk has changed");
+    }
 }
 
 /// The console on which a machine's guest runs.

@@ -26,10 +26,7 @@ pub(crate) fn at_the_menu(class: &mut Classroom, machine: &Machine, card: &str) 
         ),
         (
             "log",
-            vec![
-                format!("has the address {address}"),
-                format!("{SERVER} may look"),
-            ],
+            vec!["menu of 2 systems".to_owned(), format!("{SERVER} may look")],
         ),
         ("kernel", vec!["Linux version ".to_owned()]),
         (

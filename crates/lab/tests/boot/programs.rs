@@ -9,7 +9,7 @@ use report::{Exit, Step};
 use sha2::{Digest, Sha256};
 
 use crate::look;
-use crate::room::{BOOT, MIB, SOON, keep, open, target, wait_for_stage};
+use crate::room::{BOOT, MIB, SOON, has_its_disk, keep, open, target, wait_for_stage, with_disk};
 
 /// What the machine's Debian calls its loader; no phase 1 has it.
 const LOADER: &str = "/lib64/ld-linux-x86-64.so.2";
@@ -58,7 +58,8 @@ fn boot_programs_that_run_while_others_fetch_them() {
     let logs = tempfile::tempdir().unwrap();
     let settings = "boottorrent: {version: 0, timeout: -1, remote_shell: yes}\n";
     let mut class = open(settings, logs.path(), furnish);
-    let mut first = class.machine(&Spec::new("first", Nic::E1000, 1)).unwrap();
+    let spec = with_disk(Spec::new("first", Nic::E1000, 1), logs.path());
+    let mut first = class.machine(&spec).unwrap();
     let mut second = class.machine(&Spec::new("second", Nic::Virtio, 2)).unwrap();
     wait_for_stage(&class, &mut first, "menu");
     wait_for_stage(&class, &mut second, "menu");
@@ -138,6 +139,7 @@ fn boot_programs_that_run_while_others_fetch_them() {
     });
     let what = what.unwrap_or_else(|error| panic!("{error:#}\n{}", second.evidence()));
     assert!(what.contains(LOADER), "{what}");
+    assert!(has_its_disk(&first), "its own disk has changed");
 }
 
 fn said(machine: &Machine, text: &str) {

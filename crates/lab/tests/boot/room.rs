@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use lab::{Classroom, Machine, Plan, Start, Stop, built, until};
+use lab::{Classroom, Machine, Plan, Spec, Start, Stop, built, noise, until};
 
 pub(crate) const SERVER: Ipv4Addr = Classroom::SERVER;
 /// Another host of the room.
@@ -65,4 +65,21 @@ pub(crate) fn keep(machine: &mut Machine, name: &str) {
     machine
         .photograph(&folder.join(format!("{name}.png")))
         .unwrap();
+}
+
+/// The same machine with a disk of its own, in the folder `at`, to which nothing may be written that starts on it.
+pub(crate) fn with_disk(spec: Spec, at: &Path) -> Spec {
+    let disk = at.join(format!("{}.disk", spec.name));
+    std::fs::write(&disk, noise(MIB)).unwrap();
+    Spec {
+        disk: Some(disk),
+        keeps_disk: true,
+        ..spec
+    }
+}
+
+/// Whether that disk is byte for byte what it was.
+pub(crate) fn has_its_disk(machine: &Machine) -> bool {
+    let disk = machine.spec().disk.as_ref().unwrap();
+    std::fs::read(disk).unwrap() == noise(MIB)
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use lab::{Nic, Spec, Stop, TargetOs, until};
 
-use crate::room::{BOOT, MIB, SERVER, SOON, open, target, wait_for_stage};
+use crate::room::{BOOT, MIB, SERVER, SOON, has_its_disk, open, target, wait_for_stage, with_disk};
 
 /// What the server promises for its end.
 const STOPPED: Duration = Duration::from_secs(2);
@@ -28,8 +28,11 @@ fn boot_two_machines() {
         assert!(!ids.contains(&0), "a thread of the server is root: {ids:?}");
     }
 
-    let mut first = class.machine(&Spec::new("first", Nic::E1000, 1)).unwrap();
-    let mut second = class.machine(&Spec::new("second", Nic::Virtio, 2)).unwrap();
+    let [mut first, mut second] =
+        [("first", Nic::E1000, 1), ("second", Nic::Virtio, 2)].map(|(name, nic, number)| {
+            let spec = with_disk(Spec::new(name, nic, number), logs.path());
+            class.machine(&spec).unwrap()
+        });
     wait_for_stage(&class, &mut first, "menu");
     wait_for_stage(&class, &mut second, "menu");
     // One is chosen at its keyboard, the other over the serial line.
@@ -59,6 +62,8 @@ fn boot_two_machines() {
         let mac = &machine.spec().mac;
         let words = format!("bt.ip={address} bt.mac={mac} bt.files=http://{SERVER}:6969/oss/small");
         assert!(line.contains(&words), "{line}");
+        assert!(line.contains("rootfstype=ramfs"), "{line}");
+        assert!(has_its_disk(machine), "its own disk has changed");
         let fetched: u64 = told.sources.iter().map(|source| source.bytes).sum();
         assert!(
             (system.size()..system.size() + MIB as u64).contains(&fetched),

@@ -84,7 +84,7 @@ fn every_kind_of_client_gets_its_file() {
 fn http_boot_gets_a_url_and_hears_its_own_class() {
     for (arch, file) in [
         (15_u16, "grubia32.efi"),
-        (16, "ipxe.efi"),
+        (16, "shimx64.efi"),
         (19, "grubaa64.efi"),
     ] {
         let class = format!("HTTPClient:Arch:{arch:05}:UNDI:003000");

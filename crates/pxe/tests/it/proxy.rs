@@ -39,13 +39,13 @@ fn every_firmware_hears_its_file_in_the_form_that_it_takes() {
     let no_http = Client::bios(mac(1))
         .with(77, b"iPXE")
         .with(175, &[33, 1, 1]);
-    let ipxe_url = "http://10.77.0.1:6969/boot/ipxe.efi";
+    let shim_url = "http://10.77.0.1:6969/boot/shimx64.efi";
     let cases = [
         (Client::bios(mac(1)), "lpxelinux.0", "PXEClient", just_boot),
         (no_http, "lpxelinux.0", "PXEClient", just_boot),
         (Client::ipxe(mac(1)), SCRIPT, "PXEClient", None),
         (Client::uefi(mac(1)), "shimx64.efi", "PXEClient", None),
-        (Client::http_boot(mac(1)), ipxe_url, "HTTPClient", None),
+        (Client::http_boot(mac(1)), shim_url, "HTTPClient", None),
     ];
     for (client, file, class, vendor) in cases {
         let mut world = World::proxy(settings());

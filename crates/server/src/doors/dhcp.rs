@@ -25,6 +25,7 @@ use super::sparingly::Sparingly;
 use super::wire::Wire;
 use crate::journal::{Journal, Who};
 use crate::leases::{Clock, Keeper};
+use crate::screen;
 
 const DOOR: &str = "dhcp";
 const SERVER_PORT: u16 = 67;
@@ -204,7 +205,7 @@ struct Ports {
 fn mode(role: Option<&Role>) -> Mode {
     match role {
         Some(Role::Full) => Mode::Full,
-        Some(Role::Second { .. }) => Mode::Second,
+        Some(Role::Second { .. } | Role::SameWire { .. }) => Mode::Second,
         Some(Role::Proxy { .. }) | None => Mode::Proxy,
     }
 }
@@ -256,6 +257,12 @@ impl Desk {
                 tracing::warn!(
                     "another bt-server boots this room: {first}; this one is silent from now on, but for leases, and a \
                      second seed"
+                );
+            }
+            (Some(Role::SameWire { served_from }), _) => {
+                tracing::warn!(
+                    "silent from now on, but for leases: {}",
+                    screen::same_wire(*served_from)
                 );
             }
         }
@@ -338,5 +345,7 @@ mod tests {
             assert_eq!(mode(role.as_ref()), Mode::Proxy, "{role:?}");
         }
         assert_eq!(mode(Some(&Role::Second { first })), Mode::Second);
+        let served_from = *first.ip();
+        assert_eq!(mode(Some(&Role::SameWire { served_from })), Mode::Second);
     }
 }

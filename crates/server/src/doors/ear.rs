@@ -1,8 +1,10 @@
-//! An ear for other DHCP servers: what is said to port 68 on one interface, by whomever, to whomever.
+//! An ear for other DHCP servers: what is said to port 68 on one interface, by whomever, to whomever; and to port 67 by
+//! somebody who has an address.
 //!
 //! An ordinary socket would miss it. Where the interface has no address, or one of another network than the server
 //! that speaks, the kernel takes the speaker for an impostor and drops its datagrams (rp_filter, which Debian's
-//! systemd switches on). So this listens before the kernel judges, with a packet socket (packet(7)), and a filter in
+//! systemd switches on). And what this computer itself says by another interface on the same wire the kernel always drops,
+//! for a packet from outside cannot come from an address of its own. So this listens before the kernel judges, with a packet socket (packet(7)), and a filter in
 //! the kernel keeps everything else from it, which on a busy server is nearly all. It says nothing, ever.
 
 use std::io;
@@ -12,6 +14,8 @@ use std::os::fd::OwnedFd;
 use nix::net::if_::if_nametoindex;
 use socket2::{Domain, Protocol, SockFilter, Socket, Type};
 
+/// Where servers are asked.
+pub const SERVER_PORT: u16 = 67;
 const CLIENT_PORT: u16 = 68;
 /// IPv4, as the link layer numbers it (ETH_P_IP), in the byte order of the wire.
 const IPV4: i32 = 0x0800_u16.to_be() as i32;
@@ -19,6 +23,8 @@ const UDP: u8 = 17;
 /// The shortest header of UDP over IPv4.
 const HEADERS: usize = 20 + 8;
 const UDP_HEADER: usize = 8;
+/// Where an IPv4 header has its sender's address (RFC 791 section 3.1).
+const SOURCE: u32 = 12;
 
 /// The instructions of the kernel's packet filter that are used here (linux/bpf_common.h).
 mod code {
@@ -51,8 +57,9 @@ pub fn open(interface: &str) -> io::Result<UdpSocket> {
     Ok(socket)
 }
 
-/// Keeps whole datagrams to port 68 that came in by interface number `index`.
-fn filter(index: u32) -> [SockFilter; 11] {
+/// Keeps whole datagrams to port 68 that came in by interface number `index`, and those to port 67 whose sender has an
+/// address: a room that is switched on has none yet, and is heard at an ordinary socket.
+fn filter(index: u32) -> [SockFilter; 14] {
     use code::{
         INTERFACE, JUMP_IF_ANY_BIT, JUMP_IF_EQUAL, LOAD_BYTE, LOAD_HALF, LOAD_HALF_AFTER_X,
         LOAD_HEADER_LENGTH, LOAD_WORD, RETURN,
@@ -61,23 +68,37 @@ fn filter(index: u32) -> [SockFilter; 11] {
     // Jumps count the instructions that are left out, if it is so and if not.
     [
         SockFilter::new(LOAD_WORD, 0, 0, INTERFACE),
-        SockFilter::new(JUMP_IF_EQUAL, 0, 8, index),
+        SockFilter::new(JUMP_IF_EQUAL, 0, 10, index),
         SockFilter::new(LOAD_BYTE, 0, 0, 9),
-        SockFilter::new(JUMP_IF_EQUAL, 0, 6, UDP.into()),
+        SockFilter::new(JUMP_IF_EQUAL, 0, 8, UDP.into()),
         SockFilter::new(LOAD_HALF, 0, 0, 6),
         // A later fragment has no UDP header.
-        SockFilter::new(JUMP_IF_ANY_BIT, 4, 0, 0x1fff),
+        SockFilter::new(JUMP_IF_ANY_BIT, 6, 0, 0x1fff),
         SockFilter::new(LOAD_HEADER_LENGTH, 0, 0, 0),
         SockFilter::new(LOAD_HALF_AFTER_X, 0, 0, 2),
-        SockFilter::new(JUMP_IF_EQUAL, 0, 1, CLIENT_PORT.into()),
-        SockFilter::new(RETURN, 0, 0, all),
+        SockFilter::new(JUMP_IF_EQUAL, 4, 0, CLIENT_PORT.into()),
+        SockFilter::new(JUMP_IF_EQUAL, 0, 2, SERVER_PORT.into()),
+        SockFilter::new(LOAD_WORD, 0, 0, SOURCE),
+        SockFilter::new(JUMP_IF_EQUAL, 0, 1, 0),
         SockFilter::new(RETURN, 0, 0, 0),
+        SockFilter::new(RETURN, 0, 0, all),
     ]
 }
 
-/// Who sent a packet, and what: the payload of a UDP datagram to port 68. `None` for anything else.
+/// A UDP datagram to port 68 or 67.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Datagram<'a> {
+    /// Who sent it.
+    pub from: Ipv4Addr,
+    /// To which of the two ports.
+    pub to: u16,
+    /// What it says.
+    pub payload: &'a [u8],
+}
+
+/// What a packet says. `None` for anything but a UDP datagram to one of the ports.
 #[must_use]
-pub fn datagram(packet: &[u8]) -> Option<(Ipv4Addr, &[u8])> {
+pub fn datagram(packet: &[u8]) -> Option<Datagram<'_>> {
     let first = *packet.first()?;
     let header = usize::from(first & 0x0f) * 4;
     let plausible = first >> 4 == 4 && header >= HEADERS - UDP_HEADER && *packet.get(9)? == UDP;
@@ -87,12 +108,14 @@ pub fn datagram(packet: &[u8]) -> Option<(Ipv4Addr, &[u8])> {
     let source: [u8; 4] = packet.get(12..16)?.try_into().ok()?;
     let udp = packet.get(header..)?;
     let half = |at: usize| Some(u16::from_be_bytes([*udp.get(at)?, *udp.get(at + 1)?]));
-    if half(2)? != CLIENT_PORT {
-        return None;
-    }
+    let to = half(2).filter(|to| [SERVER_PORT, CLIENT_PORT].contains(to))?;
     // The link layer may have padded it.
     let length = usize::from(half(4)?).min(udp.len());
-    Some((source.into(), udp.get(UDP_HEADER..length)?))
+    Some(Datagram {
+        from: source.into(),
+        to,
+        payload: udp.get(UDP_HEADER..length)?,
+    })
 }
 
 #[cfg(test)]
@@ -118,19 +141,23 @@ mod tests {
         for options in [0, 4, 40] {
             let mut padded = packet(options, 68, b"offer");
             padded.extend([0; 18]);
-            assert_eq!(datagram(&padded), Some((who, &b"offer"[..])), "{options}");
+            let expected = Datagram {
+                from: who,
+                to: 68,
+                payload: b"offer",
+            };
+            assert_eq!(datagram(&padded), Some(expected), "{options}");
         }
-        assert_eq!(datagram(&packet(0, 67, b"discover")), None);
+        let question = packet(0, 67, b"discover");
+        assert_eq!(datagram(&question).map(|heard| heard.to), Some(67));
+        assert_eq!(datagram(&packet(0, 69, b"read")), None);
     }
 
     #[test]
     fn any_bytes_are_survived() {
         let whole = packet(8, 68, b"offer");
         for length in 0..whole.len() - 5 {
-            assert_eq!(
-                datagram(&whole[..length]).map(|(_, bytes)| bytes.len()),
-                None
-            );
+            assert_eq!(datagram(&whole[..length]), None);
         }
         for at in 0..whole.len() {
             for value in [0, 1, 0x0f, 0x45, 0xff] {

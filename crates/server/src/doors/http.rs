@@ -10,8 +10,8 @@ mod body;
 mod files;
 mod limit;
 mod look;
-mod payload;
 mod range;
+mod serve;
 mod stats;
 mod waiting;
 
@@ -30,8 +30,6 @@ use crate::doors::connect_back::Announced;
 use crate::journal::{Journal, Snapshot};
 use crate::offer::Offers;
 use crate::once::Once;
-
-pub use payload::PayloadFile;
 
 /// How long open requests may go on after the door was told to close.
 pub const LAST_WORDS: Duration = Duration::from_millis(500);
@@ -77,20 +75,19 @@ pub async fn run(
     let listener = tokio::net::TcpListener::from_std(listener)?;
     let listener = limit::Limited::new(listener, state.journal.clone(), end.clone());
     let places = listener.places();
-    let app = router(state).into_make_service_with_connect_info::<Peer>();
-    let serving = axum::serve(listener, app).with_graceful_shutdown(stop.clone().cancelled_owned());
+    let serving = serve::serve(listener, router(state), stop.clone());
     let last_words = async {
         stop.cancelled().await;
         tokio::time::sleep(LAST_WORDS).await;
     };
-    let served = tokio::select! {
-        served = serving.into_future() => served,
-        () = last_words => Ok(()),
-    };
+    tokio::select! {
+        () = serving => {}
+        () = last_words => {}
+    }
     // Each connection is a task of its own, which knows nothing of the end of this one.
     end.cancel();
     let _ = tokio::time::timeout(BREAKING_OFF, places.all_free()).await;
-    Ok(served?)
+    Ok(())
 }
 
 /// Who a request came from, and the place its connection has.
@@ -113,6 +110,7 @@ impl Peer {
 fn router(state: State) -> Router {
     Router::new()
         .route("/boot/{*name}", get(files::boot))
+        .route("/grub/{*name}", get(files::grub))
         .route("/oss/{*path}", get(files::payload))
         .route("/announce", get(announce::announce))
         .route("/scrape", get(announce::scrape))
@@ -122,6 +120,7 @@ fn router(state: State) -> Router {
         .route("/api/v1/machines/{id}/look/{page}", get(look::page))
         .route("/api/v1/report", post(api::report))
         .route("/api/v1/waiting/{name}", get(waiting::waiting))
+        .fallback(async || files::no_such_file())
         .layer(DefaultBodyLimit::max(REQUEST_BODY))
         .with_state(state)
 }

@@ -42,7 +42,8 @@ pub async fn follow(
 ) -> anyhow::Result<()> {
     let whose = |role: &Role| match role {
         Role::Second { first } => Some(*first),
-        Role::Full | Role::Proxy { .. } => None,
+        // Machines of one subnet do not reach the seed's address in the other.
+        Role::Full | Role::Proxy { .. } | Role::SameWire { .. } => None,
     };
     while !stop.is_cancelled() {
         let first = whose(&roles.borrow_and_update());

@@ -14,6 +14,7 @@ use pxe::wire::{Role, Watch};
 use report::Mac;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
 
+use super::ear::Datagram;
 use super::{dhcp, ear};
 use crate::interface::{self, Now};
 
@@ -30,7 +31,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(250);
 pub struct Sockets {
     /// Port 68, to ask from. Nothing is received there.
     pub asks: UdpSocket,
-    /// Everything that is said to port 68.
+    /// Everything that is said to port 68, and more: see [`ear`].
     pub hears: UdpSocket,
 }
 
@@ -172,12 +173,20 @@ impl Wire {
         if self.is_own(bytes) {
             return;
         }
-        let is_question = matches!(self.overheard(bytes), Some(Overheard::Question(_)));
-        if let (true, Some(own)) = (is_question, self.seen.watch.serves())
-            && let Some(answer) = guarded(|| probe::greeting(bytes, own))
-        {
+        if let Some(answer) = self.greeting(bytes) {
             // It asks again.
             let _ = server.send_to(&answer, CLIENTS).await;
+        }
+    }
+
+    /// What a question to port 67 is answered, if it is another bt-server's and this one serves.
+    fn greeting(&mut self, bytes: &[u8]) -> Option<Vec<u8>> {
+        match self.overheard(bytes)? {
+            Overheard::Question(_) => {
+                let own = self.seen.watch.serves()?;
+                guarded(|| probe::greeting(bytes, own))
+            }
+            Overheard::Wants | Overheard::Choice(_) => None,
         }
     }
 
@@ -201,17 +210,30 @@ impl Wire {
             tokio::select! {
                 _ = self.tick.tick() => self.look().await?,
                 received = self.hears.recv(&mut packet) => {
-                    let packet = &packet[..received?];
-                    let ours = &self.seen.ours;
-                    let foreign = guarded(|| {
-                        let (from, bytes) = ear::datagram(packet)?;
-                        probe::foreign_reply(bytes, from, ours)
-                    });
-                    if let Some(foreign) = foreign {
-                        self.seen.watch.heard(foreign, self.seen.begun.elapsed());
+                    if let Some(heard) = ear::datagram(&packet[..received?]) {
+                        self.overhear(heard).await;
                     }
                 }
             }
+        }
+    }
+
+    /// Takes in what was said to somebody else, or by this computer itself at another interface: where that asks here, both
+    /// are on one wire. Such questions the kernel keeps from port 67.
+    async fn overhear(&mut self, Datagram { from, to, payload }: Datagram<'_>) {
+        let is_ours = self.seen.ours.contains(&from);
+        if to != ear::SERVER_PORT {
+            let ours = &self.seen.ours;
+            let foreign = guarded(|| probe::foreign_reply(payload, from, ours));
+            if let Some(foreign) = foreign {
+                self.seen.watch.heard(foreign, self.seen.begun.elapsed());
+            }
+        } else if is_ours
+            && !self.is_own(payload)
+            && let Some(answer) = self.greeting(payload)
+        {
+            // It asks again.
+            let _ = self.asks.send_to(&answer, CLIENTS).await;
         }
     }
 
@@ -236,6 +258,7 @@ impl Wire {
     /// Looks at the link, and asks when it is time.
     async fn look(&mut self) -> io::Result<()> {
         let Now { link, all, .. } = interface::now(&self.seen.interface)?;
+        self.seen.watch.computer(&all);
         self.seen.ours = all;
         let before = self.seen.had_link.replace(link);
         if !link && before.is_none() {

@@ -92,6 +92,8 @@ impl<'a> Files<'a> {
             .unwrap_or_default();
         let answer = if let Some(name) = path.strip_prefix(b"/boot/") {
             self.answer(name)
+        } else if path.starts_with(b"/grub/") {
+            self.answer(path)
         } else if path.starts_with(b"/oss/") {
             "served, if it is a file of a system in oss".to_owned()
         } else if [&b"/announce"[..], b"/scrape", b"/stats"].contains(&path) {
@@ -178,6 +180,7 @@ mod tests {
     fn http_requests() {
         let mut shelf = Shelf::default();
         shelf.put("boot.ipxe", "x");
+        shelf.put("grub/grub.cfg", "x");
         let files = Files::new(Some(&shelf));
         let ask = |line: &str| {
             let request = format!("{line} HTTP/1.1\r\nHost: x\r\n\r\n");
@@ -186,6 +189,8 @@ mod tests {
         for (line, answer) in [
             ("GET /boot/boot.ipxe", "served: boot.ipxe"),
             ("HEAD /boot/ipxe.efi", "not found: "),
+            ("HEAD /grub/grub.cfg", "served: grub/grub.cfg"),
+            ("HEAD /grub/x86_64-efi/fs.lst", "not found: "),
             ("GET /oss/debian/linux", "served, if"),
             ("GET /announce?info_hash=%00", "answered by the tracker"),
             ("POST /api/v1/report", "answered by the API"),

@@ -7,10 +7,11 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use bt_server::doors::connect_back;
-use bt_server::doors::http::{self, PayloadFile, State};
+use bt_server::doors::http::{self, State};
 use bt_server::journal;
 use bt_server::offer::Offer;
 use bt_server::once::Once;
+use bt_server::payload::PayloadFile;
 use bt_server::shelf::Shelf;
 use metainfo::InfoHash;
 use seeder::InMemory;
@@ -76,6 +77,7 @@ pub(crate) fn open(setup: Setup) -> Door {
         (0..=255u8).cycle().take(1_000_000).collect::<Vec<u8>>(),
     );
     shelf.put("boot.ipxe", "#!ipxe\n");
+    shelf.put("grub/grub.cfg", "boot\n");
     shelf.put("big", vec![0; 64 << 20]);
     let payload = setup.payload.into_iter();
     let systems = setup.systems.into_iter();
@@ -115,6 +117,8 @@ pub(crate) fn open(setup: Setup) -> Door {
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) head: String,
+    /// The same with its capitals.
+    pub(crate) written: String,
     pub(crate) body: Vec<u8>,
 }
 
@@ -148,13 +152,13 @@ pub(crate) fn exchange(door: &Door, from: [u8; 4], request: &[u8]) -> Answer {
         .position(|w| w == b"\r\n\r\n")
         .expect("a whole head")
         + 4;
-    let head = String::from_utf8(bytes[..split].to_vec())
-        .unwrap()
-        .to_lowercase();
+    let written = String::from_utf8(bytes[..split].to_vec()).unwrap();
+    let head = written.to_lowercase();
     let status = head.split(' ').nth(1).unwrap().parse().unwrap();
     Answer {
         status,
         head,
+        written,
         body: bytes[split..].to_vec(),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use bt_server::doors::http::PayloadFile;
+use bt_server::payload::PayloadFile;
 use seeder::InMemory;
 
 use crate::door::{Setup, ask, dropped_when, get, machines_when, open};
@@ -50,10 +50,28 @@ fn boot_files_come_whole_in_parts_and_not_at_all() {
         "/boot/nothing",
         "/boot/../Cargo.toml",
         "/boot/%2e%2e/etc/passwd",
+        "/grub/x86_64-efi/command.lst",
         "/",
     ] {
-        assert_eq!(get(&door, missing, "").status, 404, "{missing}");
+        let answer = get(&door, missing, "");
+        assert_eq!(answer.status, 404, "{missing}");
+        // EDK2 waits for a body, until the connection ends.
+        assert!(!answer.body.is_empty(), "{missing}");
     }
+}
+
+/// Debian's signed GRUB looks at the root, and reads the length only from a header whose name is written like this.
+#[test]
+fn grub_finds_its_configuration_and_its_length() {
+    let door = open(Setup::default());
+    let head = ask(&door, "HEAD", "/grub/grub.cfg", "", "");
+    let whole = get(&door, "/grub/grub.cfg", "");
+    assert_eq!((head.status, whole.status), (200, 200));
+    let length = format!("\r\nContent-Length: {}\r\n", whole.body.len());
+    for answer in [&head, &whole] {
+        assert!(answer.written.contains(&length), "{}", answer.written);
+    }
+    assert!(!whole.body.is_empty());
 }
 
 #[test]

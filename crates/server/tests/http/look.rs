@@ -3,10 +3,13 @@
 
 use std::net::{Ipv4Addr, TcpListener};
 use std::process::{Command, Output};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bttui::log::Log;
+use bttui::app::App;
+use bttui::console::View;
 use bttui::look::{self, Look};
+use bttui::news::Voice;
 use tokio::sync::watch;
 
 use crate::door::{Answer, Door, Setup, ask_from, dropped_when, exchange, machines_when, open};
@@ -16,13 +19,16 @@ const STRANGER: [u8; 4] = [127, 0, 0, 5];
 
 /// Lets the server look at a machine of this address.
 fn machine(door: &Door, address: [u8; 4]) -> tokio::task::JoinHandle<()> {
-    let log = Log::default();
-    log.write("a line of the machine\u{1b}[2J");
+    let mut app = App::new(Duration::ZERO);
+    app.history
+        .push(Duration::ZERO, "a line of the machine\u{1b}[2J");
+    let now = Duration::ZERO;
     let look = Look {
         server: SERVER.into(),
         shells: None,
-        log,
-        pictures: watch::channel(None).1,
+        // Nobody listens.
+        voice: Voice::new().0,
+        pictures: watch::channel(Some(Arc::new(View { app, now }))).1,
     };
     door.runtime
         .spawn(look::run(look::place(address.into()), look))
@@ -83,7 +89,7 @@ fn who_sits_at_the_server_sees_a_machine_s_pages() {
         let answer = look_when_it_listens(&door, &format!("{id}/look/log"));
         assert_eq!(answer.status, 200, "{}", answer.text());
         assert!(
-            answer.text().contains("a line of the machine[2J\n"),
+            answer.text().contains("a line of the machine [2J\n"),
             "{}",
             answer.text()
         );
@@ -196,7 +202,7 @@ fn the_command_shows_a_page_or_says_why_not() {
     // Without a word it is the state.
     let shown = call(&["look", "52:54:00:00:00:01"]);
     assert!(
-        String::from_utf8_lossy(&shown.stdout).contains("nothing is known yet"),
+        String::from_utf8_lossy(&shown.stdout).contains("waits for an address"),
         "{shown:?}"
     );
 

@@ -199,7 +199,7 @@ fn who_has_a_role_says_so_before_it_is_ready() -> Result<()> {
             return Ok(None);
         };
         let said = ear::datagram(&packet[..length]);
-        Ok(said.and_then(|(from, bytes)| pxe::probe::foreign_reply(bytes, from, &[])))
+        Ok(said.and_then(|said| pxe::probe::foreign_reply(said.payload, said.from, &[])))
     })?;
     ensure!(
         greeted.ours == Some("10.77.0.1:6969".parse()?),

@@ -1,5 +1,7 @@
 //! Several interfaces of one server: what becomes of one is nothing to the others.
 
+use std::net::Ipv4Addr;
+
 use anyhow::{Context, Result, ensure};
 use lab::Host;
 use nix::sys::signal::Signal;
@@ -7,7 +9,7 @@ use nix::sys::signal::Signal;
 use crate::common::Server;
 use crate::common::dnsmasq::{Dnsmasq, OTHER};
 use crate::common::udhcpc::Udhcpc;
-use crate::world::{NOTICED, SERVER, World};
+use crate::world::{Given, NOTICED, SERVER, World};
 
 /// The server's address on `eth1`.
 const SECOND: &str = "10.78.0.1";
@@ -113,6 +115,65 @@ fn an_interface_that_fails_leaves_the_other_as_it_is() -> Result<()> {
         &SERVER.to_string(),
     )
     .with_context(|| server.told())?;
+    server.signal(Signal::SIGTERM)?;
+    ensure!(server.end()?.success(), "{}", server.told());
+    Ok(())
+}
+
+/// Both are on one switch. A machine there would have an offer of each, and of the addresses of one subnet not reach the
+/// server in the other.
+#[test]
+#[ignore = "needs root, network namespaces and target/phase1; cargo xtask test runs it"]
+fn of_two_interfaces_on_one_wire_one_leaves_it_to_the_other() -> Result<()> {
+    let mut world = World::new(Some((SERVER, 24)))?;
+    let machine = world.room.host(None)?;
+    let second: Ipv4Addr = SECOND.parse()?;
+    world.room.plug_in(&world.host, "eth1", second, 24)?;
+    let given = Given::listen(&world.room.host(None)?)?;
+    let mut server = world.start(&["--iface", "eth1"])?;
+    ensure!(server.ready_or_ended()?.is_none(), "{}", server.told());
+    for words in [
+        "on eth0, 10.77.0.1/24\n  DHCP   full server",
+        "on eth1, 10.78.0.1/24\n  DHCP   silent: on this wire machines are served from 10.77.0.1 already",
+    ] {
+        server.wait_until_it_says(words, NOTICED)?;
+    }
+    is_served(&world, &machine, "eth0", 1, &SERVER.to_string())?;
+    let by_the_other = given.by(second);
+    ensure!(by_the_other.is_empty(), "{by_the_other:?}");
+    server.signal(Signal::SIGTERM)?;
+    ensure!(server.end()?.success(), "{}", server.told());
+    Ok(())
+}
+
+/// Two wires become one while both are served: one falls silent.
+#[test]
+#[ignore = "needs root, network namespaces and target/phase1; cargo xtask test runs it"]
+fn of_two_wires_that_become_one_one_is_left_to_the_other() -> Result<()> {
+    let mut world = World::new(Some((SERVER, 24)))?;
+    let (mut server, there) = on_two(&mut world)?;
+    let said = server.told();
+    ensure!(
+        said.contains("on eth1, 10.78.0.1/24\n  DHCP   full server"),
+        "{said}"
+    );
+    // Somebody connects the two switches.
+    let bridge = world.room.host(None)?;
+    let (namespace, ends) = (there.namespace(), bridge.namespace());
+    namespace.ip("link add br1 type bridge stp_state 0 forward_delay 0")?;
+    namespace.ip(&format!(
+        "link add between type veth peer name between netns {}",
+        ends.path()
+    ))?;
+    ends.ip("link add br1 type bridge stp_state 0 forward_delay 0")?;
+    for (namespace, other) in [(namespace, "eth1"), (ends, "eth0")] {
+        for port in [other, "between"] {
+            namespace.ip(&format!("link set {port} master br1 up"))?;
+        }
+        namespace.ip("link set br1 up")?;
+    }
+    let words = "on{interface=eth1}: silent from now on, but for leases: on this wire machines are served from 10.77.0.1";
+    server.wait_until_it_says(words, NOTICED)?;
     server.signal(Signal::SIGTERM)?;
     ensure!(server.end()?.success(), "{}", server.told());
     Ok(())

@@ -147,7 +147,8 @@ impl Given {
         let mut given = Vec::new();
         while let Ok(length) = self.0.recv(&mut packet) {
             let datagram = ear::datagram(&packet[..length]);
-            let Some((_, bytes)) = datagram.filter(|(from, _)| *from == server) else {
+            let said = datagram.filter(|said| (said.from, said.to) == (server, 68));
+            let Some(bytes) = said.map(|said| said.payload) else {
                 continue;
             };
             // RFC 2131 section 2: yiaddr and chaddr.

@@ -275,3 +275,42 @@ fn after_a_pulled_cable_the_one_that_serves_goes_on() {
     assert!(matches!(watch.role(ms(70 * S)), Some(Role::Second { .. })));
     assert!(watch.claim().is_none() && watch.serves().is_none());
 }
+
+#[test]
+fn of_two_interfaces_of_this_computer_on_one_wire_the_later_one_is_silent() {
+    let elsewhere = Ipv4Addr::new(10, 78, 0, 1);
+    let says = |address| Foreign {
+        address,
+        server_id: Some(address),
+        offered: None,
+        to: Some(OWN_MAC),
+        ours: Some(SocketAddrV4::new(address, 6969)),
+    };
+    let role = |said: Option<Ipv4Addr>| {
+        let mut watch = auto();
+        watch.computer(&[Ipv4Addr::LOCALHOST, OWN, elsewhere]);
+        live(&mut watch, (0, 12 * S), |_| said.map(says));
+        watch.role(ms(12 * S))
+    };
+    let served_from = elsewhere;
+    assert_eq!(role(Some(elsewhere)), Some(Role::SameWire { served_from }));
+    // What it hears of its own words is nobody's.
+    assert_eq!(role(Some(OWN)), Some(Role::Full));
+    let first = SocketAddrV4::new(STRANGER, 6969);
+    assert_eq!(role(Some(STRANGER)), Some(Role::Second { first }));
+    // Nobody who begins is greeted from here, and once the other interface is gone, this one serves.
+    let mut watch = auto();
+    watch.computer(&[OWN, elsewhere]);
+    let answers = |second| (second < 60).then(|| says(elsewhere));
+    let changes = live(&mut watch, (0, 50 * S), answers);
+    assert_eq!(
+        changes.last(),
+        Some(&(1, Some(Role::SameWire { served_from })))
+    );
+    assert_eq!(watch.serves(), None);
+    let changes = live(&mut watch, (51 * S, 400 * S), answers);
+    assert_eq!(
+        changes.last().map(|(_, role)| role),
+        Some(&Some(Role::Full))
+    );
+}

@@ -145,3 +145,40 @@ fn images_that_lie_in_oss_itself_are_systems() {
         "{said}"
     );
 }
+
+/// A program is known by its first bytes; what the folder needs is the folder.
+#[test]
+fn a_folder_with_one_static_program_is_a_system() {
+    let environment = Environment::new();
+    let mut program = vec![0; 200];
+    program[..6].copy_from_slice(b"\x7fELF\x02\x01");
+    for (at, value) in [
+        (16, 2),
+        (18, 62),
+        (24, 120),
+        (32, 64),
+        (54, 56),
+        (56, 1),
+        (64, 1),
+    ] {
+        program[at] = value;
+    }
+    environment
+        .write("oss/tool/data", "some data")
+        .write("oss/dynamic/data", "some data");
+    std::fs::write(environment.path("oss/tool/tool"), &program).unwrap();
+    let loaded = environment.load();
+    let found = loaded.systems.iter().find(|one| one.system.name == "tool");
+    let found = found.expect("the tool");
+    let (bin, args) = ("tool".to_owned(), String::new());
+    assert_eq!(found.system.method, catalog::Method::Bin { bin, args });
+    assert_eq!(found.need().files, 209);
+
+    let own = std::env::current_exe().unwrap();
+    std::fs::copy(own, environment.path("oss/dynamic/program")).unwrap();
+    let said = environment.said(&environment.load());
+    assert!(
+        said.contains("ENV/oss/dynamic: error: has no config.yaml, no kernel, no image, and its program needs shared libraries"),
+        "{said}"
+    );
+}

@@ -15,10 +15,10 @@ use metainfo::Torrent;
 use tower_http::services::ServeFile;
 
 use super::body::{Counted, Memory, Tally};
-use super::payload::Unfit;
 use super::range::{Wanted, wanted};
 use super::{From, Peer, State};
 use crate::offer;
+use crate::payload::Unfit;
 
 /// tower-http's default chunk costs four times the CPU of this one for large files.
 const READ_CHUNK: usize = 1 << 20;
@@ -34,12 +34,28 @@ pub(super) async fn boot(
     method: Method,
     headers: HeaderMap,
 ) -> Response {
+    from_the_shelf(&state, &peer, &name, (&method, &headers))
+}
+
+/// `GET /grub/NAME`: Debian's signed GRUB looks for its configuration there, wherever it was loaded from.
+pub(super) async fn grub(
+    Extract(state): Extract<State>,
+    axum::extract::ConnectInfo(peer): From,
+    Path(name): Path<String>,
+    method: Method,
+    headers: HeaderMap,
+) -> Response {
+    let name = format!("grub/{name}");
+    from_the_shelf(&state, &peer, &name, (&method, &headers))
+}
+
+fn from_the_shelf(state: &State, peer: &Peer, name: &str, how: (&Method, &HeaderMap)) -> Response {
     let offer = offer::last(&state.offers);
-    let Some((name, bytes)) = offer.shelf.get(&name) else {
+    let Some((name, bytes)) = offer.shelf.get(name) else {
         state.journal.dropped("http", "no such file");
-        return StatusCode::NOT_FOUND.into_response();
+        return no_such_file();
     };
-    from_memory(&state, &peer, name, &bytes, (&method, &headers))
+    from_memory(state, peer, name, &bytes, how)
 }
 
 /// A file in memory, or the part of it that is asked for.
@@ -105,7 +121,7 @@ pub(super) async fn payload(
     }
     let Some(file) = offer.payload.get(&path) else {
         state.journal.dropped("http", "no such file");
-        return StatusCode::NOT_FOUND.into_response();
+        return no_such_file();
     };
     if let Err(unfit) = file.check().await {
         file.tell(&unfit);
@@ -154,6 +170,12 @@ fn range<'a>(method: &Method, headers: &'a HeaderMap) -> Option<&'a str> {
         return None;
     }
     headers.get(RANGE)?.to_str().ok()
+}
+
+/// "Not found", in words. EDK2's HTTP goes on waiting for the body of an answer whose length is 0 until the connection
+/// ends, and shim asks by it for three files that there are not before it asks for GRUB: 90 s.
+pub(super) fn no_such_file() -> Response {
+    (StatusCode::NOT_FOUND, "no such file\n").into_response()
 }
 
 /// The answer for a payload file that cannot be served, counted.

@@ -9,15 +9,13 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use axum::extract::connect_info::Connected;
-use axum::serve::{IncomingStream, Listener};
+use axum::serve::Listener;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, Sleep};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
-use super::Peer;
 use crate::doors::quota::{Quota, Share};
 use crate::journal::Journal;
 
@@ -80,15 +78,6 @@ impl Listener for Limited {
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
         self.listener.local_addr()
-    }
-}
-
-impl Connected<IncomingStream<'_, Limited>> for Peer {
-    fn connect_info(stream: IncomingStream<'_, Limited>) -> Self {
-        Self {
-            address: *stream.remote_addr(),
-            place: Arc::clone(&stream.io().place),
-        }
     }
 }
 
@@ -162,6 +151,11 @@ impl Connection {
             silence: Box::pin(tokio::time::sleep(SILENCE)),
             end: Box::pin(end),
         }
+    }
+
+    /// The place it takes.
+    pub(super) fn place(&self) -> &Arc<Place> {
+        &self.place
     }
 
     /// Does `io` on the stream unless the connection's time is over; wakes the task when it is.

@@ -1,29 +1,8 @@
 //! Files that a kernel finds in its root, and the words of its command line.
 
-#![cfg(feature = "yaml")]
+use catalog::{Method, system};
 
-use catalog::{Checked, Method, PayloadFile, Problem, System, system};
-
-const FILE: &str = "oss/tiny/config.yaml";
-
-fn files(paths: &[&str]) -> Vec<PayloadFile> {
-    let file = |path: &&str| PayloadFile {
-        path: (*path).to_owned(),
-        size: 1,
-    };
-    paths.iter().map(file).collect()
-}
-
-fn read(paths: &[&str], config: &str) -> Checked<System> {
-    system("tiny", &files(paths), Some((FILE, config)))
-}
-
-fn said(problems: &[Problem]) -> String {
-    problems
-        .iter()
-        .map(|problem| format!("{problem}\n"))
-        .collect()
-}
+use crate::{FILE, files, read, said};
 
 #[test]
 fn files_for_the_kernel_s_root_are_named_once_and_spoil_no_link() {

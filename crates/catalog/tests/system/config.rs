@@ -1,29 +1,8 @@
-//! One system: its `config.yaml`, what is inferred without one, and what is said about mistakes.
+//! What a `config.yaml` says, and what is said about mistakes in it.
 
-#![cfg(feature = "yaml")]
+use catalog::{Method, system};
 
-use catalog::{Checked, Method, PayloadFile, Problem, System, system};
-
-const FILE: &str = "oss/tiny/config.yaml";
-
-fn files(paths: &[&str]) -> Vec<PayloadFile> {
-    let file = |path: &&str| PayloadFile {
-        path: (*path).to_owned(),
-        size: 1,
-    };
-    paths.iter().map(file).collect()
-}
-
-fn read(paths: &[&str], config: &str) -> Checked<System> {
-    system("tiny", &files(paths), Some((FILE, config)))
-}
-
-fn said(problems: &[Problem]) -> String {
-    problems
-        .iter()
-        .map(|problem| format!("{problem}\n"))
-        .collect()
-}
+use crate::{FILE, files, read, said};
 
 fn kexec(kernel: &str, initrd: &[&str], cmdline: &str) -> Method {
     Method::Kexec {
@@ -333,6 +312,37 @@ fn an_empty_kernel_and_an_endless_command_line_are_refused() {
         message.contains("config.yaml:2: error: cmdline is longer than 2047 bytes"),
         "{message}"
     );
+}
+
+/// What is in braces is longer at some machine.
+#[test]
+fn a_command_line_that_may_become_too_long_is_warned_of() {
+    let folder = ["vmlinuz", "initrd", "root.squashfs"];
+    let words = |length: usize| format!("cmdline: {}", "x".repeat(length));
+    let longest = "http://255.255.255.255:65535/oss/tiny".len();
+    let table = [
+        (format!("{}{{files}}", words(2047 - longest)), None),
+        (
+            format!("{}{{files}}", words(2048 - longest)),
+            Some("cmdline may have up to 2048 bytes when a machine has filled it in"),
+        ),
+        (words(2047), None),
+        (
+            format!("initrd_files: root.squashfs\n{}", words(2047)),
+            Some("up to 2065 bytes"),
+        ),
+    ];
+    for (config, expected) in table {
+        let checked = read(&folder, &format!("kernel: vmlinuz\n{config}"));
+        let message = said(&checked.problems);
+        match expected {
+            None => assert_eq!(message, ""),
+            Some(part) => assert!(
+                message.contains(": warning: ") && message.contains(part),
+                "{message}"
+            ),
+        }
+    }
 }
 
 #[test]

@@ -1,21 +1,8 @@
 //! Folders without a config.yaml that hold an image of a disc or a disk.
 
-#![cfg(feature = "yaml")]
+use catalog::{Method, system};
 
-use catalog::{Method, PayloadFile, Problem, system};
-
-fn files(paths: &[&str]) -> Vec<PayloadFile> {
-    let file = |path: &&str| PayloadFile {
-        path: (*path).to_owned(),
-        size: 1,
-    };
-    paths.iter().map(file).collect()
-}
-
-fn said(problems: &[Problem]) -> String {
-    let all = problems.iter().map(|problem| format!("{problem}\n"));
-    all.collect()
-}
+use crate::{files, said};
 
 /// Without a config.yaml: one image and no Linux starts in QEMU, two are not guessed.
 #[test]

@@ -17,7 +17,7 @@ pub struct PayloadFile {
 
 /// Why a payload file is not served.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Unfit {
+pub(crate) enum Unfit {
     #[error("is gone")]
     Gone,
     #[error("changed since it was hashed")]
@@ -57,7 +57,7 @@ impl PayloadFile {
     }
 
     /// Whether it still is the file that was hashed and can be opened.
-    pub(super) async fn check(&self) -> Result<(), Unfit> {
+    pub(crate) async fn check(&self) -> Result<(), Unfit> {
         let now = tokio::fs::metadata(&self.path).await.map_err(Unfit::from)?;
         if !self.was.is_still(&Fingerprint::of(&now)) {
             return Err(Unfit::Changed);
@@ -67,7 +67,7 @@ impl PayloadFile {
     }
 
     /// Logs `unfit`, the first time this file has any trouble.
-    pub(super) fn tell(&self, unfit: &Unfit) {
+    pub(crate) fn tell(&self, unfit: &Unfit) {
         if !self.told.swap(true, Ordering::Relaxed) {
             tracing::warn!("{} {unfit}; it is not served", self.path.display());
         }
