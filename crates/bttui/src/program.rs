@@ -163,4 +163,15 @@ mod tests {
             assert!(said.contains(expected), "{said}");
         }
     }
+
+    /// The programs of this computer are such files: what the reader says of them is what it is meant for.
+    #[test]
+    fn a_real_program_is_understood() {
+        let own = std::env::current_exe().expect("a path");
+        let head = overlay::head(&own, HEAD).expect("this test");
+        let Ok(executable::Kind::Dynamic(loader)) = executable::kind(&head) else {
+            panic!("{:?}", executable::kind(&head));
+        };
+        assert!(Path::new(&loader).exists(), "{loader}");
+    }
 }

@@ -116,17 +116,6 @@ fn what_phase_1_lacks_is_named() {
     }
 }
 
-/// The programs of this computer are such files: what the reader says of them is what it is meant for.
-#[test]
-fn a_real_program_is_understood() {
-    let own = std::fs::read(std::env::current_exe().expect("a path")).expect("this test");
-    let head = &own[..own.len().min(HEAD)];
-    let Ok(Kind::Dynamic(loader)) = kind(head) else {
-        panic!("{:?}", kind(head));
-    };
-    assert!(std::path::Path::new(&loader).exists(), "{loader}");
-}
-
 /// Whatever a server says is a program, reading it never fails.
 #[test]
 fn no_bytes_break_the_reader() {
