@@ -13,8 +13,8 @@ use std::time::Duration;
 
 use super::is_busy;
 
-/// From so many bytes on an initrd is worth it; reading them takes a machine many times [`LOOK`].
-pub(super) const WORTH: u64 = 64 << 20;
+/// From so many bytes on an initrd is worth it; reading them takes a machine several times [`LOOK`].
+pub(super) const WORTH: u64 = 8 << 20;
 /// Between two looks. The kernel finds the file open for writing only if it begins in the middle of one.
 const LOOK: Duration = Duration::from_millis(1);
 
