@@ -53,7 +53,10 @@ pub fn load(_allowed: Phase1, plan: &Plan) -> anyhow::Result<()> {
     };
     let load = || load_when_closed(&kernel, initrd.as_ref(), &plan.cmdline);
     let loaded = match &plan.initrd {
-        Some(path) if sizes.initrd >= release::WORTH => release::once_read(path, load),
+        // A file that is read twice is not to be emptied between.
+        Some(path) if sizes.initrd >= release::WORTH && *path != kernel_path => {
+            release::once_read(path, load)
+        }
         _ => load(),
     };
     loaded.map_err(|error| {

@@ -167,11 +167,11 @@ mod tests {
     /// The programs of this computer are such files: what the reader says of them is what it is meant for.
     #[test]
     fn a_real_program_is_understood() {
-        let own = std::fs::read(std::env::current_exe().expect("a path")).expect("this test");
-        let head = &own[..own.len().min(HEAD)];
-        let Ok(executable::Kind::Dynamic(loader)) = executable::kind(head) else {
-            panic!("{:?}", executable::kind(head));
+        let own = std::env::current_exe().expect("a path");
+        let head = overlay::head(&own, HEAD).expect("this test");
+        let Ok(executable::Kind::Dynamic(loader)) = executable::kind(&head) else {
+            panic!("{:?}", executable::kind(&head));
         };
-        assert!(std::path::Path::new(&loader).exists(), "{loader}");
+        assert!(Path::new(&loader).exists(), "{loader}");
     }
 }

@@ -1,9 +1,9 @@
 //! An initrd's file gives its memory back as soon as the kernel has read it, while the kernel still loads it.
 //!
-//! kexec_file_load reads the whole file into a buffer of its own and copies that to where the new kernel will find it. With the
-//! file that is three times the initrd in memory, and the last copy has to wait for no more than the first. While the
-//! kernel reads a file nobody can open it for writing (`deny_write_access` in its kernel_read_file): a file that was
-//! busy and no longer is has been read. Small files are let alone.
+//! kexec_file_load reads the whole file into a buffer of its own, hashes that, and copies it to where the new kernel will find
+//! it: with the file three times the initrd, and twice where the file is gone before the last copy. While the kernel
+//! reads a file nobody can open it for writing (`deny_write_access` in its kernel_read_file): a file that was busy and
+//! no longer is has been read. Small files are let alone, and so is one that is read in less than a look.
 
 use std::fs::File;
 use std::io;
@@ -13,8 +13,8 @@ use std::time::Duration;
 
 use super::is_busy;
 
-/// From so many bytes on an initrd is worth it; reading them takes a machine many times [`LOOK`].
-pub(super) const WORTH: u64 = 64 << 20;
+/// From so many bytes on an initrd is worth it; reading them takes a machine several times [`LOOK`].
+pub(super) const WORTH: u64 = 8 << 20;
 /// Between two looks. The kernel finds the file open for writing only if it begins in the middle of one.
 const LOOK: Duration = Duration::from_millis(1);
 
