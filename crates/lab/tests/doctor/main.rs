@@ -1,10 +1,13 @@
 //! `bt-server doctor` in a room: it finds each fault that is planted, names what helps, and finds nothing where nothing
 //! is wrong.
 
+mod managers;
+
+use std::ffi::OsStr;
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -22,6 +25,8 @@ struct Patient {
     room: Room,
     program: PathBuf,
     oss: PathBuf,
+    /// The process whose view of files it has, where that is one of its own.
+    view: Option<u32>,
 }
 
 /// What the doctor said.
@@ -39,6 +44,12 @@ struct Found {
     remedy: String,
 }
 
+/// Cargo's folder.
+fn target() -> Result<&'static Path> {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).parent();
+    folder.context("a target folder")
+}
+
 impl Patient {
     fn new(address: Option<Ipv4Addr>) -> Result<Patient> {
         let mut room = Room::new(&Stop::never())?;
@@ -47,21 +58,32 @@ impl Patient {
         fs::create_dir_all(oss.join("small"))?;
         fs::write(oss.join("small/vmlinuz"), "a kernel")?;
         fs::write(oss.join("small/initrd.img"), "its initrd")?;
-        let target = Path::new(env!("CARGO_TARGET_TMPDIR"))
-            .parent()
-            .context("a target folder")?;
-        let home = BtServer::alone(&room, &built::bt_server(target)?)?;
+        let home = BtServer::alone(&room, &built::bt_server(target()?)?)?;
         Ok(Patient {
             host,
             room,
             program: home.join("bt-server"),
             oss,
+            view: None,
         })
+    }
+
+    /// A command that runs on it.
+    fn command(&self, program: impl AsRef<OsStr>) -> Command {
+        match self.view {
+            None => self.host.command(program),
+            Some(process) => {
+                let mut command = self.host.command("nsenter");
+                command.arg(format!("--mount=/proc/{process}/ns/mnt"));
+                command.arg(program);
+                command
+            }
+        }
     }
 
     /// Runs the doctor as a person would, but for the form of what it says.
     fn examine(&self, options: &[&str]) -> Result<Diagnosis> {
-        let mut command = self.host.command(&self.program);
+        let mut command = self.command(&self.program);
         command.args([
             "doctor",
             "--json",
@@ -90,7 +112,7 @@ impl Patient {
 
     /// Runs a remedy on the patient.
     fn take(&self, remedy: &str) -> Result<()> {
-        let output = self.host.command("sh").args(["-c", remedy]).output()?;
+        let output = self.command("sh").args(["-c", remedy]).output()?;
         ensure!(
             output.status.success(),
             "{remedy}: {}",
@@ -232,6 +254,37 @@ fn an_interface_without_an_address() -> Result<()> {
     let command = fault.remedy.rsplit(": ").next().context("a command")?;
     patient.take(command)?;
     assert!(patient.examine(&["--dhcp", "off"])?.faults().is_empty());
+    Ok(())
+}
+
+#[test]
+#[ignore = "needs root and target/dist/bt-server; cargo xtask test runs it"]
+fn of_several_interfaces_those_that_are_not_named_are_told_as_not_served() -> Result<()> {
+    let patient = Patient::new(Some(SERVER))?;
+    let mut rooms = [Room::new(&Stop::never())?, Room::new(&Stop::never())?];
+    for (room, (name, address)) in rooms
+        .iter_mut()
+        .zip([("eth1", [10, 78, 0, 1]), ("eth2", [10, 79, 0, 1])])
+    {
+        room.plug_in(&patient.host, name, address.into(), 24)?;
+    }
+    let unserved = |options: &[&str]| -> Result<Vec<String>> {
+        let diagnosis = patient.examine(&[&["--dhcp", "off"], options].concat())?;
+        let told = diagnosis.findings.into_iter().map(|one| one.what);
+        let told = told.filter_map(|what| Some(what.split_once("not served: ")?.1.to_owned()));
+        Ok(told.collect())
+    };
+    let names = |told: &str| ["eth0", "eth1", "eth2"].map(|name| told.contains(name));
+    let alone = unserved(&[])?;
+    assert_eq!(alone.len(), 1, "{alone:?}");
+    assert_eq!(names(&alone[0]), [false, true, true], "{alone:?}");
+    let two = unserved(&["--iface", "eth1"])?;
+    assert_eq!(two.len(), 2, "{two:?}");
+    for told in &two {
+        assert_eq!(names(told), [false, false, true], "{told}");
+    }
+    let all = unserved(&["--iface", "eth1", "--iface", "eth2"])?;
+    assert!(all.is_empty(), "{all:?}");
     Ok(())
 }
 
