@@ -1,18 +1,21 @@
 //! `bt-server doctor` in a room: it finds each fault that is planted, names what helps, and finds nothing where nothing
 //! is wrong.
 
+mod dnsmasq;
 mod managers;
 
 use std::ffi::OsStr;
 use std::fs;
-use std::net::{Ipv4Addr, TcpListener, UdpSocket};
+use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use lab::{BtServer, Host, Room, Stop, built, until};
+use lab::{BtServer, Host, Room, Stop, built};
 use serde_json::Value;
+
+use dnsmasq::Dnsmasq;
 
 const SERVER: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 1);
 const OTHER: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 9);
@@ -135,56 +138,6 @@ impl Diagnosis {
         let faults = self.faults();
         ensure!(faults.len() == 1, "{self:#?}");
         Ok(faults[0])
-    }
-}
-
-/// Somebody else's DHCP and TFTP server. Dropping it ends it.
-struct Dnsmasq(Child);
-
-impl Dnsmasq {
-    /// Starts it, and waits until it has its ports.
-    fn start(host: &Host, scratch: &Path) -> Result<Dnsmasq> {
-        let mut command = host.command("dnsmasq");
-        command.args([
-            "--no-daemon",
-            "--conf-file=/dev/null",
-            "--port=0",
-            "--user=root",
-            "--pid-file=",
-        ]);
-        command.args([
-            "--interface=eth0",
-            "--dhcp-range=10.77.0.50,10.77.0.99",
-            "--dhcp-authoritative",
-        ]);
-        command.arg(format!(
-            "--dhcp-leasefile={}",
-            scratch.join("leases").display()
-        ));
-        command
-            .arg("--enable-tftp")
-            .arg(format!("--tftp-root={}", scratch.display()));
-        let server = Dnsmasq(
-            command
-                .stdout(Stdio::null())
-                .stderr(Stdio::null())
-                .spawn()?,
-        );
-        until("dnsmasq", SOON, &Stop::never(), || {
-            let taken = |port| {
-                host.namespace()
-                    .enter(|| Ok(UdpSocket::bind((Ipv4Addr::UNSPECIFIED, port)).is_err()))
-            };
-            Ok((taken(67)? && taken(69)?).then_some(()))
-        })?;
-        Ok(server)
-    }
-}
-
-impl Drop for Dnsmasq {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
     }
 }
 
@@ -346,15 +299,13 @@ fn ports_that_others_have() -> Result<()> {
             .with_context(|| format!("{port}: {diagnosis:#?}"))
     };
     for port in ["DHCP 67/udp", "TFTP 69/udp"] {
-        let fault = held_by(port, dnsmasq.0.id())?;
+        let fault = held_by(port, dnsmasq.id())?;
         assert!(
             fault.severity == "error" && fault.what.contains("dnsmasq"),
             "{fault:?}"
         );
         assert!(
-            fault
-                .remedy
-                .starts_with(&format!("kill {}", dnsmasq.0.id())),
+            fault.remedy.starts_with(&format!("kill {}", dnsmasq.id())),
             "{fault:?}"
         );
     }
