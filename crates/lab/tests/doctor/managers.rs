@@ -1,9 +1,9 @@
-//! The doctor beside the programs that manage a packet filter: Debian's own, switched on in a network namespace and with a
-//! view of files in which they are installed. Nothing of it reaches the computer.
+//! The doctor beside the programs that manage a packet filter or interfaces: Debian's own, switched on in a network namespace
+//! and with a view of files in which they are installed. Nothing of it reaches the computer.
 
 use std::process::{Child, Stdio};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use lab::{Stop, built, until};
 
 use super::{Patient, SERVER, SOON, target};
@@ -29,8 +29,8 @@ const UFW: &str = "
 cp /usr/share/ufw/ufw.conf /usr/share/ufw/iptables/*.rules /etc/ufw/
 ufw --force enable
 ";
-/// With a bus of its own that lets root do everything, as policykit would.
-const FIREWALLD: &str = "
+/// A bus of its own that lets root do everything, as policykit would.
+const BUS: &str = "
 mkdir -p /run/dbus
 cat >/run/bus.conf <<END
 <busconfig><type>system</type><listen>unix:path=/run/dbus/system_bus_socket</listen><auth>EXTERNAL</auth>
@@ -38,11 +38,28 @@ cat >/run/bus.conf <<END
 </busconfig>
 END
 dbus-daemon --config-file=/run/bus.conf --fork
+";
+const FIREWALLD: &str = "
 firewalld --nofork --nopid &
 until firewall-cmd --state; do sleep 0.1; done
 ";
+/// Where /sys can be written, it waits for udev to tell of interfaces, which it does not in here.
+const NETWORK_MANAGER: &str = "
+mount --bind /sys /sys
+mount -o remount,ro,bind /sys
+mkdir -p /run/NetworkManager
+cat >/etc/NetworkManager/NetworkManager.conf <<END
+[main]
+plugins=keyfile
+auth-polkit=false
+dns=none
+hostname-mode=none
+END
+NetworkManager --no-daemon &
+until nmcli --terse general status && grep managed=true /run/NetworkManager/devices/*; do sleep 0.1; done
+";
 
-/// A firewall manager that is on. Dropping it ends its view of files; the room's end ends its processes.
+/// A manager that is on. Dropping it ends its view of files; the room's end ends its processes.
 struct Manager(Child);
 
 impl Manager {
@@ -53,12 +70,13 @@ impl Manager {
         std::fs::create_dir(&scratch)?;
         let mut command = patient.host.command("unshare");
         command
-            .args(["--mount", "--propagation", "private", "sh", "-e", "-c"])
+            .args(["--mount", "--uts", "--propagation", "private"])
+            .args(["sh", "-e", "-c"])
             .arg(VIEW)
             .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
             .env("SCRATCH", scratch)
             .env("TREE", built::unpacked(target()?, package)?)
-            .env("START", start)
+            .env("START", format!("{BUS}{start}"))
             .stdin(Stdio::piped())
             .stdout(log.try_clone()?)
             .stderr(log);
@@ -116,4 +134,22 @@ fn ufw_is_named_and_its_command_opens_the_doors() -> Result<()> {
 #[ignore = "needs root, firewalld unpacked and target/dist/bt-server; cargo xtask test runs it"]
 fn firewalld_is_named_and_its_command_opens_the_doors() -> Result<()> {
     is_named_and_its_command_helps("firewalld", FIREWALLD, "firewalld (zone public)")
+}
+
+#[test]
+#[ignore = "needs root, network-manager unpacked and target/dist/bt-server; cargo xtask test runs it"]
+fn network_manager_is_named_until_it_is_told_to_leave_the_interface_alone() -> Result<()> {
+    let mut patient = Patient::new(None)?;
+    let _manager = Manager::switch_on(&mut patient, "network-manager", NETWORK_MANAGER)?;
+    let cares = |patient: &Patient| {
+        let diagnosis = patient.examine(&["--dhcp", "off"])?;
+        let about = "NetworkManager cares for eth0 and may take back the address";
+        let mut faults = diagnosis.faults().into_iter().cloned();
+        anyhow::Ok(faults.find(|fault| fault.what.starts_with(about)))
+    };
+    let fault = cares(&patient)?.context("it is not named")?;
+    patient.take(&fault.remedy)?;
+    until("it leaves it alone", SOON, &Stop::never(), || {
+        Ok(cares(&patient)?.is_none().then_some(()))
+    })
 }
