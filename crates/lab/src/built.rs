@@ -58,12 +58,23 @@ pub fn kernel_modules(target: &Path) -> Result<PathBuf> {
 /// # Errors
 /// It was not unpacked.
 pub fn dhcrelay(target: &Path) -> Result<PathBuf> {
+    let tree = unpacked(target, "isc-dhcp-relay")?;
+    Ok(tree.join("usr/sbin/dhcrelay"))
+}
+
+/// The tree of a Debian package that is unpacked and not installed.
+///
+/// # Errors
+/// It was not unpacked.
+pub fn unpacked(target: &Path, package: &str) -> Result<PathBuf> {
     let tools = target.join("tools");
-    let missing = || format!("{}: `cargo xtask setup` unpacks dhcrelay", tools.display());
+    let missing = || format!("{}: `cargo xtask setup` unpacks {package}", tools.display());
+    let prefix = format!("{package}_");
     let trees = fs::read_dir(&tools).with_context(missing)?.flatten();
     trees
-        .map(|tree| tree.path().join("usr/sbin/dhcrelay"))
-        .find(|path| path.exists())
+        .filter(|tree| tree.file_name().to_string_lossy().starts_with(&prefix))
+        .map(|tree| tree.path())
+        .find(|path| path.is_dir())
         .with_context(missing)
 }
 

@@ -156,8 +156,8 @@ const PLANS: &[Row] = &[
 ///
 /// UEFI that is named nothing asks for 61 s, in hope of another server (EDK2). Told "not found" by TFTP, it goes on with
 /// the next entry of its boot order at once, and no signature is needed for that as it would be for a loader that only
-/// exits. Seen with EDK2's PXE; that its HTTP Boot does the same is not tried. A BIOS, and iPXE anywhere, goes on when
-/// it is named nothing.
+/// exits. Seen with EDK2's PXE and with its HTTP Boot, whose own next entry, IPv6, asks for a minute before the disk
+/// has its turn. A BIOS, and iPXE anywhere, goes on when it is named nothing.
 const OWN_DISK: &[(Asks, Gets)] = &[(Pxe, Tftp(NO_FILE)), (HttpBoot, Http(NO_FILE))];
 
 /// What is named to `firmware` that is to go on with the machine's own disk, if anything.

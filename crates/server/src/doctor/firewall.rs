@@ -5,7 +5,7 @@
 //! remedy is always in the manager's words, since it would undo what is done behind its back.
 
 use super::finding::Finding;
-use super::managers::{Zone, ufw_lets_in};
+use super::managers::{Ufw, Zone, ufw_lets_in};
 use super::nft::{ChainName, Fate, Probe, Ruleset};
 use super::ports::{Door, name};
 use crate::holder::Protocol;
@@ -22,12 +22,27 @@ pub(crate) struct Read {
     /// firewalld's zone of the interface, where firewalld runs, and what it lets in.
     pub(crate) firewalld: Option<(String, Option<Zone>)>,
     /// ufw's rules, where it is switched on; empty where they may not be read.
-    pub(crate) ufw: Option<String>,
+    pub(crate) ufw: Option<Ufw>,
     /// `iptables-legacy -S INPUT`, where the kernel has tables of that kind, which nft does not show.
     pub(crate) legacy: Option<String>,
     /// `net.bridge.bridge-nf-call-iptables` for an interface that is a bridge: what passes from port to port passes the
     /// firewall too.
     pub(crate) bridge_filtered: bool,
+}
+
+impl Read {
+    /// Whether the manager of the kernel's rules lets machines in to a door, where it says so. It is asked where the rules
+    /// compare what only a packet shows: those of ufw begin with the kind of the address that a packet is for.
+    fn manager_lets_in(&self, ruleset: &Ruleset, interface: &str, door: &Door) -> Option<bool> {
+        if ruleset.has("firewalld") {
+            let (_, zone) = self.firewalld.as_ref()?;
+            return Some(zone.as_ref()?.lets_in(door.protocol, door.port));
+        }
+        let ufw = self.ufw.as_ref().filter(|ufw| !ufw.rules.is_empty())?;
+        ruleset
+            .has("ufw-")
+            .then(|| ufw_lets_in(ufw, interface, door.protocol, door.port))
+    }
 }
 
 /// Whose rules they are.
@@ -53,8 +68,8 @@ pub(crate) fn findings(read: &Read, interface: &str, doors: &[Door]) -> Vec<Find
                 doors.iter().filter(closed).copied(),
             )
         }
-        (None, None, Some(rules)) if !rules.is_empty() => {
-            let closed = |door: &&&Door| !ufw_lets_in(rules, interface, door.protocol, door.port);
+        (None, None, Some(ufw)) if !ufw.rules.is_empty() => {
+            let closed = |door: &&&Door| !ufw_lets_in(ufw, interface, door.protocol, door.port);
             closed_by(
                 &Manager::Ufw,
                 interface,
@@ -116,10 +131,17 @@ fn by_the_kernel(read: &Read, ruleset: &Ruleset, interface: &str, doors: &[&Door
                 closed.push(*door);
                 closing.get_or_insert(chain);
             }
-            Fate::MayBeDropped(chain) => {
-                unsure.push(door.port());
-                doubtful.get_or_insert(chain);
-            }
+            Fate::MayBeDropped(chain) => match read.manager_lets_in(ruleset, interface, door) {
+                Some(true) => {}
+                Some(false) => {
+                    closed.push(*door);
+                    closing.get_or_insert(chain);
+                }
+                None => {
+                    unsure.push(door.port());
+                    doubtful.get_or_insert(chain);
+                }
+            },
         }
     }
     let mut findings = Vec::new();

@@ -13,7 +13,7 @@ use std::process::{Command, Stdio};
 use socket2::{Domain, Protocol as Transport, Socket, Type};
 
 use super::firewall;
-use super::managers::{self, Zone};
+use super::managers::{self, Ufw, Zone};
 use super::nft::Ruleset;
 use super::ports::{self, Door, Looked, Program};
 use super::room::Speed;
@@ -107,9 +107,17 @@ pub(crate) fn firewalls(interface: &str) -> firewall::Read {
     firewall::Read {
         ruleset: ruleset.and_then(|json| Ruleset::read(&json)),
         firewalld: runs("firewalld").then(|| firewalld(interface)),
-        ufw: ufw_is_on.then(|| text("/etc/ufw/user.rules").unwrap_or_default()),
+        ufw: ufw_is_on.then(ufw),
         legacy: legacy.and_then(|_| printed("iptables-legacy", &["-S", "INPUT"])),
         bridge_filtered: is_bridge && setting("net/bridge/bridge-nf-call-iptables") == Some(1),
+    }
+}
+
+fn ufw() -> Ufw {
+    let settings = text("/etc/default/ufw").unwrap_or_default();
+    Ufw {
+        rules: text("/etc/ufw/user.rules").unwrap_or_default(),
+        lets_in_others: managers::ufw_lets_in_others(&settings),
     }
 }
 

@@ -87,10 +87,28 @@ pub(crate) fn ufw_is_on(settings: &str) -> bool {
     })
 }
 
-/// Does ufw let in what is for this port, by the tuples in the text of /etc/ufw/user.rules: action, protocol, port, to,
-/// port of the sender, from, direction with the interface. The first that fits decides; what none fits stays out.
-pub(crate) fn ufw_lets_in(rules: &str, interface: &str, protocol: Protocol, port: u16) -> bool {
-    let tuples = rules
+/// What ufw lets in.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Ufw {
+    /// The text of /etc/ufw/user.rules.
+    pub(crate) rules: String,
+    /// What no rule fits is let in, by the text of /etc/default/ufw.
+    pub(crate) lets_in_others: bool,
+}
+
+/// Does ufw let in what no rule fits, by the text of /etc/default/ufw?
+pub(crate) fn ufw_lets_in_others(settings: &str) -> bool {
+    settings.lines().any(|line| {
+        let value = line.trim().strip_prefix("DEFAULT_INPUT_POLICY=");
+        value.is_some_and(|value| value.trim_matches(['"', '\'', ' ']) == "ACCEPT")
+    })
+}
+
+/// Does ufw let in what is for this port, by the tuples in its rules: action, protocol, port, to, port of the sender, from,
+/// direction with the interface? The first that fits decides.
+pub(crate) fn ufw_lets_in(ufw: &Ufw, interface: &str, protocol: Protocol, port: u16) -> bool {
+    let tuples = ufw
+        .rules
         .lines()
         .filter_map(|line| line.strip_prefix("### tuple ### "));
     let mut fitting = tuples.filter_map(|tuple| {
@@ -104,9 +122,9 @@ pub(crate) fn ufw_lets_in(rules: &str, interface: &str, protocol: Protocol, port
             && (ports == "any" || ports.split(',').any(|one| includes(one, ':', port)));
         (everybody && here && fits).then_some(action)
     });
-    fitting
-        .next()
-        .is_some_and(|action| matches!(action, "allow" | "limit"))
+    fitting.next().map_or(ufw.lets_in_others, |action| {
+        matches!(action, "allow" | "limit")
+    })
 }
 
 /// `67`, or a range from one end to the other.
@@ -199,6 +217,10 @@ public (active)
 ### tuple ### allow tcp 6969 0.0.0.0/0 any 10.9.9.9 in
 ### tuple ### allow tcp 6881 0.0.0.0/0 any 0.0.0.0/0 out
 ";
+        let mut ufw = Ufw {
+            rules: rules.to_owned(),
+            lets_in_others: false,
+        };
         for (interface, protocol, port, expected) in [
             ("eth0", Udp, 67, true),
             ("eth1", Udp, 67, false),
@@ -209,10 +231,16 @@ public (active)
             ("eth0", Tcp, 6881, false),
         ] {
             assert_eq!(
-                ufw_lets_in(rules, interface, protocol, port),
+                ufw_lets_in(&ufw, interface, protocol, port),
                 expected,
                 "{interface} {port}"
             );
         }
+        ufw.lets_in_others = true;
+        assert!(ufw_lets_in(&ufw, "eth0", Tcp, 6881));
+        assert!(!ufw_lets_in(&ufw, "eth0", Udp, 4011));
+        let default = "IPV6=yes\nDEFAULT_INPUT_POLICY=\"DROP\"\n# comment\n";
+        assert!(!ufw_lets_in_others(default) && !ufw_lets_in_others(""));
+        assert!(ufw_lets_in_others(&default.replace("DROP", "ACCEPT")));
     }
 }

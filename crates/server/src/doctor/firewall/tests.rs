@@ -89,7 +89,7 @@ fn only_what_is_closed_is_opened() {
 fn an_open_kernel_is_fine_whatever_a_manager_would_do() {
     let read = Read {
         ruleset: Some(Ruleset::default()),
-        ufw: Some(String::new()),
+        ufw: Some(Ufw::default()),
         ..Read::default()
     };
     let fine = "machines are let in to 67/udp 69/udp 4011/udp 6969/tcp 6881/tcp";
@@ -141,12 +141,44 @@ fn without_the_kernels_rules_the_manager_is_asked() {
         (String::new(), Severity::Warning),
     ] {
         let read = Read {
-            ufw: Some(rules.clone()),
+            ufw: Some(Ufw {
+                rules: rules.clone(),
+                lets_in_others: false,
+            }),
             ..Read::default()
         };
         assert_eq!(said(&read)[0].0, severity, "{rules}");
     }
     assert_eq!(said(&Read::default())[0].0, Severity::Note);
+}
+
+/// What iptables' own matches compare nft shows only as names: here that of a packet's kind of address, as ufw has it.
+#[test]
+fn where_only_a_packet_shows_what_becomes_of_it_the_manager_is_asked() {
+    let more = r#",{"chain":{"family":"ip","table":"filter","name":"ufw-not-local"}},
+        {"rule":{"family":"ip","table":"filter","chain":"INPUT","expr":[{"jump":{"target":"ufw-not-local"}}]}},
+        {"rule":{"family":"ip","table":"filter","chain":"ufw-not-local","expr":[
+            {"xt":{"type":"match","name":"addrtype"}},{"accept":null}]}}"#;
+    let mut read = dropping("ip", "filter", "INPUT", more);
+    let [(Severity::Note, ..)] = &said(&read)[..] else {
+        panic!("nobody is there to ask")
+    };
+    read.ufw = Some(Ufw {
+        rules: "### tuple ### allow udp 67,69,4011 0.0.0.0/0 any 0.0.0.0/0 in_eth0\n".to_owned(),
+        lets_in_others: false,
+    });
+    let [(Severity::Error, what, remedy)] = &said(&read)[..] else {
+        panic!("{:?}", said(&read))
+    };
+    assert_eq!(what, "ufw keeps machines out of 6969/tcp 6881/tcp");
+    assert_eq!(
+        remedy,
+        "ufw allow in on eth0 to any port 6969,6881 proto tcp"
+    );
+    if let Some(ufw) = &mut read.ufw {
+        ufw.lets_in_others = true;
+    }
+    assert_eq!(said(&read)[0].0, Severity::Ok);
 }
 
 #[test]

@@ -207,6 +207,15 @@ fn every_chain_must_let_it_in() {
     assert!(all.has("a") && all.has("in") && !all.has("ufw-"));
 }
 
+/// As firewalld begins.
+#[test]
+fn what_is_for_this_computer_itself_was_not_translated() {
+    let status = r#"{"ct":{"key":"status"}}"#;
+    let accept = rule("t", "in", &compare(status, "in", r#""dnat""#));
+    let all = ruleset(&[chain("t", "in", INPUT), accept]);
+    assert_eq!(fate(&all, Protocol::Udp, 67), "dropped");
+}
+
 #[test]
 fn answers_to_what_was_sent_are_let_in_by_state() {
     let rules = [

@@ -1,15 +1,21 @@
 //! `bt-server doctor` in a room: it finds each fault that is planted, names what helps, and finds nothing where nothing
 //! is wrong.
 
+mod dnsmasq;
+mod managers;
+
+use std::ffi::OsStr;
 use std::fs;
-use std::net::{Ipv4Addr, TcpListener, UdpSocket};
+use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use lab::{BtServer, Host, Room, Stop, built, until};
+use lab::{BtServer, Host, Room, Stop, built};
 use serde_json::Value;
+
+use dnsmasq::Dnsmasq;
 
 const SERVER: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 1);
 const OTHER: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 9);
@@ -22,6 +28,8 @@ struct Patient {
     room: Room,
     program: PathBuf,
     oss: PathBuf,
+    /// The process whose view of files it has, where that is one of its own.
+    view: Option<u32>,
 }
 
 /// What the doctor said.
@@ -39,6 +47,12 @@ struct Found {
     remedy: String,
 }
 
+/// Cargo's folder.
+fn target() -> Result<&'static Path> {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).parent();
+    folder.context("a target folder")
+}
+
 impl Patient {
     fn new(address: Option<Ipv4Addr>) -> Result<Patient> {
         let mut room = Room::new(&Stop::never())?;
@@ -47,21 +61,32 @@ impl Patient {
         fs::create_dir_all(oss.join("small"))?;
         fs::write(oss.join("small/vmlinuz"), "a kernel")?;
         fs::write(oss.join("small/initrd.img"), "its initrd")?;
-        let target = Path::new(env!("CARGO_TARGET_TMPDIR"))
-            .parent()
-            .context("a target folder")?;
-        let home = BtServer::alone(&room, &built::bt_server(target)?)?;
+        let home = BtServer::alone(&room, &built::bt_server(target()?)?)?;
         Ok(Patient {
             host,
             room,
             program: home.join("bt-server"),
             oss,
+            view: None,
         })
+    }
+
+    /// A command that runs on it.
+    fn command(&self, program: impl AsRef<OsStr>) -> Command {
+        match self.view {
+            None => self.host.command(program),
+            Some(process) => {
+                let mut command = self.host.command("nsenter");
+                command.arg(format!("--mount=/proc/{process}/ns/mnt"));
+                command.arg(program);
+                command
+            }
+        }
     }
 
     /// Runs the doctor as a person would, but for the form of what it says.
     fn examine(&self, options: &[&str]) -> Result<Diagnosis> {
-        let mut command = self.host.command(&self.program);
+        let mut command = self.command(&self.program);
         command.args([
             "doctor",
             "--json",
@@ -90,7 +115,7 @@ impl Patient {
 
     /// Runs a remedy on the patient.
     fn take(&self, remedy: &str) -> Result<()> {
-        let output = self.host.command("sh").args(["-c", remedy]).output()?;
+        let output = self.command("sh").args(["-c", remedy]).output()?;
         ensure!(
             output.status.success(),
             "{remedy}: {}",
@@ -113,56 +138,6 @@ impl Diagnosis {
         let faults = self.faults();
         ensure!(faults.len() == 1, "{self:#?}");
         Ok(faults[0])
-    }
-}
-
-/// Somebody else's DHCP and TFTP server. Dropping it ends it.
-struct Dnsmasq(Child);
-
-impl Dnsmasq {
-    /// Starts it, and waits until it has its ports.
-    fn start(host: &Host, scratch: &Path) -> Result<Dnsmasq> {
-        let mut command = host.command("dnsmasq");
-        command.args([
-            "--no-daemon",
-            "--conf-file=/dev/null",
-            "--port=0",
-            "--user=root",
-            "--pid-file=",
-        ]);
-        command.args([
-            "--interface=eth0",
-            "--dhcp-range=10.77.0.50,10.77.0.99",
-            "--dhcp-authoritative",
-        ]);
-        command.arg(format!(
-            "--dhcp-leasefile={}",
-            scratch.join("leases").display()
-        ));
-        command
-            .arg("--enable-tftp")
-            .arg(format!("--tftp-root={}", scratch.display()));
-        let server = Dnsmasq(
-            command
-                .stdout(Stdio::null())
-                .stderr(Stdio::null())
-                .spawn()?,
-        );
-        until("dnsmasq", SOON, &Stop::never(), || {
-            let taken = |port| {
-                host.namespace()
-                    .enter(|| Ok(UdpSocket::bind((Ipv4Addr::UNSPECIFIED, port)).is_err()))
-            };
-            Ok((taken(67)? && taken(69)?).then_some(()))
-        })?;
-        Ok(server)
-    }
-}
-
-impl Drop for Dnsmasq {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
     }
 }
 
@@ -237,6 +212,37 @@ fn an_interface_without_an_address() -> Result<()> {
 
 #[test]
 #[ignore = "needs root and target/dist/bt-server; cargo xtask test runs it"]
+fn of_several_interfaces_those_that_are_not_named_are_told_as_not_served() -> Result<()> {
+    let patient = Patient::new(Some(SERVER))?;
+    let mut rooms = [Room::new(&Stop::never())?, Room::new(&Stop::never())?];
+    for (room, (name, address)) in rooms
+        .iter_mut()
+        .zip([("eth1", [10, 78, 0, 1]), ("eth2", [10, 79, 0, 1])])
+    {
+        room.plug_in(&patient.host, name, address.into(), 24)?;
+    }
+    let unserved = |options: &[&str]| -> Result<Vec<String>> {
+        let diagnosis = patient.examine(&[&["--dhcp", "off"], options].concat())?;
+        let told = diagnosis.findings.into_iter().map(|one| one.what);
+        let told = told.filter_map(|what| Some(what.split_once("not served: ")?.1.to_owned()));
+        Ok(told.collect())
+    };
+    let names = |told: &str| ["eth0", "eth1", "eth2"].map(|name| told.contains(name));
+    let alone = unserved(&[])?;
+    assert_eq!(alone.len(), 1, "{alone:?}");
+    assert_eq!(names(&alone[0]), [false, true, true], "{alone:?}");
+    let two = unserved(&["--iface", "eth1"])?;
+    assert_eq!(two.len(), 2, "{two:?}");
+    for told in &two {
+        assert_eq!(names(told), [false, false, true], "{told}");
+    }
+    let all = unserved(&["--iface", "eth1", "--iface", "eth2"])?;
+    assert!(all.is_empty(), "{all:?}");
+    Ok(())
+}
+
+#[test]
+#[ignore = "needs root and target/dist/bt-server; cargo xtask test runs it"]
 fn another_dhcp_server_on_the_wire() -> Result<()> {
     let mut patient = Patient::new(Some(SERVER))?;
     let other = patient.room.host(Some((OTHER, 24)))?;
@@ -293,15 +299,13 @@ fn ports_that_others_have() -> Result<()> {
             .with_context(|| format!("{port}: {diagnosis:#?}"))
     };
     for port in ["DHCP 67/udp", "TFTP 69/udp"] {
-        let fault = held_by(port, dnsmasq.0.id())?;
+        let fault = held_by(port, dnsmasq.id())?;
         assert!(
             fault.severity == "error" && fault.what.contains("dnsmasq"),
             "{fault:?}"
         );
         assert!(
-            fault
-                .remedy
-                .starts_with(&format!("kill {}", dnsmasq.0.id())),
+            fault.remedy.starts_with(&format!("kill {}", dnsmasq.id())),
             "{fault:?}"
         );
     }
