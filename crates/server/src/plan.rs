@@ -172,6 +172,7 @@ pub fn check_on(args: &Serve, host: &Host) -> Checked {
     );
     let systems = std::mem::take(&mut loaded.systems);
     problems.extend(agree::guests_without_qemu(&systems, &shelf));
+    problems.extend(agree::unfit(&systems));
     let shares = interfaces::shares(&settings, &file, host, &interfaces, &mut problems);
     let rooms = interfaces.into_iter().zip(shares).collect();
     let library = Library {

@@ -21,6 +21,7 @@ use metainfo::{FileEntry, InfoHash, Sha256, Torrent};
 use seeder::{Cache, Hashed, InMemory};
 
 pub use again::hash_again;
+pub(crate) use heads::unfit_file;
 
 use crate::check::LoadedSystem;
 use crate::offer::Payload;

@@ -9,7 +9,7 @@ use crate::args::{Dhcp, Serve};
 use crate::bind::Ports;
 use crate::check::LoadedSystem;
 use crate::interface::Interface;
-use crate::prepare::starts_in_qemu;
+use crate::prepare::{starts_in_qemu, unfit_file};
 use crate::shelf::Shelf;
 use crate::user::{Unfit, User, Users};
 
@@ -128,6 +128,16 @@ pub(super) fn guests_without_qemu(systems: &[LoadedSystem], shelf: &Shelf) -> Ve
         Some(_) => Vec::new(),
         None => guests.map(problem).collect(),
     }
+}
+
+/// Systems whose kernel or program no machine of this room can run: the menu shows them, and why not.
+pub(super) fn unfit(systems: &[LoadedSystem]) -> Vec<Problem> {
+    let problem = |one: &LoadedSystem| {
+        let what = format!("no machine can start this system: {}", unfit_file(one)?);
+        let remedy = "put one for 64-bit PCs into the folder";
+        Some(Problem::warning(&one.config, what, remedy).at(one.system.method_line))
+    };
+    systems.iter().filter_map(problem).collect()
 }
 
 /// What the command line says although the file says something else.

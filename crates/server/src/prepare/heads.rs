@@ -43,6 +43,11 @@ pub(super) fn of(one: &LoadedSystem) -> Head {
     }
 }
 
+/// Why no machine can run a system's kernel or program, if none can: a clause that begins with the file's name.
+pub(crate) fn unfit_file(one: &LoadedSystem) -> Option<String> {
+    of(one).unfit
+}
+
 /// A file's first bytes, and how many it has.
 fn read(path: &Path, most: usize) -> Option<(Vec<u8>, u64)> {
     let file = File::open(path).ok()?;
