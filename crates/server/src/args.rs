@@ -89,7 +89,7 @@ pub struct Serve {
     /// Address for an interface without one [default: a free private one]
     #[arg(long, value_name = "IP/BITS")]
     pub address: Option<Address>,
-    /// auto, ipxe; BIOS: lpxelinux, pxelinux (by TFTP); UEFI: shim
+    /// auto, ipxe; BIOS: lpxelinux, pxelinux (TFTP); UEFI: shim
     #[arg(long, value_name = "LOADER", default_value = "auto")]
     pub loader: Loader,
     /// Port of tracker, boot files and API [default: 6969]
