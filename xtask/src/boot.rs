@@ -201,6 +201,7 @@ fn boot(args: &Args, folder: &Path, stop: &Stop) -> Result<Duration> {
         settings,
         start: Start::Flags,
         options: &options,
+        has_address: true,
         server_rate: None,
         beside: (args.dhcp == Dhcp::Proxy).then_some(&[][..]),
         logs: folder,

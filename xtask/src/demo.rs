@@ -120,6 +120,7 @@ fn show(args: &Args, folder: &Path, stop: &Stop) -> Result<()> {
         settings: SETTINGS,
         start: Start::Flags,
         options: &[],
+        has_address: true,
         server_rate: Some(args.rate),
         beside: None,
         logs: folder,

@@ -25,6 +25,8 @@ pub struct Plan<'a> {
     pub start: Start,
     /// Further options of bt-server.
     pub options: &'a [&'a str],
+    /// Whether the server's interface has an address, [`Classroom::SERVER`]. Without one it takes that by itself.
+    pub has_address: bool,
     /// What the server's network card sends at most, in Mbit/s.
     pub server_rate: Option<u32>,
     /// Options of somebody else's DHCP server, where one is in the room before ours.
@@ -78,7 +80,8 @@ impl Classroom {
         fs::create_dir(&oss)?;
         furnish(&oss).context("cannot make the systems to boot")?;
         fs::write(room.scratch().join("Boottorrent.yaml"), plan.settings)?;
-        let host = room.host(Some((Self::SERVER, 24)))?;
+        let mut host = room.host(plan.has_address.then_some((Self::SERVER, 24)))?;
+        host.answers_at(Self::SERVER);
         if let Some(rate) = plan.server_rate {
             host.limit_sending(rate)?;
         }

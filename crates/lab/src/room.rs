@@ -202,6 +202,11 @@ impl Host {
         self.address
     }
 
+    /// Says at which address it is found, where somebody else gives it that.
+    pub fn answers_at(&mut self, address: Ipv4Addr) {
+        self.address = Some(address);
+    }
+
     /// Its namespace, for sockets of our own in it.
     pub fn namespace(&self) -> &Namespace {
         &self.namespace

@@ -1,15 +1,15 @@
 //! The menu of a real machine: what cannot run here is told before anything is fetched, the log is a key away, and a PIN
-//! stands before every shell.
+//! stands before every shell. Its server is a laptop at a switch: an interface without an address, and nobody who gives one.
 
 use std::fs;
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use lab::{Machine, Nic, Spec, Stop, until};
+use lab::{Classroom, Machine, Nic, Spec, Stop, until};
 use report::Step;
 
-use crate::room::{BOOT, MIB, bt_server, keep, open};
+use crate::room::{BOOT, MIB, SOON, bt_server, keep, open_at};
 
 const PIN: &str = "2468";
 
@@ -53,7 +53,8 @@ fn boot_a_menu_that_says_what_cannot_run_and_asks_for_a_pin() {
     assert!(line.starts_with("  shell: $argon2id$"), "{line}");
     let settings =
         format!("boottorrent:\n  version: 0\n  timeout: 5\n  default_os: b-large\n{line}");
-    let mut class = open(&settings, logs.path(), furnish);
+    let mut class = open_at(false, &settings, logs.path(), furnish);
+    assert!(addresses(&class).contains("inet 10.77.0.1/24"));
     let spec = Spec {
         memory_mib: 512,
         ..Spec::new("first", Nic::E1000, 1)
@@ -132,6 +133,23 @@ fn boot_a_menu_that_says_what_cannot_run_and_asks_for_a_pin() {
     type_in(&mut machine, "tty");
     shown(&mut machine, "/dev/tty2");
     keep(&mut machine, "second-screen");
+
+    // The interface is left as it was found.
+    let (status, _) = class.server().interrupt().unwrap();
+    assert!(status.success(), "{status}\n{}", class.server().said());
+    until("no address", SOON, &Stop::never(), || {
+        Ok(addresses(&class).is_empty().then_some(()))
+    })
+    .unwrap();
+}
+
+/// The addresses of the server's interface, as `ip` prints them.
+fn addresses(class: &Classroom) -> String {
+    let mut ip = class.host().command("ip");
+    let shown = ip.args(["-4", "-oneline", "address", "show", "dev", "eth0"]);
+    let shown = shown.output().unwrap();
+    assert!(shown.status.success(), "{shown:?}");
+    String::from_utf8(shown.stdout).unwrap()
 }
 
 fn press(machine: &mut Machine, keys: &[&str]) {

@@ -92,6 +92,7 @@ pub(crate) fn open(
         settings,
         start: Start::Environment { port: PORT },
         options,
+        has_address: true,
         server_rate: None,
         beside: None,
         logs,

@@ -16,6 +16,7 @@ fn boot_beside_a_dhcp_server_that_knows_nothing_of_us() {
         settings: "boottorrent:\n  version: 0\n  timeout: 0\n  seed_time: 0\n",
         start: Start::Flags,
         options: &[],
+        has_address: true,
         server_rate: Some(200),
         beside: Some(&[]),
         logs: logs.path(),

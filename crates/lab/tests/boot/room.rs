@@ -29,11 +29,22 @@ pub(crate) fn open(
     logs: &Path,
     furnish: impl FnOnce(&Path) -> anyhow::Result<()>,
 ) -> Classroom {
+    open_at(true, settings, logs, furnish)
+}
+
+/// The same, with or without an address at the server's interface.
+pub(crate) fn open_at(
+    has_address: bool,
+    settings: &str,
+    logs: &Path,
+    furnish: impl FnOnce(&Path) -> anyhow::Result<()>,
+) -> Classroom {
     let plan = Plan {
         program: &bt_server(),
         settings,
         start: Start::Flags,
         options: &[],
+        has_address,
         server_rate: Some(200),
         beside: None,
         logs,
