@@ -329,7 +329,7 @@ fn a_command_line_that_may_become_too_long_is_warned_of() {
         (words(2047), None),
         (
             format!("initrd_files: root.squashfs\n{}", words(2047)),
-            Some("up to 2065 bytes"),
+            Some("up to 2064 bytes"),
         ),
     ];
     for (config, expected) in table {
