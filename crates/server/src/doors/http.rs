@@ -75,7 +75,7 @@ pub async fn run(
     let listener = tokio::net::TcpListener::from_std(listener)?;
     let listener = limit::Limited::new(listener, state.journal.clone(), end.clone());
     let places = listener.places();
-    let serving = serve::serve(listener, router(state), stop.clone());
+    let serving = serve::serve(listener, router(state), limit::SILENCE, stop.clone());
     let last_words = async {
         stop.cancelled().await;
         tokio::time::sleep(LAST_WORDS).await;

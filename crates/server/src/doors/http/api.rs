@@ -2,15 +2,16 @@
 //! (`POST /api/v1/report`).
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Json;
-use axum::extract::rejection::JsonRejection;
-use axum::extract::{ConnectInfo, State as Extract};
+use axum::extract::{ConnectInfo, FromRequest, Request, State as Extract};
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use report::{Report, Step};
 
+use super::limit::SILENCE;
 use super::{From, State};
 use crate::journal::Who;
 
@@ -31,13 +32,13 @@ pub(super) async fn machines(Extract(state): Extract<State>) -> Response {
 pub(super) async fn report(
     Extract(state): Extract<State>,
     ConnectInfo(peer): From,
-    report: Result<Json<Report>, JsonRejection>,
+    request: Request,
 ) -> Response {
-    let Json(Report { mac, mut step, .. }) = match report {
+    let Report { mac, mut step, .. } = match read(request, SILENCE).await {
         Ok(report) => report,
-        Err(rejection) => {
-            state.journal.dropped("report", "malformed");
-            return rejection.into_response();
+        Err((why, answer)) => {
+            state.journal.dropped("report", why);
+            return answer;
         }
     };
     if let Step::Awake { facts } = &mut step {
@@ -50,5 +51,55 @@ pub(super) async fn report(
     match heard {
         Ok(()) => StatusCode::NO_CONTENT.into_response(),
         Err(why) => (StatusCode::CONFLICT, why).into_response(),
+    }
+}
+
+/// Reads a report that has so long to come; or why there is none, and the answer to that.
+async fn read(request: Request, to_come: Duration) -> Result<Report, (&'static str, Response)> {
+    let read = Json::from_request(request, &());
+    match tokio::time::timeout(to_come, read).await {
+        Ok(Ok(Json(report))) => Ok(report),
+        Ok(Err(rejection)) => Err(("malformed", rejection.into_response())),
+        Err(_) => Err(("too slow", StatusCode::REQUEST_TIMEOUT.into_response())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::convert::Infallible;
+    use std::pin::Pin;
+    use std::task::{Context, Poll};
+
+    use axum::body::{Body, HttpBody};
+    use bytes::Bytes;
+    use http_body::Frame;
+
+    /// Something comes now and then, or nothing any more: who waits sees no difference.
+    struct Endless;
+
+    impl HttpBody for Endless {
+        type Data = Bytes;
+        type Error = Infallible;
+
+        fn poll_frame(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+            Poll::Pending
+        }
+    }
+
+    #[tokio::test]
+    async fn a_report_that_does_not_end_is_not_waited_for() {
+        let request = Request::post("/").header(CONTENT_TYPE, "application/json");
+        let request = request.body(Body::new(Endless)).expect("a request");
+        let (why, answer) = read(request, Duration::from_millis(10))
+            .await
+            .expect_err("it never ended");
+        assert_eq!(
+            (why, answer.status()),
+            ("too slow", StatusCode::REQUEST_TIMEOUT)
+        );
     }
 }

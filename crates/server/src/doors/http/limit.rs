@@ -25,7 +25,7 @@ const CONNECTIONS: u32 = 3000;
 pub(super) const PER_ADDRESS: usize = 64;
 /// A connection on which nothing moved for so long ends: a machine that lost power sends no FIN,
 /// and one that connects and says nothing would keep its place for good.
-const SILENCE: Duration = Duration::from_secs(30);
+pub(super) const SILENCE: Duration = Duration::from_secs(30);
 
 pub(super) struct Limited {
     listener: TcpListener,
