@@ -6,6 +6,7 @@ use catalog::manifest::{Entry, Manifest};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::lease::Lease;
+use crate::look::access;
 
 /// What a folder's name may have in a URL without being escaped (RFC 3986, section 2.3).
 const PLAIN: &AsciiSet = &NON_ALPHANUMERIC
@@ -39,7 +40,7 @@ pub fn cmdline(entry: &Entry, manifest: &Manifest, lease: &Lease) -> Result<Stri
 fn filled(template: &str, entry: &Entry, manifest: &Manifest, lease: &Lease) -> String {
     let http = || manifest.server.trim_end_matches('/').to_owned();
     fill(template, |word| match word {
-        "server" => Some(address(&manifest.server).to_owned()),
+        "server" => access::server(manifest).map(|address| address.to_string()),
         "http" => Some(http()),
         "files" => Some(format!(
             "{}/oss/{}",
@@ -55,13 +56,6 @@ fn filled(template: &str, entry: &Entry, manifest: &Manifest, lease: &Lease) -> 
         }
         _ => None,
     })
-}
-
-/// The address in `http://ADDRESS:PORT`.
-fn address(url: &str) -> &str {
-    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
-    let host = rest.split('/').next().unwrap_or(rest);
-    host.rsplit_once(':').map_or(host, |(host, _)| host)
 }
 
 #[cfg(test)]
@@ -138,6 +132,6 @@ mod tests {
         // With what is handed on, one word more.
         assert!(cmdline(&entry(&fits, &["a"]), &manifest(), &lease()).is_err());
         let room = cmdline(&entry("quiet", &["a"]), &manifest(), &lease());
-        assert_eq!(room.as_deref(), Ok("quiet rootfstype=ramfs"));
+        assert_eq!(room.as_deref(), Ok("rootfstype=ramfs quiet"));
     }
 }

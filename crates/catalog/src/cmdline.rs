@@ -60,13 +60,24 @@ pub fn fill(template: &str, value: impl Fn(&str) -> Option<String>) -> String {
 }
 
 /// The command line of a system whose files are handed on with its initrd: where it names no root file system, all memory
-/// is room for them.
+/// is room for them. What stands behind a bare `--` is for init, and the kernel does not read it (kernel-parameters.txt).
 pub fn with_room(cmdline: &str) -> Cow<'_, str> {
     let names_root = |word: &str| word.starts_with("root=") || word.starts_with("rootfstype=");
-    match cmdline.split_whitespace().any(names_root) {
+    match kernels_words(cmdline).any(names_root) {
         true => Cow::Borrowed(cmdline),
-        false => Cow::Owned(format!("{cmdline} {ROOM}").trim_start().to_owned()),
+        false => Cow::Owned(format!("{ROOM} {cmdline}").trim_end().to_owned()),
     }
+}
+
+/// The words that the kernel itself reads: all before a bare `--`. White space in double quotes ends none (lib/cmdline.c).
+fn kernels_words(cmdline: &str) -> impl Iterator<Item = &str> {
+    let mut in_quotes = false;
+    let words = cmdline.split(move |letter: char| {
+        in_quotes ^= letter == '"';
+        !in_quotes && letter.is_ascii_whitespace()
+    });
+    let bare = words.map(|word| word.strip_prefix('"').unwrap_or(word));
+    bare.take_while(|word| word.trim_end_matches('"') != "--")
 }
 
 /// Bytes of the longest command line that a machine can make of this, for the system in `folder`.
@@ -179,10 +190,22 @@ mod tests {
     fn what_is_handed_on_has_room_unless_a_root_is_named() {
         for (cmdline, expected) in [
             ("", ROOM),
-            ("quiet boot=live", "quiet boot=live rootfstype=ramfs"),
+            ("quiet boot=live", "rootfstype=ramfs quiet boot=live"),
             ("root=/dev/sda1 quiet", "root=/dev/sda1 quiet"),
             ("rootfstype=tmpfs", "rootfstype=tmpfs"),
-            ("netroot=x", "netroot=x rootfstype=ramfs"),
+            ("netroot=x", "rootfstype=ramfs netroot=x"),
+            ("quiet -- single", "rootfstype=ramfs quiet -- single"),
+            ("a -- root=/x", "rootfstype=ramfs a -- root=/x"),
+            ("a \"--\" root=/x", "rootfstype=ramfs a \"--\" root=/x"),
+            (
+                "-- rootfstype=tmpfs",
+                "rootfstype=ramfs -- rootfstype=tmpfs",
+            ),
+            ("root=/x -- a", "root=/x -- a"),
+            ("a=--  --b root=/x", "a=--  --b root=/x"),
+            ("--=1 root=/x", "--=1 root=/x"),
+            ("a=\"b -- c\" \"root=/x\"", "a=\"b -- c\" \"root=/x\""),
+            ("a=\"b root=/x c\"", "rootfstype=ramfs a=\"b root=/x c\""),
         ] {
             assert_eq!(with_room(cmdline), expected);
         }
