@@ -5,6 +5,7 @@ use crate::Method;
 mod config;
 mod image;
 mod infer;
+mod listed;
 mod program;
 mod read;
 

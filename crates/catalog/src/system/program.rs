@@ -4,6 +4,7 @@
 //! nothing else, what they need is said.
 
 use super::PayloadFile;
+use super::listed::{NAMED, listed, listed_in_part};
 use crate::executable::{self, Kind, Unfit};
 
 /// Tells a file's first bytes, [`executable::HEAD`] of them where it looks like a program. Nothing for a file that cannot be read.
@@ -16,15 +17,16 @@ pub(super) enum Guess<'a> {
     Nothing,
     /// This is the only static one.
     One(&'a str),
-    /// Several could be meant: all of them static, or all of them not.
-    Several(Vec<&'a str>),
+    /// Several could be meant, all of them static, or all of them not: the first of them, for a message.
+    Several(String),
     /// There is one, which is not static, and why that is not enough.
     Unfit(&'a str, Unfit),
 }
 
-/// Looks into the files.
+/// Looks into the files, until there are more static programs than a message names. Only one file's bytes are kept.
 pub(super) fn guess<'a>(files: &'a [PayloadFile], head: Head<'_>) -> Guess<'a> {
     let (mut fit, mut unfit) = (Vec::new(), Vec::new());
+    let mut first_unfit = Vec::new();
     for file in files {
         let path = file.path.as_str();
         if is_library(path) {
@@ -36,15 +38,23 @@ pub(super) fn guess<'a>(files: &'a [PayloadFile], head: Head<'_>) -> Guess<'a> {
         }
         match executable::kind(&bytes) {
             Ok(Kind::Static) => fit.push(path),
-            _ => unfit.push((path, bytes)),
+            _ => {
+                if unfit.is_empty() {
+                    first_unfit = bytes;
+                }
+                unfit.push(path);
+            }
+        }
+        if fit.len() > NAMED {
+            break;
         }
     }
     match (&fit[..], &unfit[..]) {
         ([one], _) => Guess::One(one),
         ([], []) => Guess::Nothing,
-        ([], [(path, bytes)]) => Guess::Unfit(path, why(bytes)),
-        ([], _) => Guess::Several(unfit.into_iter().map(|(path, _)| path).collect()),
-        _ => Guess::Several(fit),
+        ([], [path]) => Guess::Unfit(path, why(&first_unfit)),
+        ([], _) => Guess::Several(listed(&unfit)),
+        _ => Guess::Several(listed_in_part(&fit)),
     }
 }
 

@@ -5,6 +5,7 @@ use super::{
     config::configured,
     image,
     infer::{Guess, Role, guess},
+    listed::listed,
     program::{self, Head},
 };
 use crate::{Checked, Method, Problem, manifest::is_inside, yaml::tree};
@@ -115,11 +116,7 @@ fn guest(folder: &str, files: &[PayloadFile], problems: &mut Vec<Problem>) -> Op
         _ => (
             "has no config.yaml and several files that look like images to start in QEMU",
             "write a config.yaml with method: bin-qemu-x86_64 and args: that name the right ones, or give each its own folder",
-            images
-                .iter()
-                .map(|one| &*one.path)
-                .collect::<Vec<_>>()
-                .join(", "),
+            listed(&images.iter().map(|one| &*one.path).collect::<Vec<_>>()),
         ),
     };
     problems.push(Problem::error(folder, what, remedy).found(found));
@@ -144,7 +141,7 @@ fn bin(
         program::Guess::Several(paths) => {
             let what = "has no config.yaml, no kernel, no image, and several programs";
             let remedy = "write a config.yaml with method: bin and bin: that names the right one";
-            Problem::error(folder, what, remedy).found(paths.join(", "))
+            Problem::error(folder, what, remedy).found(paths)
         }
         program::Guess::Unfit(path, why) => {
             let what = format!("has no config.yaml, no kernel, no image, and its {path} {why}");
@@ -183,7 +180,7 @@ fn linux(folder: &str, files: &[PayloadFile], problems: &mut Vec<Problem>) -> Me
             let key = role.key();
             let what = format!("has no config.yaml and several files that look like the {key}");
             let remedy = format!("write a config.yaml with {key}: and the right one");
-            problems.push(Problem::error(folder, what, remedy).found(paths.join(", ")));
+            problems.push(Problem::error(folder, what, remedy).found(listed(&paths)));
             None
         }
     };

@@ -76,6 +76,41 @@ fn a_folder_with_one_static_program_runs_it() {
 }
 
 #[test]
+fn thousands_of_programs_make_a_short_message_and_are_not_all_looked_into() {
+    use std::cell::Cell;
+    let (alone, dynamic) = (program(None), program(Some("/lib64/ld-linux-x86-64.so.2")));
+    let names: Vec<String> = (1000..9000).map(|number| format!("p{number}")).collect();
+    let paths: Vec<&str> = names.iter().map(String::as_str).collect();
+    let all = files(&paths);
+    let ten = paths[..10].join(", ");
+    let looked = Cell::new(0);
+    let of = |is_static: &dyn Fn(&str) -> bool| {
+        looked.set(0);
+        let head = |path: &str| {
+            looked.set(looked.get() + 1);
+            if is_static(path) {
+                alone.clone()
+            } else {
+                dynamic.clone()
+            }
+        };
+        system_of("tiny", &all, None, &head)
+    };
+    let message = said(&of(&|_| false).problems);
+    let found = format!("several programs (found: {ten} and 7,990 more)");
+    assert!(message.contains(&found), "{message}");
+    let message = said(&of(&|_| true).problems);
+    let found = format!("several programs (found: {ten} and more)");
+    assert!(message.contains(&found), "{message}");
+    assert_eq!(looked.get(), 11);
+    // The only static one may be the last.
+    let found = of(&|path| path == "p8999");
+    assert_eq!(said(&found.problems), "");
+    let (bin, args) = ("p8999".to_owned(), String::new());
+    assert_eq!(found.value.unwrap().method, Method::Bin { bin, args });
+}
+
+#[test]
 fn what_is_not_one_static_program_is_explained() {
     let (alone, dynamic) = (program(None), program(Some("/lib64/ld-linux-x86-64.so.2")));
     let mut arm = alone.clone();

@@ -6,6 +6,7 @@ use crate::{
     manifest::is_inside,
     nearest::nearest,
     system::infer::{Guess, Role, guess},
+    system::listed::listed,
 };
 
 /// Where most systems have links into `usr`: the kernel's unpacker takes a link away that stands where an archive has
@@ -170,7 +171,7 @@ impl Config<'_> {
             }
             Guess::Several(paths) => {
                 let remedy = format!("write {key}: and the right one");
-                let what = format!(" and several files look like it ({})", paths.join(", "));
+                let what = format!(" and several files look like it ({})", listed(&paths));
                 self.section.lacks(key, &what, remedy);
             }
         }
