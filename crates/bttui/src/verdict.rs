@@ -7,7 +7,11 @@ use catalog::Method;
 use catalog::manifest::Entry;
 use catalog::memory::{Memory, Need};
 
-use crate::qemu;
+use crate::{menu, qemu};
+
+/// Why a machine with such firmware starts no kernel by kexec, with the remedy.
+pub const UEFI_32_BITS: &str = "the UEFI of this machine has 32 bits, and a kernel that uses it cannot start another one. \
+                                Boot phase 1 with efi=noruntime on its command line, as this server's grub.cfg does.";
 
 /// What this machine is, as far as it decides which systems can run. The default knows nothing.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
@@ -49,11 +53,7 @@ impl Case<'_> {
     pub fn refusal(&self, machine: &Machine) -> Option<String> {
         let of_method = match &self.entry.method {
             Method::Local => return None,
-            Method::Kexec { .. } if machine.uefi_32_bits => Some(
-                "The UEFI of this machine has 32 bits, and a kernel that uses it cannot start another one. Boot phase 1 \
-                 with efi=noruntime on its command line, as this server's grub.cfg does."
-                    .to_owned(),
-            ),
+            Method::Kexec { .. } if machine.uefi_32_bits => Some(capital(UEFI_32_BITS)),
             Method::Kexec { .. } if machine.only_signed && self.entry.signed == Some(false) => {
                 Some(
                     "Secure Boot is on, and this kernel has no signature. Use the distribution's signed kernel, or turn \
@@ -72,34 +72,34 @@ impl Case<'_> {
         of_method.or_else(unfit).or_else(memory)
     }
 
+    /// What a person must know before choosing it, where it is not refused: a sentence.
+    pub fn warning(&self, machine: &Machine) -> Option<String> {
+        let of_kernel = menu::warning(machine.only_signed, self.entry).map(str::to_owned);
+        of_kernel.or_else(|| self.need?.warning(machine.memory))
+    }
+
     /// What choosing it will do on this machine, in a sentence.
     pub fn plan(&self, machine: &Machine) -> String {
         let entry = self.entry;
+        let inferred = match entry.inferred {
+            true => " (no config.yaml: inferred)",
+            false => "",
+        };
         match &entry.method {
             Method::Kexec { kernel, initrd, .. } if entry.inferred => {
                 let beside = match initrd.as_slice() {
                     [] => String::new(),
                     some => format!(" with {}", some.join(", ")),
                 };
-                format!("Starts the kernel {kernel}{beside} (no config.yaml: inferred).")
+                format!("Starts the kernel {kernel}{beside}{inferred}.")
             }
             Method::Kexec { .. } => {
                 "Starts its own kernel, which takes over this machine.".to_owned()
             }
             Method::Bin { bin, .. } => {
-                let inferred = if entry.inferred {
-                    " (no config.yaml: inferred)"
-                } else {
-                    ""
-                };
                 format!("Runs the program {bin} here{inferred}, then comes back to the menu.")
             }
             Method::Qemu { args } => {
-                let inferred = if entry.inferred {
-                    " (no config.yaml: inferred)"
-                } else {
-                    ""
-                };
                 let how = match machine.hosts_guests {
                     _ if qemu::names_accelerator(args) => "as its args say",
                     true => "with KVM",
@@ -117,7 +117,11 @@ impl Case<'_> {
     pub fn cost(&self, machine: &Machine) -> Option<String> {
         let need = self.need.filter(|_| self.entry.method != Method::Local)?;
         let fetched = report::bytes(need.files);
-        let takes = report::bytes(need.to_start());
+        // A guest's memory is taken as it is touched.
+        let takes = match need.guest {
+            0 => report::bytes(need.to_start()),
+            _ => format!("up to {}", report::bytes(need.to_start())),
+        };
         Some(match machine.memory.total {
             0 => format!("Fetches {fetched}; takes {takes} of memory."),
             total => format!(
@@ -131,19 +135,17 @@ impl Case<'_> {
 /// A clause as a sentence of its own.
 fn sentence(clause: &str) -> String {
     let stop = if clause.ends_with('.') { "" } else { "." };
-    let mut letters = clause.chars();
     // The name of a file stays as it is written.
     match clause.starts_with("this ") || clause.starts_with("starting ") {
-        true => {
-            let first = letters.next().map(|letter| letter.to_ascii_uppercase());
-            first
-                .into_iter()
-                .chain(letters)
-                .chain(stop.chars())
-                .collect()
-        }
+        true => capital(clause) + stop,
         false => format!("{clause}{stop}"),
     }
+}
+
+fn capital(clause: &str) -> String {
+    let mut letters = clause.chars();
+    let first = letters.next().map(|letter| letter.to_ascii_uppercase());
+    first.into_iter().chain(letters).collect()
 }
 
 #[cfg(test)]
@@ -223,7 +225,13 @@ mod tests {
             (&unsigned, plain, None),
             (&signed, secure, None),
             (&entry(kexec()), secure, None),
-            (&entry(kexec()), narrow, Some("efi=noruntime")),
+            (
+                &entry(kexec()),
+                narrow,
+                Some(
+                    "The UEFI of this machine has 32 bits, and a kernel that uses it cannot start another one. Boot",
+                ),
+            ),
             (&entry(bin()), narrow, None),
             (&entry(qemu("")), narrow, None),
             (&foreign, plain, Some("tool is a program for ARM64")),
@@ -285,6 +293,53 @@ mod tests {
             "nothing is known"
         );
         assert_eq!(case(&entry(qemu(""))).refusal(&of(1 << 30)), None);
+    }
+
+    #[test]
+    fn a_guest_that_asks_for_more_than_is_free_is_warned_of_and_not_refused() {
+        let small = Machine {
+            memory: Memory {
+                total: 2_200_000_000,
+                free: 1_700_000_000,
+            },
+            ..Machine::default()
+        };
+        let of = |entry: &Entry| {
+            let need = Need::of(&entry.method, 100_000_000, |_| 0);
+            let case = Case {
+                need: Some(need),
+                ..case(entry)
+            };
+            (
+                case.refusal(&small),
+                case.warning(&small),
+                case.cost(&small),
+            )
+        };
+        let (refusal, warning, cost) = of(&entry(qemu("-m 2000000000b")));
+        assert_eq!(refusal, None);
+        assert_eq!(
+            warning.as_deref(),
+            Some(
+                "Its guest asks for 2.0 GB of memory; this machine will have 1.5 GB free for it: it may run out."
+            )
+        );
+        let cost = cost.expect("a figure");
+        assert!(cost.contains("takes up to 2.4 GB"), "{cost}");
+        let (refusal, warning, _) = of(&entry(qemu("-m 3G")));
+        let refusal = refusal.expect("more than all of it");
+        assert!(
+            refusal.starts_with("This system's guest asks for 3.2 GB"),
+            "{refusal}"
+        );
+        assert_eq!(warning, None);
+        assert_eq!(of(&entry(qemu("-m 1G"))).1, None);
+        let secure = Machine {
+            only_signed: true,
+            ..small
+        };
+        let said = case(&entry(kexec())).warning(&secure);
+        assert!(said.is_some_and(|said| said.contains("Secure Boot")));
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! Whether a machine has the memory for a system, told before the first byte is fetched, and by the server's `check`.
 //!
-//! A pure rule over figures: only what certainly cannot work is refused. What counts is what is fetched: of a
-//! folder that holds more than a kernel and what goes into its root, those alone, with the bytes of their
-//! neighbours that come with the first and last piece of each. They are verified where they lie; there is no
+//! A pure rule over figures: only what certainly cannot work is refused, and of what may fail while it runs there is a
+//! warning. A guest is of the second kind: QEMU takes its memory from the machine as the guest touches it. What counts is
+//! what is fetched: of a folder that holds more than a kernel and what goes into its root, those alone, with the bytes of
+//! their neighbours that come with the first and last piece of each. They are verified where they lie; there is no
 //! second copy of them until the kernel makes its own.
 
 use crate::Method;
@@ -11,12 +12,14 @@ pub mod guest;
 
 /// What phase 1 itself takes of the memory that the kernel manages, in bytes.
 const PHASE_1: u64 = 160_000_000;
-/// What starting by kexec takes besides, in tenths of the initrds: where they lie, once more in the kernel's buffer, in its
-/// segments, and then unpacked. Measured: an initrd of 150 MB starts on a machine of 768 MiB, whose
-/// kernel manages 743 MB, and not on one of 640, which has 611.
+/// What starting by kexec takes besides, in tenths of the initrds. Before the new kernel begins they are in memory twice (the
+/// file and the kernel's buffer, then that and its segments); then once, and unpacked, which is more. This relies on the
+/// client emptying the file between its reading and the copy into segments, as it does from 8 MB on; the third copy of a
+/// smaller one is within what phase 1 is given. Measured: an initrd of 150 MB starts on a machine of 768 MiB, whose kernel
+/// manages 743 MB, and not on one of 640, which has 611.
 const KEXEC_TENTHS: u64 = 38;
-/// The same of files that are handed on with them. They are not unpacked to something larger, so the new kernel needs
-/// them twice only; before it begins they are in memory three times.
+/// The same of files that are handed on with them. They are not unpacked to something larger, so they are in memory twice
+/// before the new kernel begins and twice in it, on the same condition.
 const HANDED_ON_TENTHS: u64 = 21;
 
 /// What a system takes, in bytes.
@@ -93,6 +96,11 @@ impl Need {
         self.files.saturating_add(self.guest)
     }
 
+    /// The same with the least of a guest.
+    fn held_at_least(self) -> u64 {
+        self.files.saturating_add(guest::at_least(self.guest))
+    }
+
     fn copied(self) -> u64 {
         self.initrds.saturating_add(self.handed_on)
     }
@@ -102,19 +110,28 @@ impl Need {
     /// # Errors
     /// One sentence with the figures when it cannot.
     pub fn fits(self, memory: Memory) -> Result<(), String> {
-        if memory.free > 0 && self.held() > memory.free {
-            let what = match self.guest {
+        let least = self.held_at_least();
+        if memory.free > 0 && least > memory.free {
+            let what = match guest::at_least(self.guest) {
                 0 => "for the files that are fetched".to_owned(),
                 guest => format!(
-                    "for the files that are fetched ({}) and for QEMU and its guest ({})",
+                    "for the files that are fetched ({}) and for QEMU with the least guest ({})",
                     report::bytes(self.files),
                     report::bytes(guest)
                 ),
             };
             return Err(format!(
                 "this system needs {} of memory {what}; this machine has room for {}",
-                report::bytes(self.held()),
+                report::bytes(least),
                 report::bytes(memory.free)
+            ));
+        }
+        let asked = guest::own(self.guest);
+        if memory.total > 0 && asked > memory.total {
+            return Err(format!(
+                "this system's guest asks for {} of memory (-m in its args); this machine has {} in all",
+                report::bytes(asked),
+                report::bytes(memory.total)
             ));
         }
         let (start, copied) = (self.to_start(), self.copied());
@@ -128,6 +145,20 @@ impl Need {
             ));
         }
         Ok(())
+    }
+
+    /// What may go wrong while it runs, where it is not refused: its guest may use more than there will be. A sentence.
+    pub fn warning(self, memory: Memory) -> Option<String> {
+        if memory.free == 0 || self.held() <= memory.free || self.fits(memory).is_err() {
+            return None;
+        }
+        let asked = guest::own(self.guest);
+        let beside = self.held().saturating_sub(asked);
+        Some(format!(
+            "Its guest asks for {} of memory; this machine will have {} free for it: it may run out.",
+            report::bytes(asked),
+            report::bytes(memory.free.saturating_sub(beside))
+        ))
     }
 }
 
@@ -205,22 +236,75 @@ mod tests {
         let args = "-m 1G -cdrom a.iso".to_owned();
         let guest = Need::of(&Method::Qemu { args }, 100_000_000, nothing);
         assert_eq!(guest.guest, (1 << 30) + guest::QEMU);
-        let enough = guest.beside(20_000_000);
-        assert_eq!(enough.fits(memory(2_000_000_000, 1_300_000_000)), Ok(()));
-        assert_eq!(
-            enough
-                .fits(memory(2_000_000_000, 1_200_000_000))
-                .unwrap_err(),
-            "this system needs 1.3 GB of memory for the files that are fetched (120.0 MB) and for QEMU and its \
-             guest (1.2 GB); this machine has room for 1.2 GB"
-        );
-        assert_eq!(enough.to_start(), 160_000_000 + 120_000_000 + guest.guest);
+        let all = guest.beside(20_000_000);
+        assert_eq!(all.to_start(), 160_000_000 + 120_000_000 + guest.guest);
         let (bin, args) = ("tool".to_owned(), String::new());
         let program = Need::of(&Method::Bin { bin, args }, 100_000_000, nothing);
         assert_eq!(program, need(100_000_000, 0));
         let args = String::new();
         let unsaid = Need::of(&Method::Qemu { args }, 0, nothing);
         assert_eq!(unsaid.guest, guest::LEAST + guest::QEMU);
+    }
+
+    /// QEMU takes its guest's memory as it is touched.
+    #[test]
+    fn a_guest_is_refused_only_where_the_least_one_has_no_room_or_the_machine_is_smaller() {
+        let guest = |args: &str| {
+            let args = args.to_owned();
+            Need::of(&Method::Qemu { args }, 120_000_000, |_| 0)
+        };
+        let all = memory(2_000_000_000, 1_300_000_000);
+        let little = memory(2_000_000_000, 700_000_000);
+        let least = memory(2_000_000_000, 120_000_000 + (224 << 20));
+        let less = memory(2_000_000_000, least.free - 1);
+        let warned = "Its guest asks for 1.1 GB of memory; this machine will have 479.3 MB free for it: it may run out.";
+        let table = [
+            ("-m 1G", all, Ok(None)),
+            ("-m 1G", little, Ok(Some(warned))),
+            ("", least, Ok(None)),
+            ("-m 2000000000b", least, Ok(Some("asks for 2.0 GB"))),
+            (
+                "-m 2000000001b",
+                all,
+                Err("asks for 2.0 GB of memory (-m in its args); this machine has 2.0 GB in all"),
+            ),
+            (
+                "-m 1000E",
+                memory(0, 1_300_000_000),
+                Ok(Some("it may run out")),
+            ),
+            ("-m 32", less, Ok(None)),
+            ("-m 1G", memory(0, 0), Ok(None)),
+            (
+                "-m 1G",
+                less,
+                Err(
+                    "this system needs 354.9 MB of memory for the files that are fetched (120.0 MB) and for QEMU with the least guest (234.9 MB); this machine has room for 354.9 MB",
+                ),
+            ),
+        ];
+        for (args, memory, expected) in table {
+            let need = guest(args);
+            let (refusal, warning) = (need.fits(memory), need.warning(memory));
+            match expected {
+                Ok(None) => assert_eq!((refusal, warning), (Ok(()), None), "{args}"),
+                Ok(Some(words)) => {
+                    assert_eq!(refusal, Ok(()), "{args}");
+                    assert!(
+                        warning.as_ref().is_some_and(|said| said.contains(words)),
+                        "{warning:?}"
+                    );
+                }
+                Err(words) => {
+                    assert!(
+                        refusal.as_ref().is_err_and(|said| said.contains(words)),
+                        "{refusal:?}"
+                    );
+                    assert_eq!(warning, None, "{args}");
+                }
+            }
+        }
+        assert_eq!(need(5, 0).warning(memory(4, 4)), None);
     }
 
     #[test]

@@ -163,10 +163,12 @@ fn notes(app: &App, selected: usize, area: Rect) -> Vec<(String, Style)> {
             notes.push((case.plan(machine), PLAIN));
             notes.extend(case.cost(machine).map(|cost| (cost, QUIET)));
         }
-        let warning = menu::warning(machine.only_signed, case.entry);
         match refusal {
             Some(why) => notes.push((format!("Cannot run here. {why}"), panel::ALARM)),
-            None => notes.extend(warning.map(|warning| (warning.to_owned(), panel::STRONG))),
+            None => notes.extend(
+                case.warning(machine)
+                    .map(|warning| (warning, panel::STRONG)),
+            ),
         }
     }
     // As wide as [`panel::prose`], within the frame.

@@ -21,6 +21,16 @@ pub fn takes(args: &str) -> u64 {
     told(args).unwrap_or(LEAST).saturating_add(QEMU)
 }
 
+/// What of that is the guest's own memory.
+pub fn own(takes: u64) -> u64 {
+    takes.saturating_sub(QEMU)
+}
+
+/// What such a guest needs to begin at all, with QEMU itself: QEMU takes the rest as the guest touches it.
+pub fn at_least(takes: u64) -> u64 {
+    takes.min(LEAST + QEMU)
+}
+
 /// The guest's memory as `-m` in its arguments has it, in bytes: of several the last, as QEMU takes them. None where
 /// there is none that QEMU would understand.
 pub fn told(args: &str) -> Option<u64> {
@@ -97,5 +107,8 @@ mod tests {
         assert_eq!(takes("-m 32"), 128 * MIB);
         assert_eq!(takes("-cdrom a.iso"), 224 * MIB);
         assert_eq!(takes("-m 999999999999E"), u64::MAX);
+        assert_eq!((own(takes("-m 32")), own(0)), (32 * MIB, 0));
+        assert_eq!(at_least(takes("-m 32")), 128 * MIB);
+        assert_eq!(at_least(takes("-m 4G")), 224 * MIB);
     }
 }
