@@ -19,12 +19,17 @@ use rustix::io::Errno;
 use crate::facts;
 use crate::phase1::Phase1;
 use crate::sys;
+use crate::verdict::UEFI_32_BITS;
 
 mod release;
 
 /// How often, and how long after, a file that is still being closed is tried again.
 const BUSY_ATTEMPTS: u32 = 20;
 const BUSY_PAUSE: Duration = Duration::from_millis(50);
+
+/// What is said where loading failed after its file was emptied ([`release`]).
+const FETCHED_AGAIN: &str =
+    " Its initrd's file was emptied meanwhile to make room: another attempt fetches it again.";
 
 /// What is to be started.
 #[derive(Clone, Debug)]
@@ -52,21 +57,23 @@ pub fn load(_allowed: Phase1, plan: &Plan) -> anyhow::Result<()> {
         initrd: initrd.as_ref().map_or(0, size),
     };
     let load = || load_when_closed(&kernel, initrd.as_ref(), &plan.cmdline);
-    let loaded = match &plan.initrd {
+    let (loaded, emptied) = match &plan.initrd {
         // A file that is read twice is not to be emptied between.
         Some(path) if sizes.initrd >= release::WORTH && *path != kernel_path => {
             release::once_read(path, load)
         }
-        _ => load(),
+        _ => (load(), false),
     };
     loaded.map_err(|error| {
-        anyhow!(explain(
+        let why = explain(
             &error,
             &plan.kernel,
             sizes,
             facts::memory_available(),
             facts::uses_32_bit_uefi(),
-        ))
+        );
+        let again = if emptied { FETCHED_AGAIN } else { "" };
+        anyhow!("{why}{again}")
     })
 }
 
@@ -133,7 +140,7 @@ fn explain(error: &io::Error, kernel: &str, sizes: Sizes, available: u64, uefi32
     );
     let why = match error.raw_os_error().map(Errno::from_raw_os_error) {
         Some(Errno::NOEXEC) if uefi32 => {
-            "the UEFI of this machine has 32 bits, and a kernel that uses it cannot start another one. Boot phase 1 with efi=noruntime on its command line, as this server's grub.cfg does.".to_owned()
+            UEFI_32_BITS.to_owned()
         }
         Some(Errno::NOEXEC) => {
             format!("{kernel} is not a kernel that this machine can start. It must be a bzImage for 64-bit PCs (not an ELF vmlinux, not a 32-bit kernel).")
