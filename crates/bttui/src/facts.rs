@@ -25,12 +25,12 @@ pub fn gather(interface: &str, address: Ipv4Addr) -> Facts {
 
 /// Bytes of memory that the kernel manages.
 pub fn memory_total() -> u64 {
-    memory(&read("/proc/meminfo"), "MemTotal")
+    memory(&read("/proc/meminfo"), "MemTotal").unwrap_or(0)
 }
 
 /// Bytes of memory the kernel can still give away without harm.
 pub fn memory_available() -> u64 {
-    memory(&read("/proc/meminfo"), "MemAvailable")
+    memory(&read("/proc/meminfo"), "MemAvailable").unwrap_or(0)
 }
 
 /// What this machine has for a guest.
@@ -97,41 +97,35 @@ fn read(path: &str) -> String {
 }
 
 /// One line of `/proc/meminfo` in bytes; the file counts in KiB.
-fn memory(meminfo: &str, key: &str) -> u64 {
-    meminfo
-        .lines()
-        .filter_map(|line| line.split_once(':'))
-        .find(|(name, _)| *name == key)
-        .and_then(|(_, value)| value.split_whitespace().next()?.parse::<u64>().ok())
-        .map_or(0, |kib| kib.saturating_mul(1024))
+pub(crate) fn memory(meminfo: &str, key: &str) -> Option<u64> {
+    let value = values(meminfo, key).next()?;
+    let kib = value.split_whitespace().next()?.parse::<u64>().ok()?;
+    Some(kib.saturating_mul(1024))
 }
 
-fn processors(cpuinfo: &str) -> u32 {
-    let lines = cpuinfo
-        .lines()
-        .filter(|line| line.starts_with("processor"))
-        .count();
-    u32::try_from(lines).unwrap_or(u32::MAX)
+/// What stands behind a key of `/proc/cpuinfo` or `/proc/meminfo`, in every line that begins with it.
+pub(crate) fn values<'a>(text: &'a str, key: &'a str) -> impl Iterator<Item = &'a str> {
+    let lines = text.lines().filter_map(|line| line.split_once(':'));
+    let found = lines.filter(move |(name, _)| name.trim() == key);
+    found.map(|(_, value)| value.trim())
+}
+
+/// Logical processors.
+pub(crate) fn processors(cpuinfo: &str) -> u32 {
+    let count = values(cpuinfo, "processor").count();
+    u32::try_from(count).unwrap_or(u32::MAX)
 }
 
 /// Intel's and AMD's flag; kernels clear it where the firmware has turned it off.
 fn can_host_guests(cpuinfo: &str) -> bool {
-    let mut lines = cpuinfo.lines().filter_map(|line| line.split_once(':'));
-    let flags = lines.find(|(key, _)| key.trim() == "flags");
-    flags.is_some_and(|(_, flags)| {
-        flags
-            .split_whitespace()
-            .any(|flag| matches!(flag, "vmx" | "svm"))
-    })
+    let flags = values(cpuinfo, "flags").next().unwrap_or_default();
+    let mut flags = flags.split_whitespace();
+    flags.any(|flag| matches!(flag, "vmx" | "svm"))
 }
 
 /// The marketing name without the ornaments that fill half of it.
 fn processor_name(cpuinfo: &str) -> String {
-    let name = cpuinfo
-        .lines()
-        .filter_map(|line| line.split_once(':'))
-        .find(|(key, _)| key.trim() == "model name")
-        .map_or("", |(_, value)| value);
+    let name = values(cpuinfo, "model name").next().unwrap_or_default();
     let plain = name
         .replace("(R)", "")
         .replace("(TM)", "")
@@ -176,7 +170,7 @@ mod tests {
     fn the_kernel_s_texts_are_understood() {
         assert_eq!(
             memory("MemTotal:       16307460 kB\nMemFree: 1 kB\n", "MemTotal"),
-            16_307_460 * 1024
+            Some(16_307_460 * 1024)
         );
         assert_eq!(processors(CPUINFO), 2);
         assert_eq!(processor_name(CPUINFO), "Intel Core i5-4590 CPU @ 3.30GHz");
@@ -199,8 +193,8 @@ mod tests {
 
     #[test]
     fn texts_that_are_not_there_give_nothing() {
-        assert_eq!(memory("", "MemTotal"), 0);
-        assert_eq!(memory("MemTotal: lots\n", "MemTotal"), 0);
+        assert_eq!(memory("", "MemTotal"), None);
+        assert_eq!(memory("MemTotal: lots\n", "MemTotal"), None);
         assert_eq!((processors(""), processor_name("").as_str()), (0, ""));
         assert_eq!(uptime("-"), 0);
         assert!(!is_locked(""));

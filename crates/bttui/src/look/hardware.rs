@@ -4,6 +4,7 @@
 use std::fmt::Write;
 
 use super::tree::Tree;
+use crate::facts;
 
 /// Everything, below `root` (`/` on a machine).
 pub(super) fn hardware(root: &Tree) -> String {
@@ -51,16 +52,12 @@ fn machine(root: &Tree, text: &mut String) {
 }
 
 fn processors(cpuinfo: &str, text: &mut String) {
-    let values = |key: &str| {
-        let lines = cpuinfo.lines().filter_map(|line| line.split_once(':'));
-        let found = lines.filter(move |(name, _)| name.trim() == key);
-        found.map(|(_, value)| value.trim()).collect::<Vec<_>>()
-    };
-    let mut names = values("model name");
-    let count = values("processor").len();
+    let mut names: Vec<&str> = facts::values(cpuinfo, "model name").collect();
+    let count = facts::processors(cpuinfo);
     names.dedup();
     let _ = writeln!(text, "\nprocessors: {count}, {}", names.join(" and "));
-    let flags = values("flags").first().copied().unwrap_or_default();
+    let flags = facts::values(cpuinfo, "flags").next();
+    let flags = flags.unwrap_or_default();
     let known = [
         ("lm", "64 bits"),
         ("vmx", "VT-x"),
@@ -83,17 +80,14 @@ fn processors(cpuinfo: &str, text: &mut String) {
 fn memory(meminfo: &str, text: &mut String) {
     text.push_str("\nmemory:\n");
     for key in ["MemTotal", "MemAvailable", "Shmem", "Slab"] {
-        let mut lines = meminfo.lines().filter_map(|line| line.split_once(':'));
-        let value = lines.find(|(name, _)| *name == key).map(|(_, value)| value);
-        let kib = value.and_then(|value| value.split_whitespace().next()?.parse::<u64>().ok());
-        if let Some(kib) = kib {
+        if let Some(bytes) = facts::memory(meminfo, key) {
             let what = match key {
                 "MemTotal" => "in all",
                 "MemAvailable" => "available",
                 "Shmem" => "files in memory",
                 _ => "the kernel's own",
             };
-            let shown = report::bytes(kib.saturating_mul(1024));
+            let shown = report::bytes(bytes);
             let _ = writeln!(text, "  {shown:>10}  {what}");
         }
     }
