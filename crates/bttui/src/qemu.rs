@@ -82,7 +82,9 @@ impl Guest {
             return self;
         }
         let mut words = vec!["-monitor", "none"];
-        if self.display == Display::Console && !told.has(&["serial", "nodefaults"]) {
+        // Standard input and output can be had by one character device alone, and theirs may have them.
+        let theirs = ["serial", "nodefaults", "chardev"];
+        if self.display == Display::Console && !told.has(&theirs) {
             let console = "stdio,id=console,mux=on,signal=off";
             words.extend(["-chardev", console, "-serial", "chardev:console"]);
         }
@@ -261,6 +263,11 @@ mod tests {
             ),
             ("-nographic", PLAIN, &format!("-nographic {serial}")),
             ("-serial none", on_a_line, "-serial none -monitor none"),
+            (
+                "-chardev stdio,id=c -device isa-serial,chardev=c",
+                on_a_line,
+                "-nographic -chardev stdio,id=c -device isa-serial,chardev=c -monitor none",
+            ),
             ("-monitor stdio", on_a_line, "-monitor stdio"),
             ("-mon chardev=c", PLAIN, "-mon chardev=c"),
         ] {
