@@ -20,6 +20,7 @@ use crate::menu;
 pub use crate::screen::{During, Failure, Screen};
 use crate::sharing::Sharing;
 use crate::verdict::{Case, Machine};
+use crate::words;
 
 mod failing;
 mod history;
@@ -99,7 +100,7 @@ impl App {
             Event::Key { console, key } => self.key(console, key, now, &mut actions),
             Event::Tick => {}
             Event::Note { what } => self.history.push(now, &what),
-            Event::ShellOpened => actions.push(Action::Report(Step::Shell)),
+            Event::ShellOpened { is_remote } => self.shell_opened(is_remote, &mut actions),
             Event::NoNetwork { why } => self.still_waiting(why, now),
             Event::Network { lease, facts } => self.network(lease, facts, &mut actions),
             Event::Offers(offers) => self.offers(*offers, now, &mut actions),
@@ -151,7 +152,12 @@ impl App {
 
     /// Why this machine cannot run a system, if it cannot.
     pub fn refusal(&self, system: usize) -> Option<String> {
-        self.case(system)?.refusal(&self.machine)
+        let case = self.case(system)?;
+        let of_cmdline = || {
+            let (manifest, lease) = (self.manifest.as_ref()?, self.lease.as_ref()?);
+            words::cmdline(case.entry, manifest, lease).err()
+        };
+        case.refusal(&self.machine).or_else(of_cmdline)
     }
 
     /// Whether the system on the screen was chosen by a person, who is then taken to be there.
@@ -193,11 +199,18 @@ impl App {
             Some(lease) => manifest.told_to(lease.mac),
             None => manifest,
         };
-        self.failures = 0;
-        let (default, timeout) = (menu::default(&manifest), manifest.timeout);
-        let countdown = default.and(menu::countdown(&manifest));
         self.shell.clone_from(&manifest.shell);
         (self.manifest, self.needs) = (Some(manifest), needs);
+        self.open_menu(now, actions);
+    }
+
+    /// The menu as it is after power-on, with the room's own default and countdown.
+    fn open_menu(&mut self, now: Duration, actions: &mut Vec<Action>) {
+        let Some(manifest) = &self.manifest else {
+            return;
+        };
+        let (default, timeout) = (menu::default(manifest), manifest.timeout);
+        let countdown = default.and(menu::countdown(manifest));
         // A default that cannot run here is not tried again and again: the server is told, and whoever comes chooses.
         let refused = default.and_then(|system| Some((system, self.refusal(system)?)));
         let refused = refused.filter(|_| countdown.is_some());
@@ -207,10 +220,9 @@ impl App {
                 .filter(|_| refused.is_none())
                 .map(|countdown| now + countdown),
         };
-        if let Some(manifest) = &self.manifest {
-            let timeout = if refused.is_some() { -1 } else { timeout };
-            actions.push(Action::Report(menu::shown(manifest, timeout)));
-        }
+        let timeout = if refused.is_some() { -1 } else { timeout };
+        actions.push(Action::Report(menu::shown(manifest, timeout)));
+        (self.chosen, self.failures) = (None, 0);
         if let Some((system, what)) = refused {
             let during = self.describe(During::Unsupported(system));
             actions.push(Action::Report(Step::Failed { during, what }));
@@ -351,8 +363,13 @@ impl App {
                 system, sharing, ..
             } if sharing.is_over(now) => self.start(*system, actions),
             Screen::Failed(Failure {
-                retry_at: Some(at), ..
+                during,
+                retry_at: Some(at),
+                ..
             }) if now >= *at => {
+                if let During::Unsupported(_) = during {
+                    return self.open_menu(now, actions);
+                }
                 // Whoever chose it has not stopped this: nobody is there any more.
                 if let Some(choice) = &mut self.chosen {
                     choice.by = ChosenBy::Timeout;

@@ -38,8 +38,11 @@ pub enum Event {
     },
     /// Time passed.
     Tick,
-    /// A shell was opened on one of the consoles.
-    ShellOpened,
+    /// A shell was opened.
+    ShellOpened {
+        /// By the server, through the remote look; else on one of the consoles.
+        is_remote: bool,
+    },
     /// Something that only the log tells.
     Note {
         /// What happened, in a line.

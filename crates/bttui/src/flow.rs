@@ -8,8 +8,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use catalog::Method;
 use catalog::manifest::Entry;
-use catalog::{Method, Shell};
 use report::{Report, Step};
 use rustix::process::Signal;
 use swarm::core::PeerExchange;
@@ -180,12 +180,6 @@ impl Machine {
             return;
         };
         self.number += 1;
-        if let Err(what) = Self::cmdline(&system, app) {
-            // Later than what brought us here, as everything that goes wrong.
-            let voice = self.voice.of_job(self.number);
-            tokio::spawn(async move { voice.tell(Event::Broken { what }).await });
-            return;
-        }
         let mut options = Options::new(DOWNLOADS);
         options.peers.extend(app.seed());
         let lpd = app.manifest.as_ref().is_some_and(|told| told.lpd);
@@ -252,7 +246,7 @@ impl Machine {
                     folder,
                     dispname,
                     args: args.clone(),
-                    monitor: app.shell == Shell::Yes,
+                    shell: app.shell.clone(),
                     attended,
                 };
                 let (hosted, reins) = Hosted::new(self.allowed, plan, voice);

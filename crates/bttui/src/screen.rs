@@ -82,7 +82,7 @@ pub struct Failure {
     pub during: During,
     /// The reason, in one or a few sentences.
     pub what: String,
-    /// When the machine tries again by itself.
+    /// When the machine goes on by itself: it tries again or, where nothing was tried, shows the menu anew.
     pub retry_at: Option<Duration>,
 }
 

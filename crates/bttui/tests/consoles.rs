@@ -5,10 +5,10 @@
 #[allow(dead_code)]
 mod scenes;
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -170,7 +170,10 @@ fn a_shell_takes_the_console_and_gives_it_back() {
     far.type_in(b"echo mar''ker; tty\n");
     far.wait_for("marker");
     let told = news.blocking_recv().map(|news| news.event);
-    assert!(matches!(told, Some(Event::ShellOpened)), "{told:?}");
+    assert!(
+        matches!(told, Some(Event::ShellOpened { is_remote: false })),
+        "{told:?}"
+    );
     let near = far.near.display().to_string();
     far.wait_for(&near);
     // Ctrl+C is the shell's own affair: it interrupts what runs there, and no key reaches the menu.
@@ -271,16 +274,21 @@ fn a_console_that_cannot_be_opened_is_left_out() {
     consoles.close();
 }
 
+/// A gate whose PIN is 2468, with its count of attempts in this folder.
+fn gate(folder: &Path) -> Gate {
+    let hash = PinHash::of("2468", &[7; SALT]).expect("a hash");
+    Gate {
+        rule: Shell::Pin(hash),
+        attempts: folder.join("attempts"),
+    }
+}
+
 #[test]
 fn a_pin_stands_before_the_shell_and_is_never_shown() {
     let mut far = Far::open();
     let (consoles, _pressed) = start(&far);
     let folder = tempfile::tempdir().expect("a directory");
-    let hash = PinHash::of("2468", &[7; SALT]).expect("a hash");
-    let gate = Gate {
-        rule: Shell::Pin(hash),
-        attempts: folder.path().join("attempts"),
-    };
+    let gate = gate(folder.path());
     let (voice, mut news) = Voice::new();
     let ask = || consoles.shell(0, gate.clone(), voice.clone());
     consoles.show(menu());
@@ -296,6 +304,12 @@ fn a_pin_stands_before_the_shell_and_is_never_shown() {
     far.wait_for("That is not the PIN.");
     far.wait_for("the next one is in");
     far.wait_for("PIN for a shell");
+    let told = news.blocking_recv().map(|news| news.event);
+    let name = far.near.file_name().expect("a name").to_string_lossy();
+    assert!(
+        matches!(&told, Some(Event::Note { what }) if what.ends_with(&format!("refused on {name}"))),
+        "{told:?}"
+    );
     assert!(news.try_recv().is_err(), "nobody was admitted yet");
     far.type_in(b"2468\r");
     far.wait_for("A shell of phase 1");
@@ -303,7 +317,57 @@ fn a_pin_stands_before_the_shell_and_is_never_shown() {
     far.wait_for("marker");
     far.wait_for("Memory test");
     let told = news.blocking_recv().map(|news| news.event);
-    assert!(matches!(told, Some(Event::ShellOpened)), "{told:?}");
+    assert!(
+        matches!(told, Some(Event::ShellOpened { is_remote: false })),
+        "{told:?}"
+    );
     assert!(!far.all.contains("1357") && !far.all.contains("2468"));
+    consoles.close();
+}
+
+/// The last wrong PIN is as far in the future as numbers go, so that its pause never gets shorter.
+#[test]
+fn a_pause_after_wrong_pins_holds_up_nobody() {
+    let mut far = Far::open();
+    let (consoles, mut pressed) = start(&far);
+    let folder = tempfile::tempdir().expect("a directory");
+    let gate = gate(folder.path());
+    let wrong = |count: u32| {
+        fs::write(&gate.attempts, format!("{count} {}", u64::MAX)).expect("the count");
+    };
+    let (voice, mut news) = Voice::new();
+    let ask = || consoles.shell(0, gate.clone(), voice.clone());
+    consoles.show(menu());
+    far.wait_for("Memory test");
+    // A short one ends with Escape as well, and nobody is asked.
+    wrong(4);
+    ask();
+    far.wait_for("the next one is in 8 s (Esc goes back).");
+    far.type_in(b"\x1b");
+    far.wait_for("Memory test");
+    assert!(!far.all.contains("PIN for a shell"));
+    // A long one is not waited for: how long it is stays to be read.
+    wrong(7);
+    ask();
+    far.wait_for("the next one is in 1 min 04 s: ask again then. Press a key for the menu.");
+    far.type_in(b"x");
+    far.wait_for("Memory test");
+    assert!(!far.all.contains("PIN for a shell"));
+    // At another console a PIN is wrong while the right one is typed here.
+    wrong(0);
+    ask();
+    far.wait_for("PIN for a shell");
+    wrong(1);
+    far.type_in(b"2468\r");
+    far.wait_for("Too early");
+    far.wait_for("the next one is in");
+    far.type_in(b"\x1b");
+    far.wait_for("Memory test");
+    assert!(!far.all.contains("That is not the PIN."));
+    assert!(
+        news.try_recv().is_err(),
+        "nothing was refused, and nobody admitted"
+    );
+    assert!(pressed.try_recv().is_err(), "no key was for the menu");
     consoles.close();
 }

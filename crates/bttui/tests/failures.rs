@@ -6,9 +6,13 @@ mod scenes;
 
 use bttui::app::{Action, App, During, Event, Screen};
 use bttui::keys::Key;
+use bttui::ui::{self, Look};
 use catalog::Method;
+use catalog::cmdline::LONGEST;
 use catalog::manifest::Manifest;
-use report::Step;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use report::{ChosenBy, Step};
 use scenes::{after, menu, seconds, three};
 
 fn press(app: &mut App, key: Key, at: u64) -> Vec<Action> {
@@ -148,10 +152,96 @@ fn a_default_that_cannot_run_here_is_told_and_never_tried() {
     let Screen::Failed(failure) = &app.screen else {
         panic!("{:?}", app.screen)
     };
-    assert_eq!(failure.retry_at, None);
+    assert_eq!(failure.retry_at, Some(seconds(5_600)));
+    let mut left = app.clone();
     press(&mut app, Key::Char('m'), 5_001);
     press(&mut app, Key::End, 5_002);
     assert!(press(&mut app, Key::Enter, 5_003).contains(&Action::Start(2)));
+    // Who goes away instead leaves the menu as it was: still waiting, and the server knows why.
+    let actions = left.handle(Event::Tick, seconds(5_600));
+    assert!(
+        matches!(
+            actions[..],
+            [
+                Action::Report(Step::Menu { timeout_s: -1, .. }),
+                Action::Report(Step::Failed { .. })
+            ]
+        ),
+        "{actions:?}"
+    );
+    assert!(
+        matches!(
+            left.screen,
+            Screen::Menu {
+                selected: 0,
+                deadline: None
+            }
+        ),
+        "{:?}",
+        left.screen
+    );
+    assert_eq!(left.handle(Event::Tick, seconds(50_000)), []);
+}
+
+/// Somebody chose what cannot run here, read why, and went away: the room's own default comes after its countdown.
+#[test]
+fn who_leaves_a_refused_choice_alone_does_not_keep_the_machine() {
+    let refused = || after(menu(three()), [Key::Down, Key::Enter], 20);
+    let mut app = refused();
+    assert_eq!(app.handle(Event::Tick, seconds(619)), []);
+    let menu = Action::Report(Step::Menu {
+        systems: 3,
+        timeout_s: 30,
+    });
+    assert_eq!(app.handle(Event::Tick, seconds(620)), [menu]);
+    assert_eq!(app.handle(Event::Tick, seconds(649)), []);
+    let chosen = Action::Report(Step::Chosen {
+        system: "debian".to_owned(),
+        by: ChosenBy::Timeout,
+    });
+    let fetches = [chosen, Action::Fetch(0)];
+    assert_eq!(app.handle(Event::Tick, seconds(650)), fetches);
+    // Who is still there says so.
+    let mut app = after(refused(), [Key::CtrlC], 21);
+    assert_eq!(app.handle(Event::Tick, seconds(10_000)), []);
+}
+
+/// What stands before the method of each of the three in the menu: `x` where this machine cannot run it.
+fn marks(app: &App) -> [String; 3] {
+    let mut drawn = Buffer::empty(Rect::new(0, 0, 80, 24));
+    ui::draw(&mut drawn, app, seconds(6), Look::Ascii);
+    // The list begins below the title, the frame and an empty line; see `screens/menu-too-large.serial.txt`.
+    [3, 4, 5].map(|row| drawn[(53, row)].symbol().to_owned())
+}
+
+/// The template fits, and what this machine's address makes of it does not.
+#[test]
+fn a_command_line_that_is_too_long_here_is_refused_before_anything_is_fetched() {
+    let with = |length: usize| {
+        let mut manifest = three();
+        if let Method::Kexec { cmdline, .. } = &mut manifest.systems[0].method {
+            *cmdline = format!("{{ip}}{}", "x".repeat(length));
+        }
+        manifest
+    };
+    // The machine is 10.77.0.21, ten letters.
+    let fits = menu(with(LONGEST - 10));
+    assert_eq!(fits.refusal(0), None);
+    let mut app = menu(with(LONGEST - 9));
+    let why = app.refusal(0).expect("it is too long");
+    assert!(why.contains("shorten cmdline in its config.yaml"), "{why}");
+    assert_eq!(marks(&fits), [" ", "x", " "], "there is no QEMU");
+    assert_eq!(marks(&app), ["x", "x", " "]);
+    assert_eq!(app.handle(Event::Tick, seconds(50_000)), []);
+    let actions = press(&mut app, Key::Enter, 50_001);
+    assert!(!actions.contains(&Action::Fetch(0)), "{actions:?}");
+    let Screen::Failed(failure) = &app.screen else {
+        panic!("{:?}", app.screen)
+    };
+    assert_eq!(
+        (failure.during, &failure.what),
+        (During::Unsupported(0), &why)
+    );
 }
 
 #[test]

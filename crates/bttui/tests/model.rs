@@ -323,7 +323,9 @@ fn no_order_of_events_breaks_the_model() {
                 19 => Event::NotStarted {
                     what: "empty".to_owned(),
                 },
-                15 if now % 2 == 0 => Event::ShellOpened,
+                15 if now % 2 == 0 => Event::ShellOpened {
+                    is_remote: now % 4 == 0,
+                },
                 15 => scenes::waiting_for(&[2; 3][..random.random_range(0..3)]),
                 _ => Event::Tick,
             };

@@ -8,6 +8,7 @@ use bttui::app::{Action, App, Event, Screen};
 use bttui::keys::Key;
 use catalog::Shell;
 use catalog::manifest::Manifest;
+use catalog::shell::{PinHash, SALT};
 use report::Step;
 use scenes::{after, menu, progress, seconds, three};
 
@@ -28,8 +29,52 @@ fn the_shell_opens_where_it_was_asked_for() {
     assert_eq!(press(&mut menu(three()), Key::CtrlS, 6), open);
     let mut failed = after(menu(three()), [Key::Down, Key::Enter], 6);
     assert_eq!(press(&mut failed, Key::Char('s'), 7), open);
-    let told = failed.handle(Event::ShellOpened, seconds(8));
-    assert_eq!(told, [Action::Report(Step::Shell)]);
+    assert_eq!(failed.handle(opened(false), seconds(8)), TOLD);
+}
+
+const TOLD: [Action; 1] = [Action::Report(Step::Shell)];
+
+fn opened(is_remote: bool) -> Event {
+    Event::ShellOpened { is_remote }
+}
+
+/// Whoever passes by and does not know the PIN stops nothing by asking; who knows it does, and the server's shell does not.
+#[test]
+fn with_a_pin_only_an_open_shell_stops_what_starts_by_itself() {
+    let pin = PinHash::of("2468", &[7; SALT]).expect("a hash");
+    let counting = || {
+        let shell = Shell::Pin(pin.clone());
+        menu(Manifest { shell, ..three() })
+    };
+    let failed = || {
+        let mut app = counting();
+        app.handle(Event::Tick, seconds(35));
+        let what = "broken".to_owned();
+        app.handle(Event::Broken { what }, seconds(36));
+        app
+    };
+    for (app, key, at) in [
+        (counting(), Key::CtrlS, 35),
+        (failed(), Key::CtrlS, 41),
+        (failed(), Key::Char('s'), 41),
+    ] {
+        let asked = || {
+            let mut app = app.clone();
+            assert_eq!(press(&mut app, key, at - 3), [Action::Shell(1)]);
+            app
+        };
+        let goes_on = |mut app: App| {
+            let actions = app.handle(Event::Tick, seconds(at));
+            actions.contains(&Action::Fetch(0))
+        };
+        assert!(goes_on(asked()), "refused: {key:?} at {at}");
+        let mut by_server = asked();
+        assert_eq!(by_server.handle(opened(true), seconds(at - 2)), TOLD);
+        assert!(goes_on(by_server), "the server's: {key:?} at {at}");
+        let mut admitted = asked();
+        assert_eq!(admitted.handle(opened(false), seconds(at - 2)), TOLD);
+        assert_eq!(admitted.handle(Event::Tick, seconds(10_000)), []);
+    }
 }
 
 #[test]

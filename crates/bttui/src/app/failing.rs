@@ -2,7 +2,7 @@
 //!
 //! No failure is a question that a room without people stops at. Where nobody chose, it is tried again after pauses that
 //! grow; where somebody did, they are asked, and taken to be gone when they have not answered for ten minutes. What
-//! certainly cannot run here is not tried at all.
+//! certainly cannot run here is not tried at all: after the same time the menu is back, as after power-on.
 
 use std::time::Duration;
 
@@ -43,11 +43,11 @@ impl App {
         actions: &mut Vec<Action>,
     ) {
         let pause = match during {
-            // Trying again cannot help where nothing was tried.
-            During::Unsupported(_) => None,
+            // Trying again cannot help where nothing was tried; who is asked here can only choose something else.
+            During::Unsupported(_) => PERSON_IS_GONE,
             // A person decides for themselves, as long as they are there.
-            _ if self.is_attended() => Some(PERSON_IS_GONE),
-            _ => Some(self.pause()),
+            _ if self.is_attended() => PERSON_IS_GONE,
+            _ => self.pause(),
         };
         self.failures += 1;
         actions.push(Action::Report(Step::Failed {
@@ -57,7 +57,7 @@ impl App {
         self.screen = Screen::Failed(Failure {
             during,
             what,
-            retry_at: pause.map(|pause| now + pause),
+            retry_at: Some(now + pause),
         });
     }
 

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use report::ChosenBy;
+use catalog::Shell;
+use report::{ChosenBy, Step};
 
 use super::{App, Choice};
 use crate::event::Action;
@@ -68,10 +69,21 @@ impl App {
 
     /// The console is lent to whoever asks, where the configuration lets anybody have a shell; a PIN is asked for there.
     fn ask_for_shell(&mut self, console: usize, actions: &mut Vec<Action>) {
-        if !self.shell.is_no() {
-            self.hold();
-            actions.push(Action::Shell(console));
+        match &self.shell {
+            Shell::No => return,
+            Shell::Yes => self.hold(),
+            // Whoever does not know it changes nothing, not even by asking.
+            Shell::Pin(_) => {}
         }
+        actions.push(Action::Shell(console));
+    }
+
+    /// Whoever has a shell on a console is there; the server's is no person at the machine.
+    pub(super) fn shell_opened(&mut self, is_remote: bool, actions: &mut Vec<Action>) {
+        if !is_remote {
+            self.hold();
+        }
+        actions.push(Action::Report(Step::Shell));
     }
 
     /// Somebody is here: nothing starts by itself any more on this screen.

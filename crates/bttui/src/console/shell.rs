@@ -5,7 +5,7 @@ use std::process::Command;
 
 use super::{Lent, Tenant};
 use crate::app::Event;
-use crate::gate::Gate;
+use crate::gate::{Answer, Gate};
 use crate::news::Voice;
 
 /// A shell of phase 1, for whoever is admitted.
@@ -18,10 +18,18 @@ pub(super) struct Shell {
 
 impl Tenant for Shell {
     fn stay(self: Box<Self>, mut console: Lent) -> Option<String> {
-        if !self.gate.admits(console.tty()).unwrap_or(false) {
-            return None;
+        let name = console.name().to_owned();
+        let mut refused = || {
+            let what = format!("a PIN for a shell was refused on {name}");
+            self.voice.tell_waiting(Event::Note { what });
+        };
+        match self.gate.admits(console.tty(), &mut refused) {
+            Ok(Answer::Admitted) => {}
+            Ok(Answer::NotNow(words)) => return words,
+            Err(_) => return None,
         }
-        self.voice.tell_waiting(Event::ShellOpened);
+        let is_remote = false;
+        self.voice.tell_waiting(Event::ShellOpened { is_remote });
         console.tty().restore();
         let words = b"A shell of phase 1. \"exit\" goes back to the menu.\r\n";
         let _ = console.tty().write_all(words);

@@ -12,6 +12,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
 
 use anyhow::{Context, anyhow, bail};
+use catalog::Shell;
 use report::Exit;
 use rustix::event::{PollFd, PollFlags};
 use rustix::process::Signal;
@@ -43,8 +44,8 @@ pub struct Plan {
     pub dispname: String,
     /// The configuration's arguments for QEMU, separated by white space.
     pub args: String,
-    /// Whether QEMU's monitor may be had: it is as good as a shell.
-    pub monitor: bool,
+    /// Who gets a shell here. QEMU's monitor is as good as one.
+    pub shell: Shell,
     /// Whether somebody sits at the console.
     pub attended: bool,
 }
@@ -83,9 +84,9 @@ impl Hosted {
         let has_screen = console.is_screen() && self.has_frame_buffer();
         let machine = facts::for_guest(has_screen);
         let guest = qemu::guest(&self.plan.args, machine, Path::new(SOCKET));
-        let guest = match self.plan.monitor {
-            true => guest,
-            false => guest.without_monitor(),
+        let guest = match self.plan.shell {
+            Shell::Yes => guest,
+            Shell::No | Shell::Pin(_) => guest.without_monitor(),
         };
         let writable = qemu::writable(machine.available);
         let overlay = Overlay::mount(self.allowed, &self.plan.folder, writable)?;
@@ -190,12 +191,12 @@ impl Hosted {
 
     /// Somebody has left the guest for a moment. Whether it is to be shown again, once that is known.
     fn goes_on(&self, heard: &PipeReader, console: &mut Lent) -> anyhow::Result<bool> {
-        let name = &self.plan.dispname;
         let tty = console.tty();
         tty.clear()?;
         write!(
             tty,
-            "{name} goes on. Enter shows it again, x ends it. Ctrl+Alt+F2 is a shell, Ctrl+Alt+F1 this.\r\n"
+            "{}\r\n",
+            words_beside(&self.plan.dispname, &self.plan.shell)
         )?;
         loop {
             let mut both = [
@@ -249,6 +250,16 @@ impl Tenant for Hosted {
     }
 }
 
+/// What is said beside a guest that somebody has left for a moment.
+fn words_beside(name: &str, shell: &Shell) -> String {
+    let shell = match shell {
+        Shell::No => "",
+        Shell::Yes => " Ctrl+Alt+F2 is a shell, Ctrl+Alt+F1 this.",
+        Shell::Pin(_) => " Ctrl+Alt+F2 is a shell, with the PIN; Ctrl+Alt+F1 is this.",
+    };
+    format!("{name} goes on. Enter shows it again, x ends it.{shell}")
+}
+
 fn program() -> PathBuf {
     Path::new(LAYER).join("usr/bin/qemu-system-x86_64")
 }
@@ -285,4 +296,28 @@ fn last_words() -> String {
     let end = &said[said.len().saturating_sub(TOLD)..];
     let text = String::from_utf8_lossy(end);
     text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use catalog::shell::{PinHash, SALT};
+
+    use super::*;
+
+    #[test]
+    fn a_shell_is_named_where_there_is_one() {
+        let pin = PinHash::of("2468", &[7; SALT]).expect("a hash");
+        for (shell, expected) in [
+            (Shell::No, None),
+            (Shell::Yes, Some("Ctrl+Alt+F2 is a shell, Ctrl+Alt+F1")),
+            (Shell::Pin(pin), Some("is a shell, with the PIN")),
+        ] {
+            let said = words_beside("Windows", &shell);
+            assert!(said.starts_with("Windows goes on. Enter"), "{said}");
+            match expected {
+                Some(words) => assert!(said.contains(words), "{said}"),
+                None => assert!(!said.contains("shell") && !said.contains("F2"), "{said}"),
+            }
+        }
+    }
 }

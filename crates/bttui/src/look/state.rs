@@ -7,7 +7,7 @@ use std::time::Duration;
 use report::Progress;
 
 use crate::app::App;
-use crate::screen::Screen;
+use crate::screen::{During, Screen};
 use crate::ui::text::{duration, percent};
 
 /// The machine's state at `now`, on the model's clock.
@@ -104,7 +104,13 @@ fn does(app: &App, now: Duration) -> String {
         }
         Screen::Failed(failure) => {
             let again = match failure.retry_at {
-                Some(at) => format!("tries again in {}", duration(at.saturating_sub(now))),
+                Some(at) => {
+                    let next = match failure.during {
+                        During::Unsupported(_) => "goes back to the menu",
+                        _ => "tries again",
+                    };
+                    format!("{next} in {}", duration(at.saturating_sub(now)))
+                }
                 None => "waits for a person".to_owned(),
             };
             let during = app.describe(failure.during);

@@ -189,7 +189,7 @@ fn a_shell_is_not_opened_where_none_is_allowed() {
 
 #[test]
 fn a_shell_has_a_terminal_and_nobody_else_has_one() {
-    let machine = machine(Some(Shells::of("/bin/sh")));
+    let mut machine = machine(Some(Shells::of("/bin/sh")));
     let mut shell = machine.shell();
     until(&mut shell, "101 Switching Protocols\r\n");
     shell
@@ -221,6 +221,17 @@ fn a_shell_has_a_terminal_and_nobody_else_has_one() {
     let mut rest = String::new();
     shell.read_to_string(&mut rest).expect("its end");
     assert!(rest.contains("last2"), "{rest}");
+
+    // It is in the log, and the journal has it as it has a person's.
+    let note = |wanted: &str, event: &Event| matches!(event, Event::Note { what } if what.contains(wanted));
+    let mut told = || machine.told.blocking_recv().expect("an event").event;
+    let [opened, shell, ended] = [told(), told(), told()];
+    assert!(note("the server opened a shell", &opened), "{opened:?}");
+    assert!(
+        matches!(shell, Event::ShellOpened { is_remote: true }),
+        "{shell:?}"
+    );
+    assert!(note("the server's shell ended", &ended), "{ended:?}");
 }
 
 /// A shell ends with its connection, and the next one can be had.

@@ -33,7 +33,11 @@ pub(super) fn draw(
         Some(at) => {
             keys.push(("Ctrl+C", "stop the countdown"));
             let left = Duration::from_secs(text::countdown(at.saturating_sub(now)));
-            format!("Trying again in {}.", text::duration(left))
+            let next = match failure.during {
+                During::Unsupported(_) => "Back to the menu",
+                _ => "Trying again",
+            };
+            format!("{next} in {}.", text::duration(left))
         }
         None => String::new(),
     };

@@ -158,7 +158,7 @@ fn notes(app: &App, selected: usize, area: Rect) -> Vec<(String, Style)> {
     let mut notes: Vec<(String, Style)> = ended.into_iter().collect();
     if let Some(case) = app.case(selected) {
         let machine = &app.machine;
-        let refusal = case.refusal(machine);
+        let refusal = app.refusal(selected);
         if refusal.is_none() && area.height >= DETAILS_FROM_HEIGHT {
             notes.push((case.plan(machine), PLAIN));
             notes.extend(case.cost(machine).map(|cost| (cost, QUIET)));
