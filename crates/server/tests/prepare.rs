@@ -8,7 +8,7 @@ use std::process::Command;
 use std::time::SystemTime;
 
 use bt_server::check::{self, LoadedSystem, Sources};
-use bt_server::prepare::{Prepared, Rehash, prepare};
+use bt_server::prepare::{Prepared, Rehash, hash_again, prepare};
 use catalog::manifest::Manifest;
 use seeder::Cache;
 use tempfile::TempDir;
@@ -179,6 +179,26 @@ fn rehash_hashes_everything_and_renews_what_is_remembered() {
     fs::remove_dir_all(world.state.path().join("hashes")).unwrap();
     assert_eq!(world.start(Rehash::Everything).hashed, 3 * EACH);
     assert_eq!(world.start(Rehash::Changed).hashed, 0);
+}
+
+/// While the server runs, too, nobody passes off other bytes by giving a file its old time.
+#[test]
+fn a_file_rewritten_in_place_with_its_old_time_is_hashed_again() {
+    let world = World::new();
+    let cache = Cache::in_state(world.state.path());
+    let systems = world.load();
+    let debian = systems.iter().find(|one| one.system.name == "debian");
+    let debian = debian.unwrap();
+    let before = hash_again(debian, None, &cache).unwrap();
+    assert_eq!(hash_again(debian, Some(&before), &cache).unwrap(), before);
+    let kernel = world.system("debian").join("vmlinuz");
+    let time = fs::metadata(&kernel).unwrap().modified().unwrap();
+    fs::write(&kernel, vec![9; 1000]).unwrap();
+    let file = File::options().write(true).open(&kernel);
+    file.unwrap().set_modified(time).unwrap();
+    let after = hash_again(debian, Some(&before), &cache).unwrap();
+    assert_ne!(after.torrent.info_hash(), before.torrent.info_hash());
+    assert_ne!(after.sha256, before.sha256);
 }
 
 /// As after a kill in the middle: what comes after is not done, what came before need not be again.
