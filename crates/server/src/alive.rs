@@ -61,8 +61,10 @@ struct Library {
     begun: Instant,
     watcher: Watcher,
     cache: Cache,
-    /// It was said that oss cannot be listed.
-    is_troubled: bool,
+    /// Which folder oss was at the start, or else when it could be listed first.
+    place: Option<look::Place>,
+    /// What was said of oss that cannot be looked at.
+    trouble: Option<String>,
     /// What was said of settings and systems taken together.
     told: BTreeSet<String>,
 }
@@ -75,7 +77,8 @@ impl Library {
             cache,
             begun: Instant::now(),
             watcher: Watcher::default(),
-            is_troubled: false,
+            place: look::Place::of(&plan.library.oss).ok(),
+            trouble: None,
             told: told.iter().map(Problem::to_string).collect(),
             plan,
         }
@@ -85,19 +88,18 @@ impl Library {
     fn look(&mut self, before: &Prepared) -> (Option<Prepared>, Duration) {
         let begun = Instant::now();
         let source = &self.plan.library;
-        let seen = match look::look(&source.oss, &source.settings) {
+        let seen = match look::look(&source.oss, &source.settings, &mut self.place) {
             Ok(seen) => seen,
-            Err(error) => {
-                if !std::mem::replace(&mut self.is_troubled, true) {
-                    let oss = source.oss.display();
-                    tracing::warn!(
-                        "{oss} cannot be listed: {error}; machines are told of the same systems as before"
-                    );
+            Err(unseen) => {
+                let unseen = unseen.to_string();
+                if self.trouble.as_ref() != Some(&unseen) {
+                    tracing::warn!("{unseen}");
+                    self.trouble = Some(unseen);
                 }
                 return (None, begun.elapsed());
             }
         };
-        self.is_troubled = false;
+        self.trouble = None;
         let over = self.watcher.look(self.begun.elapsed(), &seen);
         let took = begun.elapsed();
         let after = match over.is_nothing() {
@@ -133,9 +135,8 @@ impl Library {
             }
         }
         let systems = judge::offer(before, new, &over.gone);
-        let after = self.assemble(systems, before);
-        self.cache.tidy();
-        after
+        // What is remembered of those that are gone stays until the next start: they may come back.
+        self.assemble(systems, before)
     }
 
     /// Hashes a system, unless somebody is at it again. What fails is tried again later.

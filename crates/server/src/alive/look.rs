@@ -4,7 +4,7 @@ use std::fs::{self, File, Metadata};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use catalog::Settings;
 
@@ -17,11 +17,59 @@ const DEEPEST: usize = 64;
 /// How names end that browsers and copying programs give to what they have not finished.
 const UNFINISHED: [&str; 4] = [".part", ".partial", ".filepart", ".crdownload"];
 
-/// All entries of `oss` that may be systems and that the settings offer.
+/// Which folder it is: its file system's device, and its number in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Place(u64, u64);
+
+impl Place {
+    /// The folder that is at `path` now.
+    ///
+    /// # Errors
+    /// It cannot be looked at.
+    pub(super) fn of(path: &Path) -> io::Result<Place> {
+        let found = fs::metadata(path)?;
+        Ok(Place(found.dev(), found.ino()))
+    }
+}
+
+/// Why nothing is known of oss.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Unseen {
+    #[error("{} cannot be listed: {error}; machines are told of the same systems as before", oss.display())]
+    Unlisted { oss: PathBuf, error: io::Error },
+    #[error(
+        "{} is another folder or file system than at the start; machines are told of the same systems as before\n    \
+         remedy: mount or move back what was there; or start bt-server anew, which offers what is there now",
+        .0.display()
+    )]
+    Another(PathBuf),
+}
+
+/// All entries of `oss` that may be systems and that the settings offer, as long as it is the folder `place`; the first one is,
+/// where that is not known yet.
 ///
 /// # Errors
-/// It cannot be listed. Then nothing is known, and nothing is gone.
-pub(super) fn look(oss: &Path, settings: &Settings) -> io::Result<Seen> {
+/// It cannot be listed; or it is another folder, as the empty one below a file system that was unmounted. Then nothing is
+/// known, and nothing is gone.
+pub(super) fn look(
+    oss: &Path,
+    settings: &Settings,
+    place: &mut Option<Place>,
+) -> Result<Seen, Unseen> {
+    let unlisted = |error| Unseen::Unlisted {
+        oss: oss.to_owned(),
+        error,
+    };
+    let seen = list(oss, settings).map_err(unlisted)?;
+    // Asked afterwards: all that was seen was seen in it.
+    let now = Place::of(oss).map_err(unlisted)?;
+    match *place.get_or_insert(now) == now {
+        true => Ok(seen),
+        false => Err(Unseen::Another(oss.to_owned())),
+    }
+}
+
+fn list(oss: &Path, settings: &Settings) -> io::Result<Seen> {
     let mut seen = Seen::new();
     for entry in fs::read_dir(oss)? {
         let Ok(name) = entry?.file_name().into_string() else {
@@ -179,9 +227,30 @@ mod tests {
             fs::write(dir.path().join(file), "").expect("written");
         }
         symlink("nowhere", dir.path().join("broken")).expect("linked");
-        let seen = look(dir.path(), &Settings::default()).expect("listed");
+        let place = &mut None;
+        let seen = look(dir.path(), &Settings::default(), place).expect("listed");
         let names: Vec<_> = seen.into_keys().collect();
         assert_eq!(names, ["broken", "debian", "disc.iso"]);
-        assert!(look(&dir.path().join("missing"), &Settings::default()).is_err());
+        let missing = look(&dir.path().join("missing"), &Settings::default(), place);
+        assert!(matches!(missing, Err(Unseen::Unlisted { .. })));
+    }
+
+    /// As the folder below a file system that was unmounted.
+    #[test]
+    fn in_another_folder_nothing_is_gone() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let (oss, away) = (dir.path().join("oss"), dir.path().join("away"));
+        fs::create_dir_all(oss.join("debian")).expect("made");
+        let place = &mut Place::of(&oss).ok();
+        let mut look = || look(&oss, &Settings::default(), place);
+        assert_eq!(look().expect("listed").len(), 1);
+        fs::rename(&oss, &away).expect("moved");
+        fs::create_dir(&oss).expect("made");
+        let another = look().expect_err("it is not that folder");
+        assert!(matches!(another, Unseen::Another(_)), "{another}");
+        assert!(another.to_string().contains("remedy: "), "{another}");
+        fs::remove_dir(&oss).expect("removed");
+        fs::rename(&away, &oss).expect("moved back");
+        assert_eq!(look().expect("listed").len(), 1);
     }
 }
