@@ -31,17 +31,46 @@ pub(crate) struct Read {
 }
 
 impl Read {
-    /// Whether the manager of the kernel's rules lets machines in to a door, where it says so. It is asked where the rules
-    /// compare what only a packet shows: those of ufw begin with the kind of the address that a packet is for.
-    fn manager_lets_in(&self, ruleset: &Ruleset, interface: &str, door: &Door) -> Option<bool> {
-        if ruleset.has("firewalld") {
-            let (_, zone) = self.firewalld.as_ref()?;
-            return Some(zone.as_ref()?.lets_in(door.protocol, door.port));
+    /// Whether the manager of a chain lets machines in to a door, where it says so; of other chains it knows nothing. It is
+    /// asked where the rules compare what only a packet shows: those of ufw begin with the kind of the address that a packet
+    /// is for.
+    fn manager_lets_in(&self, owner: Owner, interface: &str, door: &Door) -> Option<bool> {
+        match owner {
+            Owner::Firewalld => {
+                let (_, zone) = self.firewalld.as_ref()?;
+                Some(zone.as_ref()?.lets_in(door.protocol, door.port))
+            }
+            Owner::Ufw => {
+                let ufw = self.ufw.as_ref().filter(|ufw| !ufw.rules.is_empty())?;
+                Some(ufw_lets_in(ufw, interface, door.protocol, door.port))
+            }
+            Owner::Nobody => None,
         }
-        let ufw = self.ufw.as_ref().filter(|ufw| !ufw.rules.is_empty())?;
-        ruleset
-            .has("ufw-")
-            .then(|| ufw_lets_in(ufw, interface, door.protocol, door.port))
+    }
+}
+
+/// The manager that made a chain.
+#[derive(Clone, Copy, Debug)]
+enum Owner {
+    Firewalld,
+    Ufw,
+    /// A person, or a program that is not known here.
+    Nobody,
+}
+
+impl Owner {
+    /// firewalld has a table of its own. ufw puts chains of its own below those of iptables' table filter.
+    fn of(chain: &ChainName, ruleset: &Ruleset) -> Owner {
+        let is_of_iptables =
+            ["ip", "ip6"].contains(&chain.family.as_str()) && chain.table == "filter";
+        let is_of_ufw = chain.name == "INPUT" || chain.name.starts_with("ufw-");
+        if chain.table == "firewalld" {
+            Owner::Firewalld
+        } else if is_of_iptables && is_of_ufw && ruleset.has("ufw-") {
+            Owner::Ufw
+        } else {
+            Owner::Nobody
+        }
     }
 }
 
@@ -122,26 +151,28 @@ fn by_the_kernel(read: &Read, ruleset: &Ruleset, interface: &str, doors: &[&Door
             answers,
         })
     };
-    let (mut closed, mut unsure) = (Vec::new(), Vec::new());
-    let (mut closing, mut doubtful) = (None, None);
+    let mut closed = Vec::new();
+    let mut closing = None;
+    // Each with the doors that it may drop.
+    let mut unsure: Vec<(ChainName, Vec<String>)> = Vec::new();
     for door in doors {
-        match fate(door.protocol, door.port, false) {
-            Fate::Passes => {}
-            Fate::Dropped(chain) => {
-                closed.push(*door);
-                closing.get_or_insert(chain);
+        let dropping = match fate(door.protocol, door.port, false) {
+            Fate::Passes => continue,
+            Fate::Dropped(chain) => Some(chain),
+            Fate::MayBeDropped(chains) => {
+                let asked = ask_managers(read, ruleset, interface, door, chains);
+                for chain in asked.doubtful {
+                    match unsure.iter_mut().find(|(known, _)| *known == chain) {
+                        Some((_, ports)) => ports.push(door.port()),
+                        None => unsure.push((chain, vec![door.port()])),
+                    }
+                }
+                asked.closing
             }
-            Fate::MayBeDropped(chain) => match read.manager_lets_in(ruleset, interface, door) {
-                Some(true) => {}
-                Some(false) => {
-                    closed.push(*door);
-                    closing.get_or_insert(chain);
-                }
-                None => {
-                    unsure.push(door.port());
-                    doubtful.get_or_insert(chain);
-                }
-            },
+        };
+        if let Some(chain) = dropping {
+            closed.push(*door);
+            closing.get_or_insert(chain);
         }
     }
     let mut findings = Vec::new();
@@ -157,11 +188,9 @@ fn by_the_kernel(read: &Read, ruleset: &Ruleset, interface: &str, doors: &[&Door
         let remedy = format!("nft 'insert rule {chain} ct state established,related accept'");
         findings.push(Finding::error(ABOUT, what, remedy));
     }
-    if let Some(chain) = doubtful {
-        let what = format!(
-            "{chain} may drop {}, by what only a packet itself shows",
-            unsure.join(" ")
-        );
+    for (chain, ports) in unsure {
+        let ports = ports.join(" ");
+        let what = format!("{chain} may drop {ports}, by what only a packet itself shows");
         findings.push(Finding::note(ABOUT, what).remedy(format!("nft list chain {chain}")));
     }
     let between = Probe {
@@ -179,18 +208,51 @@ fn by_the_kernel(read: &Read, ruleset: &Ruleset, interface: &str, doors: &[&Door
     findings
 }
 
-/// Who made the rules: firewalld and ufw are known by the names of their tables and chains.
+/// What managers say of chains that may drop.
+#[derive(Default)]
+struct Asked {
+    /// One that does, by its manager's word.
+    closing: Option<ChainName>,
+    /// Those that nobody knows about. None where one drops: then it is known.
+    doubtful: Vec<ChainName>,
+}
+
+fn ask_managers(
+    read: &Read,
+    ruleset: &Ruleset,
+    interface: &str,
+    door: &Door,
+    chains: Vec<ChainName>,
+) -> Asked {
+    let mut asked = Asked::default();
+    for chain in chains {
+        match read.manager_lets_in(Owner::of(&chain, ruleset), interface, door) {
+            Some(true) => {}
+            Some(false) => {
+                let closing = Some(chain);
+                let doubtful = Vec::new();
+                return Asked { closing, doubtful };
+            }
+            None => asked.doubtful.push(chain),
+        }
+    }
+    asked
+}
+
+/// Who made the rules of a chain: another one's command does not open it.
 fn manager(read: &Read, ruleset: &Ruleset, chain: ChainName) -> Manager {
-    if let Some((zone, _)) = read.firewalld.as_ref().filter(|_| ruleset.has("firewalld")) {
-        Manager::Firewalld(zone.clone())
-    } else if ruleset.has("firewalld") {
-        Manager::Firewalld("public".to_owned())
-    } else if ruleset.has("ufw-") {
-        Manager::Ufw
-    } else if chain.family == "ip" && chain.table == "filter" && chain.name == "INPUT" {
-        Manager::Iptables("iptables")
-    } else {
-        Manager::Nft(chain)
+    match Owner::of(&chain, ruleset) {
+        Owner::Firewalld => {
+            let zone = read.firewalld.as_ref().map(|(zone, _)| zone.clone());
+            Manager::Firewalld(zone.unwrap_or_else(|| "public".to_owned()))
+        }
+        Owner::Ufw => Manager::Ufw,
+        Owner::Nobody
+            if (&*chain.family, &*chain.table, &*chain.name) == ("ip", "filter", "INPUT") =>
+        {
+            Manager::Iptables("iptables")
+        }
+        Owner::Nobody => Manager::Nft(chain),
     }
 }
 

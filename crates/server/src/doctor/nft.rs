@@ -34,8 +34,8 @@ pub(crate) enum Fate {
     Passes,
     /// This chain drops it.
     Dropped(ChainName),
-    /// This chain may drop it, by what only the packet itself will show.
-    MayBeDropped(ChainName),
+    /// Each of these chains may drop it, by what only the packet itself will show; there is one at least.
+    MayBeDropped(Vec<ChainName>),
 }
 
 /// A chain, as nft's commands name it.
@@ -189,7 +189,7 @@ impl Ruleset {
     }
 
     fn fate_at(&self, hooks: &[&str], probe: &Probe<'_>) -> Fate {
-        let mut fate = Fate::Passes;
+        let mut doubtful = Vec::new();
         for chain in self
             .chains
             .iter()
@@ -207,13 +207,13 @@ impl Ruleset {
             match (ends.accepted, ends.dropped) {
                 (_, false) => {}
                 (false, true) => return Fate::Dropped(chain.name.clone()),
-                (true, true) if fate == Fate::Passes => {
-                    fate = Fate::MayBeDropped(chain.name.clone());
-                }
-                (true, true) => {}
+                (true, true) => doubtful.push(chain.name.clone()),
             }
         }
-        fate
+        match doubtful.is_empty() {
+            true => Fate::Passes,
+            false => Fate::MayBeDropped(doubtful),
+        }
     }
 
     fn follow(&self, chain: &Chain, probe: &Probe<'_>, depth: u32, rules_left: &mut u32) -> Ends {

@@ -181,6 +181,64 @@ fn where_only_a_packet_shows_what_becomes_of_it_the_manager_is_asked() {
     assert_eq!(said(&read)[0].0, Severity::Ok);
 }
 
+/// Beside ufw, somebody's own table that drops by source: ufw's word opens its own chains alone.
+#[test]
+fn a_manager_is_not_asked_about_chains_of_others() {
+    let more = r#",{"chain":{"family":"ip","table":"filter","name":"ufw-not-local"}},
+        {"rule":{"family":"ip","table":"filter","chain":"INPUT","expr":[{"jump":{"target":"ufw-not-local"}}]}},
+        {"rule":{"family":"ip","table":"filter","chain":"ufw-not-local","expr":[
+            {"xt":{"type":"match","name":"addrtype"}},{"accept":null}]}},
+        {"chain":{"family":"inet","table":"own","name":"in","type":"filter","hook":"input","prio":10,"policy":"accept"}},
+        {"rule":{"family":"inet","table":"own","chain":"in","expr":[
+            {"match":{"op":"==","left":{"meta":{"key":"l4proto"}},"right":"tcp"}},
+            {"match":{"op":"!=","left":{"payload":{"protocol":"ip","field":"saddr"}},"right":"10.0.0.9"}},{"drop":null}]}}"#;
+    let doubt = |chain: &str, ports: &str| {
+        let what = format!("{chain} may drop {ports}, by what only a packet itself shows");
+        (Severity::Note, what, format!("nft list chain {chain}"))
+    };
+    let mut read = dropping("ip", "filter", "INPUT", more);
+    let all = "67/udp 69/udp 4011/udp 6969/tcp 6881/tcp";
+    let others = doubt("inet own in", "6969/tcp 6881/tcp");
+    assert_eq!(
+        said(&read),
+        [doubt("ip filter INPUT", all), others.clone()],
+        "nobody is there to ask"
+    );
+    let rule = |ports: &str| format!("### tuple ### allow {ports} 0.0.0.0/0 any 0.0.0.0/0 in\n");
+    let mut ufw = |rules: String, lets_in_others| {
+        read.ufw = Some(Ufw {
+            rules,
+            lets_in_others,
+        });
+        said(&read)
+    };
+    assert_eq!(ufw(rule("udp 9"), true), std::slice::from_ref(&others));
+    let closed = ufw(rule("udp 67,69,4011"), false);
+    let [(Severity::Error, what, _)] = &closed[..] else {
+        panic!("{closed:?}")
+    };
+    assert_eq!(what, "ufw keeps machines out of 6969/tcp 6881/tcp");
+}
+
+/// Where firewalld runs, what drops may still be a table that is not its own, which its command does not open.
+#[test]
+fn the_remedy_is_that_of_the_chain_which_drops() {
+    let firewalld = r#",{"chain":{"family":"inet","table":"firewalld","name":"filter_INPUT","type":"filter","hook":"input","prio":10,"policy":"accept"}}"#;
+    let mut read = dropping("inet", "own", "in", firewalld);
+    read.firewalld = Some(("home".to_owned(), None));
+    let [(Severity::Error, what, remedy)] = &said(&read)[..] else {
+        panic!("one error")
+    };
+    assert!(
+        what.starts_with("the chain inet own in of nftables"),
+        "{what}"
+    );
+    assert!(
+        remedy.starts_with("nft 'insert rule inet own in"),
+        "{remedy}"
+    );
+}
+
 #[test]
 fn legacy_tables_and_filtered_bridges_are_warned_about() {
     let open = Some(Ruleset::default());
