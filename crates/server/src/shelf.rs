@@ -1,5 +1,6 @@
 //! The files that loaders ask for, by name, in memory: phase 1, the loaders, their scripts and
-//! `torrents.gz`. Both file doors serve from here. Built once, then never changed.
+//! `torrents.gz`. Both file doors serve from here. What is put on a shelf never changes; when the offer does, a copy of the
+//! shelf with another `torrents.gz` takes its place (`serve/offering.rs`).
 
 use std::collections::HashMap;
 use std::path::Path;

@@ -7,6 +7,7 @@
 use std::net::SocketAddrV4;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use anyhow::Context;
 use seeder::Seeder;
@@ -16,6 +17,9 @@ use tracker::Tracker;
 use crate::offer::{Offer, Offers};
 use crate::plan::Plan;
 use crate::prepare::Prepared;
+
+/// How long until what could not be offered is tried again.
+const AGAIN: Duration = Duration::from_secs(30);
 
 /// The systems as they were hashed last; nothing until they are for the first time.
 pub(super) type Changes = watch::Receiver<Option<Arc<Prepared>>>;
@@ -76,18 +80,33 @@ impl Offering {
         self.offers.subscribe()
     }
 
-    /// Takes in every change, until there are no more. What cannot be offered leaves all as it was; a file that changed
-    /// just now comes again, as another change.
+    /// Takes in every change, until there are no more. What cannot be offered leaves all as it was and is tried again: a
+    /// file that changed just now comes as another change, but one that could not be opened comes by itself.
     pub(super) async fn follow(mut self, seeder: &Seeder) {
-        while self.changes.changed().await.is_ok() {
+        let mut trouble = None;
+        while self.is_due(trouble.is_some()).await {
             let Some(now) = self.changes.borrow_and_update().clone() else {
                 continue;
             };
-            if let Err(error) = self.offer(seeder, now).await {
-                tracing::warn!("machines are told of the same systems as before: {error:#}");
+            let error = self.offer(seeder, now).await.err();
+            let now = error.map(|error| format!("{error:#}"));
+            if let Some(why) = now.as_ref().filter(|_| now != trouble) {
+                tracing::warn!(
+                    "machines are told of the same systems as before: {why}; it is tried again every {} s",
+                    AGAIN.as_secs()
+                );
             }
+            trouble = now;
         }
         std::future::pending::<()>().await;
+    }
+
+    /// Waits until something is to be offered; false if that will never be.
+    async fn is_due(&mut self, again: bool) -> bool {
+        tokio::select! {
+            changed = self.changes.changed() => changed.is_ok(),
+            () = tokio::time::sleep(AGAIN), if again => true,
+        }
     }
 
     async fn offer(&mut self, seeder: &Seeder, now: Arc<Prepared>) -> anyhow::Result<()> {
@@ -98,10 +117,6 @@ impl Offering {
             let put = seeder.put_hashed(hashed).await;
             put.with_context(|| format!("cannot seed system {name}"))?;
         }
-        if let (Some(qemu), None) = (&now.qemu, before.and_then(|before| before.qemu.as_ref())) {
-            let added = seeder.add_in_memory(qemu).await;
-            added.context("cannot seed QEMU")?;
-        }
         let network = &self.plan.networks[self.at];
         let torrents_gz = match self.at {
             // The first network's is made by the hashing.
@@ -111,6 +126,11 @@ impl Offering {
                 now.torrents_gz_for(manifest, network.announce.as_deref())?
             }
         };
+        // Last of what may fail: a second time it would be there already.
+        if let (Some(qemu), None) = (&now.qemu, before.and_then(|before| before.qemu.as_ref())) {
+            let added = seeder.add_in_memory(qemu).await;
+            added.context("cannot seed QEMU")?;
+        }
         let mut systems = self.offers.borrow().systems.clone();
         for (name, hash) in now.torrents() {
             let hashes = systems.entry(name.to_owned()).or_default();
