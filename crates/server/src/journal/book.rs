@@ -43,6 +43,8 @@ struct Kept {
     arrival: u64,
     /// Its entry among the owners.
     owns: Option<Ipv4Addr>,
+    /// The address that went to another machine, although its history ends with it.
+    lost: Option<Ipv4Addr>,
     /// The interface on whose wire it was heard last.
     interface: Option<Arc<str>>,
     lines: Allowance,
@@ -53,7 +55,8 @@ struct Kept {
 impl Kept {
     /// Told in this run, or else remembered from an earlier one.
     fn address(&self) -> Option<Ipv4Addr> {
-        self.timeline.address().or(self.owns)
+        let address = self.timeline.address().or(self.owns);
+        address.filter(|_| address != self.lost)
     }
 }
 
@@ -163,11 +166,17 @@ impl Book {
     /// beside a foreign DHCP server, is the beginning of its story.
     fn belongs(&mut self, address: Ipv4Addr, mac: Mac) {
         let before = self.machines.remove(&Who::Address(address));
-        let former = self.entry(Who::Mac(mac)).owns.replace(address);
+        let kept = self.entry(Who::Mac(mac));
+        kept.lost = None;
+        let former = kept.owns.replace(address);
         if let Some(former) = former.filter(|former| *former != address) {
             self.disown(former, mac);
         }
-        self.owners.insert(address, mac);
+        let owner = self.owners.insert(address, mac);
+        let owner = owner.filter(|owner| *owner != mac);
+        if let Some(kept) = owner.and_then(|owner| self.machines.get_mut(&Who::Mac(owner))) {
+            (kept.owns, kept.lost) = (None, Some(address));
+        }
         let Some(before) = before else { return };
         let kept = self.entry(Who::Mac(mac));
         let steps = kept.timeline.steps().len();
@@ -200,6 +209,7 @@ impl Book {
                     timeline: Timeline::default(),
                     arrival: *arrivals,
                     owns: own.map(|(address, _)| *address),
+                    lost: None,
                     lines: LINES,
                     interface: None,
                     told: None,

@@ -139,6 +139,28 @@ fn an_address_has_one_owner_and_a_machine_one_address() {
     assert_eq!(book.owners.len(), 1);
 }
 
+/// A lease ran out while the machine was off, and went to another one.
+#[test]
+fn an_address_that_another_machine_took_is_no_longer_the_first_one_s() {
+    let mut book = Book::default();
+    let other = Mac([2, 0, 0, 0, 0, 2]);
+    let next = Ipv4Addr::new(10, 77, 0, 102);
+    let lease = |address| Step::Lease { address };
+    let addresses = |book: &mut Book| -> Vec<_> {
+        let all = book.snapshot(&[SERVER], Duration::from_secs(9)).machines;
+        all.iter().map(|machine| machine.address).collect()
+    };
+    push(&mut book, 1, Who::Mac(MAC), lease(ADDRESS));
+    push(&mut book, 2, Who::Mac(other), lease(ADDRESS));
+    assert_eq!(addresses(&mut book), [None, Some(ADDRESS)]);
+    assert_eq!(book.address(Who::Mac(MAC)), None);
+    // Nor is it when the other one gives it up.
+    push(&mut book, 3, Who::Mac(other), lease(next));
+    assert_eq!(addresses(&mut book), [None, Some(next)]);
+    push(&mut book, 4, Who::Mac(MAC), lease(ADDRESS));
+    assert_eq!(addresses(&mut book), [Some(ADDRESS), Some(next)]);
+}
+
 #[test]
 fn steps_are_bounded_in_all() {
     let mut book = Book::default();
