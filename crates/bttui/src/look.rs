@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use report::Mac;
 use report::look::{self, Page};
 use rustix::net::sockopt;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -57,6 +58,8 @@ const PAUSE: Duration = Duration::from_secs(2);
 pub struct Look {
     /// Who may look.
     pub server: Ipv4Addr,
+    /// This machine, as the server knows it.
+    pub mac: Mac,
     /// Whether there are shells.
     pub shells: Option<Shells>,
     /// How the model, which has the log, hears of what happens here.
@@ -151,7 +154,7 @@ impl Service {
         let asked = tokio::time::timeout(TO_ASK, ask(&mut stream)).await;
         let answer = match asked {
             Ok(Ok((Request::Page(what), _))) => page(&self.page(what).await),
-            Ok(Ok((Request::Shell(terminal), early))) => match self.open(&terminal) {
+            Ok(Ok((Request::Shell { terminal, of }, early))) => match self.open(&terminal, of) {
                 Ok(session) => return self.shell(session, stream, &early).await,
                 Err(why) => refusal(&why),
             },
@@ -215,7 +218,12 @@ impl Service {
         format!("{text}\nturned away from this look: {strangers}\n")
     }
 
-    fn open(&self, terminal: &request::Terminal) -> Result<Session, Refusal> {
+    fn open(&self, terminal: &request::Terminal, of: Option<Mac>) -> Result<Session, Refusal> {
+        let own = self.look.mac;
+        if let Some(meant) = of.filter(|meant| *meant != own) {
+            let why = format!("this is the machine {own}; it has the address that was {meant}'s");
+            return Err(Refusal::new(409, why));
+        }
         let Some(shells) = &self.look.shells else {
             let why = "the configuration allows no shell; write remote_shell: yes into the section boottorrent of \
                        Boottorrent.yaml, start the server anew, and boot this machine again";

@@ -79,13 +79,14 @@ pub fn shell(args: &Shell) -> ExitCode {
     told(with_runtime(async {
         let Target {
             who,
+            mac,
             address,
             port,
             from,
         } = ask::place(&args.of).await?;
         // Unknown where the machine is named by its address and no server runs: then the route decides.
         let from = (!from.is_unspecified()).then_some(from);
-        terminal::run(&who, (address, port).into(), from).await
+        terminal::run(&who, mac, (address, port).into(), from).await
     }))
 }
 
@@ -114,6 +115,7 @@ fn by_address(machine: &str) -> Option<Target> {
     let address: Ipv4Addr = machine.parse().ok()?;
     Some(Target {
         who: machine.to_owned(),
+        mac: None,
         address,
         port: PORT,
         from: Ipv4Addr::UNSPECIFIED,

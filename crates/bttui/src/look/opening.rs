@@ -42,6 +42,7 @@ impl Opening {
         }
         let look = Look {
             server,
+            mac: lease.mac,
             shells: manifest.remote_shell.then(|| Shells::new(allowed)),
             voice: voice.clone(),
             pictures: self.pictures.subscribe(),

@@ -1,6 +1,7 @@
 //! What somebody asks for, read from the first bytes of a connection. Strict, bounded, pure: only `GET`, no body, one
 //! request for each connection. httparse takes the head apart, as it does for the swarm's HTTP.
 
+use report::Mac;
 use report::look::{Page, SHELL_PROTOCOL, names_an_address};
 
 /// The largest head, in bytes. Ours have a hundred and fifty, a browser's a thousand.
@@ -15,8 +16,13 @@ const LONGEST_TERM: usize = 32;
 pub enum Request {
     /// A page.
     Page(Page),
-    /// A shell, on a terminal like this.
-    Shell(Terminal),
+    /// A shell.
+    Shell {
+        /// On a terminal like this.
+        terminal: Terminal,
+        /// On the machine with this hardware address: another one may have its address by now.
+        of: Option<Mac>,
+    },
 }
 
 /// The terminal of who wants a shell.
@@ -110,12 +116,20 @@ fn shell(upgrade: Option<&str>, query: &str) -> Result<Request, Refusal> {
         let usual = |c: char| c.is_ascii_alphanumeric() || "-+._".contains(c);
         (1..=LONGEST_TERM).contains(&kind.len()) && kind.chars().all(usual)
     };
+    let of = match value("mac").map(str::parse) {
+        Some(Err(_)) => return Err(Refusal::new(400, "that is no machine's hardware address")),
+        Some(Ok(mac)) => Some(mac),
+        None => None,
+    };
     match (side("columns"), side("rows")) {
-        (Some(columns), Some(rows)) => Ok(Request::Shell(Terminal {
-            columns,
-            rows,
-            kind: value("term").filter(is_kind).unwrap_or("linux").to_owned(),
-        })),
+        (Some(columns), Some(rows)) => Ok(Request::Shell {
+            terminal: Terminal {
+                columns,
+                rows,
+                kind: value("term").filter(is_kind).unwrap_or("linux").to_owned(),
+            },
+            of,
+        }),
         _ => Err(Refusal::new(
             400,
             "a terminal has 1 to 1000 columns and rows",
@@ -149,12 +163,20 @@ mod tests {
             rows: 50,
             kind: "xterm-256color".to_owned(),
         };
-        assert_eq!(asked, Ok(Some(Request::Shell(terminal))));
+        let of = None;
+        assert_eq!(asked, Ok(Some(Request::Shell { terminal, of })));
+        let asked = get("/shell?columns=80&rows=24&mac=52:54:00:00:00:01", upgrade);
+        let mac = Mac([0x52, 0x54, 0, 0, 0, 1]);
+        assert!(
+            matches!(asked, Ok(Some(Request::Shell { of: Some(of), .. })) if of == mac),
+            "{asked:?}"
+        );
         for (target, more, status) in [
             ("/shell?columns=80&rows=24", "", 426),
             ("/shell?columns=80&rows=24", "Upgrade: websocket\r\n", 426),
             ("/shell?columns=0&rows=24", upgrade, 400),
             ("/shell?columns=80&rows=65536", upgrade, 400),
+            ("/shell?columns=80&rows=24&mac=pc01", upgrade, 400),
             ("/shell", upgrade, 400),
         ] {
             let refused = get(target, more).expect_err(target);
@@ -162,7 +184,7 @@ mod tests {
         }
         let odd = get("/shell?columns=80&rows=24&term=$(reboot)", upgrade);
         assert!(
-            matches!(&odd, Ok(Some(Request::Shell(terminal))) if terminal.kind == "linux"),
+            matches!(&odd, Ok(Some(Request::Shell { terminal, .. })) if terminal.kind == "linux"),
             "{odd:?}"
         );
     }

@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 
+use report::Mac;
 use report::look::SHELL_PROTOCOL;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::runtime::{Builder, Runtime};
@@ -17,6 +18,8 @@ use crate::console::View;
 use crate::news::{News, Voice};
 
 const SERVER: Ipv4Addr = Ipv4Addr::new(127, 9, 0, 1);
+/// The machine's.
+const MAC: Mac = Mac([0x52, 0x54, 0, 0, 0, 1]);
 const STRANGER: Ipv4Addr = Ipv4Addr::new(127, 9, 0, 2);
 
 struct Machine {
@@ -45,6 +48,7 @@ fn machine(shells: Option<Shells>) -> Machine {
     };
     let look = Look {
         server: SERVER,
+        mac: MAC,
         shells,
         voice,
         pictures: watch::channel(Some(Arc::new(view))).1,
@@ -185,6 +189,25 @@ fn a_shell_is_not_opened_where_none_is_allowed() {
         .expect("an answer");
     assert!(answer.starts_with("HTTP/1.1 403 "), "{answer}");
     assert!(answer.contains("remote_shell: yes"), "{answer}");
+}
+
+/// An address went from one machine to another while somebody looked at the first.
+#[test]
+fn a_shell_that_is_another_machine_s_is_not_opened() {
+    let machine = machine(Some(Shells::of("/bin/sh")));
+    let ask = |mac: Mac| {
+        let request = format!(
+            "GET /shell?columns=80&rows=24&mac={mac} HTTP/1.1\r\nHost: {}\r\nUpgrade: {SHELL_PROTOCOL}\r\n\r\n",
+            machine.at
+        );
+        let mut stream = machine.connect(SERVER).expect("a connection");
+        stream.write_all(request.as_bytes()).expect("asked");
+        until(&mut stream, "\r\n\r\n")
+    };
+    let refused = ask(Mac([0x52, 0x54, 0, 0, 0, 2]));
+    assert!(refused.starts_with("HTTP/1.1 409 "), "{refused}");
+    let opened = ask(MAC);
+    assert!(opened.starts_with("HTTP/1.1 101 "), "{opened}");
 }
 
 #[test]

@@ -16,6 +16,9 @@ const MOST_NAMED: usize = 8;
 pub struct Target {
     /// What it is called, for people.
     pub who: String,
+    /// Its hardware address, where it is known: who else has the address by now refuses a shell.
+    #[serde(default)]
+    pub mac: Option<Mac>,
     /// Its address.
     pub address: Ipv4Addr,
     /// Its port.
@@ -63,9 +66,10 @@ pub fn find<'a>(snapshot: &'a Snapshot, word: &str) -> Result<&'a Machine, Refus
             || (address.is_some() && machine.address == address)
             || named.is_some_and(|name| name.eq_ignore_ascii_case(word))
     };
-    // An address may have been another machine's: the one that came last has it.
-    let mut machines = snapshot.machines.iter().rev();
-    machines.find(is_meant).ok_or_else(|| {
+    // An address may have been another machine's: the one that was heard last has it.
+    let heard = |machine: &&Machine| machine.steps.iter().map(|told| told.last_ms).max();
+    let meant = snapshot.machines.iter().filter(is_meant);
+    meant.max_by_key(heard).ok_or_else(|| {
         let known: Vec<String> = snapshot.machines.iter().map(who).take(MOST_NAMED).collect();
         let known = match (known.len(), snapshot.machines.len()) {
             (0, _) => "this server has heard of none since it started".to_owned(),
@@ -103,6 +107,7 @@ pub fn target(machine: &Machine, own: &[(String, Ipv4Addr)]) -> Result<Target, R
     match (machine.address, from) {
         (Some(address), Some(from)) => Ok(Target {
             who,
+            mac: machine.mac,
             address,
             port: look::PORT,
             from,
@@ -247,6 +252,33 @@ mod tests {
             panic!("it is found")
         };
         assert!(why.contains("has heard of none"), "{why}");
+    }
+
+    #[test]
+    fn an_address_is_that_machine_s_which_was_heard_last() {
+        let at = |number: u8, last_ms: u64| {
+            let told = Told {
+                last_ms,
+                ..step(menu())
+            };
+            Machine {
+                address: Some(Ipv4Addr::new(10, 77, 0, 1)),
+                steps: [told].into(),
+                ..machine(None, number, vec![])
+            }
+        };
+        for (machines, number) in [
+            (vec![at(1, 5), at(2, 9), at(3, 7)], 2),
+            (vec![at(1, 9), at(2, 5)], 1),
+            (vec![at(1, 5), at(2, 5)], 2),
+        ] {
+            let snapshot = Snapshot {
+                machines,
+                ..Snapshot::default()
+            };
+            let found = find(&snapshot, "10.77.0.1").map(|machine| machine.mac);
+            assert_eq!(found, Ok(Some(Mac([0x52, 0x54, 0, 0, 0, number]))));
+        }
     }
 
     #[test]

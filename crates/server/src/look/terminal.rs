@@ -4,10 +4,11 @@ use std::io::{IsTerminal, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use report::Mac;
 use report::look::SHELL_PROTOCOL;
 use rustix::termios::{OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetattr};
 use socket2::{SockRef, TcpKeepalive};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
@@ -17,17 +18,27 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// How long a machine may be dead before it is found out.
 const DEAD_AFTER: Duration = Duration::from_secs(15);
 const LARGEST_HEAD: usize = 4096;
+/// Bytes typed that wait for a machine which does not read.
+const MOST_WAITING: usize = 64 * 1024;
+/// How long what was typed before Ctrl+] may take to leave.
+const LAST_KEYS: Duration = Duration::from_millis(300);
 /// Ctrl+], as telnet has it.
 const LEAVE: u8 = 0x1d;
 /// Ctrl+D, by which a terminal says that nothing more is typed.
 const NO_MORE: u8 = 0x04;
 
-/// Opens a shell on a machine and carries bytes until it ends, or Ctrl+] leaves it.
+/// Opens a shell on a machine and carries bytes until it ends, or Ctrl+] leaves it. `mac` is the machine that is meant: the
+/// address may be another one's by now.
 ///
 /// # Errors
 /// It is not opened, or breaks off: why, in a sentence.
-pub(super) async fn run(who: &str, to: SocketAddr, from: Option<Ipv4Addr>) -> Result<(), String> {
-    let opening = tokio::time::timeout(PATIENCE, open(to, from)).await;
+pub(super) async fn run(
+    who: &str,
+    mac: Option<Mac>,
+    to: SocketAddr,
+    from: Option<Ipv4Addr>,
+) -> Result<(), String> {
+    let opening = tokio::time::timeout(PATIENCE, open(mac, to, from)).await;
     let (stream, begin) = opening.map_err(|_| format!("{who} does not answer"))??;
     // Whatever ends this program in the meantime has to go by here.
     let ends = [SignalKind::terminate(), SignalKind::hangup()].map(signal);
@@ -40,7 +51,11 @@ pub(super) async fn run(who: &str, to: SocketAddr, from: Option<Ipv4Addr>) -> Re
     ended.map_err(|error| format!("the connection to {who} broke off: {error}"))
 }
 
-async fn open(to: SocketAddr, from: Option<Ipv4Addr>) -> Result<(TcpStream, Vec<u8>), String> {
+async fn open(
+    mac: Option<Mac>,
+    to: SocketAddr,
+    from: Option<Ipv4Addr>,
+) -> Result<(TcpStream, Vec<u8>), String> {
     let unreachable = |error: std::io::Error| format!("cannot reach {to}: {error}");
     let socket = TcpSocket::new_v4().map_err(unreachable)?;
     if let Some(from) = from {
@@ -60,8 +75,9 @@ async fn open(to: SocketAddr, from: Option<Ipv4Addr>) -> Result<(TcpStream, Vec<
     let kind = std::env::var("TERM").unwrap_or_default();
     let plain = |c: char| c.is_ascii_alphanumeric() || "-+._".contains(c);
     let kind: String = kind.chars().filter(|c| plain(*c)).take(32).collect();
+    let meant = mac.map_or_else(String::new, |mac| format!("&mac={mac}"));
     let request = format!(
-        "GET /shell?columns={columns}&rows={rows}&term={kind} HTTP/1.1\r\nHost: {to}\r\nConnection: Upgrade\r\nUpgrade: \
+        "GET /shell?columns={columns}&rows={rows}&term={kind}{meant} HTTP/1.1\r\nHost: {to}\r\nConnection: Upgrade\r\nUpgrade: \
          {SHELL_PROTOCOL}\r\n\r\n"
     );
     let broken = |error: std::io::Error| {
@@ -105,9 +121,9 @@ async fn carry(
     begin: &[u8],
     [terminated, hung_up]: [&mut std::io::Result<Signal>; 2],
 ) -> std::io::Result<()> {
-    let (mut receiver, mut sender) = stream.into_split();
-    let mut keys = keyboard();
-    let mut is_typing = true;
+    let (mut receiver, sender) = stream.into_split();
+    // Beside the reading: a machine that takes no keys is shown on, and can be left.
+    let mut typing = std::pin::pin!(type_in(keyboard(), sender));
     show(begin)?;
     let mut bytes = [0; 8192];
     loop {
@@ -116,18 +132,45 @@ async fn carry(
                 0 => return Ok(()),
                 length => show(&bytes[..length])?,
             },
-            typed = keys.recv(), if is_typing => match typed {
+            left = &mut typing => return left,
+            () = came(terminated) => return Ok(()),
+            () = came(hung_up) => return Ok(()),
+        }
+    }
+}
+
+/// Sends what is typed until Ctrl+], which is found although the machine takes nothing.
+///
+/// # Errors
+/// The connection broke off.
+async fn type_in(
+    mut keys: mpsc::Receiver<Vec<u8>>,
+    mut sender: impl AsyncWrite + Unpin,
+) -> std::io::Result<()> {
+    let mut waiting = Vec::new();
+    let mut is_typing = true;
+    loop {
+        tokio::select! {
+            typed = keys.recv(), if is_typing && waiting.len() < MOST_WAITING => match typed {
                 Some(typed) => match typed.iter().position(|key| *key == LEAVE) {
-                    Some(at) => return sender.write_all(&typed[..at]).await,
-                    None => sender.write_all(&typed).await?,
+                    Some(at) => {
+                        waiting.extend(&typed[..at]);
+                        // Whether it arrives or not, it is left.
+                        let _ = tokio::time::timeout(LAST_KEYS, sender.write_all(&waiting)).await;
+                        return Ok(());
+                    }
+                    None => waiting.extend(typed),
                 },
                 None => {
                     is_typing = false;
-                    sender.write_all(&[NO_MORE]).await?;
+                    waiting.push(NO_MORE);
                 }
             },
-            () = came(terminated) => return Ok(()),
-            () = came(hung_up) => return Ok(()),
+            sent = sender.write(&waiting), if !waiting.is_empty() => match sent? {
+                0 => return Err(std::io::ErrorKind::WriteZero.into()),
+                sent => drop(waiting.drain(..sent)),
+            },
+            else => std::future::pending().await,
         }
     }
 }
@@ -187,5 +230,42 @@ impl Drop for Raw {
             // A terminal that is gone cannot be restored, and nothing is lost by it.
             let _ = tcsetattr(std::io::stdin(), OptionalActions::Now, before);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::duplex;
+
+    async fn keys(typed: &[&[u8]]) -> mpsc::Receiver<Vec<u8>> {
+        let (keys, receiver) = mpsc::channel(typed.len());
+        for typed in typed {
+            keys.send(typed.to_vec()).await.expect("room");
+        }
+        receiver
+    }
+
+    #[tokio::test]
+    async fn what_is_typed_arrives_and_its_end_too() {
+        let (near, mut far) = duplex(2);
+        let keys = keys(&[b"ls -l\n", b"exit\n"]).await;
+        let mut got = [0; 12];
+        tokio::select! {
+            left = type_in(keys, near) => panic!("{left:?}"),
+            read = far.read_exact(&mut got) => drop(read.expect("all of it")),
+        }
+        assert_eq!(&got, b"ls -l\nexit\n\x04");
+    }
+
+    #[tokio::test]
+    async fn a_machine_that_takes_nothing_can_be_left() {
+        let (near, mut far) = duplex(4);
+        let keys = keys(&[b"a long line", b"more", b"x\x1dy"]).await;
+        let left = tokio::time::timeout(LAST_KEYS * 30, type_in(keys, near)).await;
+        assert!(matches!(left, Ok(Ok(()))), "{left:?}");
+        let mut got = Vec::new();
+        far.read_to_end(&mut got).await.expect("read");
+        assert_eq!(got, b"a lo");
     }
 }

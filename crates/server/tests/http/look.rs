@@ -10,6 +10,7 @@ use bttui::app::App;
 use bttui::console::View;
 use bttui::look::{self, Look};
 use bttui::news::Voice;
+use report::Mac;
 use tokio::sync::watch;
 
 use crate::door::{Answer, Door, Setup, ask_from, dropped_when, exchange, machines_when, open};
@@ -25,6 +26,7 @@ fn machine(door: &Door, address: [u8; 4]) -> tokio::task::JoinHandle<()> {
     let now = Duration::ZERO;
     let look = Look {
         server: SERVER.into(),
+        mac: Mac([0x52, 0x54, 0, 0, 0, 1]),
         shells: None,
         // Nobody listens.
         voice: Voice::new().0,
@@ -148,7 +150,20 @@ fn nobody_else_sees_them() {
     // A browser that somebody's name led here.
     let request = "GET /api/v1/machines/127.0.9.4/look/log HTTP/1.1\r\nHost: evil.example:6969\r\nConnection: close\r\n\r\n";
     assert_eq!(exchange(&door, SERVER, request.as_bytes()).status, 403);
-    dropped_when(&door, "look", "not from this computer", 4);
+    // The room, through a proxy that runs on the server's computer.
+    let host = door.address;
+    for of_proxy in [
+        "Via: 1.1 squid",
+        "Forwarded: for=10.0.0.9",
+        "x-forwarded-for: 10.0.0.9",
+    ] {
+        let request = format!(
+            "GET /api/v1/machines/127.0.9.4/look/log HTTP/1.1\r\nHost: {host}\r\n{of_proxy}\r\nConnection: close\r\n\r\n"
+        );
+        let refused = exchange(&door, SERVER, request.as_bytes());
+        assert_eq!(refused.status, 403, "{of_proxy}: {}", refused.text());
+    }
+    dropped_when(&door, "look", "not from this computer", 7);
 }
 
 #[test]

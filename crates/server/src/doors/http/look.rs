@@ -16,6 +16,8 @@ use swarm::net::http;
 use super::{From, Peer, State};
 use crate::look::target::{self, Refusal, Target};
 
+/// Headers by which a proxy owns up to asking for somebody else (RFC 9110, 7.6.3; RFC 7239, and the usual one before it).
+const OF_PROXIES: [&str; 3] = ["via", "forwarded", "x-forwarded-for"];
 /// How long a machine may take for a page: its kernel's messages are half a megabyte.
 const PATIENCE: Duration = Duration::from_secs(8);
 
@@ -74,15 +76,18 @@ pub(super) async fn page(
     }
 }
 
-/// The answer to who does not sit here, or whose browser was led here by somebody's name.
+/// The answer to who does not sit here, asks through a proxy that runs here, or whose browser was led here by somebody's
+/// name.
 fn not_from_here(state: &State, peer: &Peer, headers: &HeaderMap) -> Option<Response> {
     let is_own = state.own.iter().any(|(_, own)| *own == peer.ipv4());
     let host = headers.get(HOST).and_then(|host| host.to_str().ok());
-    if is_own && host.is_some_and(names_an_address) {
+    let is_passed_on = OF_PROXIES.iter().any(|name| headers.contains_key(*name));
+    if is_own && !is_passed_on && host.is_some_and(names_an_address) {
         return None;
     }
     state.journal.dropped("look", "not from this computer");
-    let why = "Machines can be looked at from the server's own computer alone, by its address.";
+    let why = "Machines can be looked at from the server's own computer alone, by its address \
+               and through no proxy.";
     Some(text(StatusCode::FORBIDDEN, why))
 }
 
