@@ -15,7 +15,7 @@ use rustix::termios::Winsize;
 use tokio::io::unix::AsyncFd;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::net::tcp::OwnedReadHalf;
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::request::Terminal;
@@ -111,33 +111,25 @@ impl Session {
         let leader = Pid::from_child(&child);
         let mut end = tokio::task::spawn_blocking(move || child.wait());
         let (receiver, mut sender) = stream.into_split();
-        let mut shown = Box::new([0; 8192]);
-        {
+        let is_over = {
+            // Each beside the other: a server that does not read may still type Ctrl+C, or go.
             let mut typing = std::pin::pin!(type_in(&terminal, receiver, early));
-            loop {
-                tokio::select! {
-                    // The connection is gone.
-                    _ = &mut typing => break,
-                    read = read(&terminal, &mut shown[..]) => match read {
-                        Ok(length) if length > 0 && sender.write_all(&shown[..length]).await.is_ok() => {}
-                        _ => break,
-                    },
-                    _ = &mut end => {
-                        // What it printed last; its children may still have the terminal.
-                        let mut left = async || {
-                            while let Ok(length @ 1..) = read(&terminal, &mut shown[..]).await {
-                                sender.write_all(&shown[..length]).await?;
-                            }
-                            io::Result::Ok(())
-                        };
-                        let _ = tokio::time::timeout(LAST_WORDS, left()).await;
-                        let _ = sender.shutdown().await;
-                        return Ok(());
-                    }
+            let mut showing = std::pin::pin!(show(&terminal, &mut sender));
+            tokio::select! {
+                // The connection is gone.
+                _ = &mut typing => false,
+                _ = &mut showing => false,
+                _ = &mut end => {
+                    // What it printed last; its children may still have the terminal.
+                    let _ = tokio::time::timeout(LAST_WORDS, showing).await;
+                    true
                 }
             }
-        }
+        };
         let _ = sender.shutdown().await;
+        if is_over {
+            return Ok(());
+        }
         // Closing the terminal is what a modem's hang-up is: the kernel tells all who have it.
         drop(terminal);
         if tokio::time::timeout(LAST_MOMENT, &mut end).await.is_err() {
@@ -171,6 +163,15 @@ async fn type_in(
             length => write(terminal, &typed[..length]).await?,
         }
     }
+}
+
+/// Ends with the terminal, or with the connection.
+async fn show(terminal: &AsyncFd<File>, to: &mut OwnedWriteHalf) -> io::Result<()> {
+    let mut shown = Box::new([0; 8192]);
+    while let length @ 1.. = read(terminal, &mut shown[..]).await? {
+        to.write_all(&shown[..length]).await?;
+    }
+    Ok(())
 }
 
 async fn write(terminal: &AsyncFd<File>, mut bytes: &[u8]) -> io::Result<()> {
