@@ -1,12 +1,17 @@
 //! Machines that cannot run all of what is offered, that give nobody a shell, or of which there is a lot to be told.
 
 use bttui::app::Offers;
-use catalog::memory::{Memory, Need};
+use catalog::memory::{Memory, Need, guest};
 
 use super::*;
 
 /// A machine with so much memory that its kernel manages, and a network's systems whose sizes are known.
 pub(crate) fn small(manifest: Manifest, total: u64) -> App {
+    with_guest(manifest, total, 0)
+}
+
+/// The same, where the second system takes so much for QEMU and its guest.
+fn with_guest(manifest: Manifest, total: u64, guest: u64) -> App {
     let mut app = awake();
     app.machine.memory = Memory {
         total,
@@ -20,6 +25,7 @@ pub(crate) fn small(manifest: Manifest, total: u64) -> App {
         }),
         Some(Need {
             files: 1_474_560,
+            guest,
             ..Need::default()
         }),
         None,
@@ -29,6 +35,16 @@ pub(crate) fn small(manifest: Manifest, total: u64) -> App {
         seconds(5),
     );
     app
+}
+
+/// A guest that asks for more memory than will be free.
+pub(super) fn tight() -> App {
+    let manifest = Manifest {
+        layer: Some(entry("qemu", "QEMU", Method::Local, 22 << 20)),
+        ..three()
+    };
+    let app = with_guest(manifest, 1_000_000_000, guest::takes("-m 800"));
+    after(app, [Key::Down], 21)
 }
 
 /// The first of the three has no config.yaml.

@@ -21,7 +21,7 @@ mod refused;
     reason = "shared by several tests, none of which uses all"
 )]
 pub(crate) use refused::small;
-use refused::{foreign, inferred, logged, without_shell};
+use refused::{foreign, inferred, logged, tight, without_shell};
 use running::{CRASHED, ended, hosting, not_started};
 #[allow(
     unused_imports,
@@ -107,6 +107,7 @@ pub(crate) fn all() -> Vec<Scene> {
             22,
         ),
         scene("menu-cost", small(three(), 900_000_000), 21),
+        scene("menu-guest-memory", tight(), 22),
         scene("menu-inferred", menu(inferred()), 21),
         scene("menu-foreign", after(menu(foreign()), [Key::End], 21), 22),
         scene("menu-no-shell", without_shell(menu(three())), 21),
