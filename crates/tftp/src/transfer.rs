@@ -11,8 +11,12 @@ use crate::packet::{Answer, DATA};
 use crate::request::Mode;
 use crate::timer::Timer;
 
-/// Who acknowledges nothing new for so long is gone: eight or nine packets were sent in vain then.
+/// Who acknowledges nothing at all for so long is gone, and so is who lacks the last blocks alone: eight or nine packets were
+/// sent in vain then.
 const SILENCE: Duration = Duration::from_secs(12);
+/// Who is in the middle may be busy for so long. GRUB opens all initrds before it starts the kernel, and reads them when
+/// that asks for them: between both, firmware and shim hash the kernel, for which busy emulated machines took longer than 12 s.
+const PAUSE: Duration = Duration::from_secs(60);
 /// The end of every transfer, however alive its client pretends to be.
 const LONGEST: Duration = Duration::from_secs(10 * 60);
 
@@ -23,7 +27,7 @@ pub enum End {
     Complete,
     /// The client said that it wants no more, as EDK2 does once it knows the size.
     Aborted,
-    /// The client acknowledged nothing new for 12 s.
+    /// The client acknowledged nothing new for 12 s, in the middle of a file for a minute.
     Silent,
     /// It took longer than 10 minutes.
     TooLong,
@@ -187,7 +191,9 @@ impl Transfer {
 
     /// Nothing came until it was due: everything that is not acknowledged goes again, or the transfer ends.
     pub fn late(&mut self, now: Duration) -> Option<End> {
-        if now.saturating_sub(self.progress) >= SILENCE {
+        let is_amid = !self.only_asked() && !self.all_sent();
+        let most = if is_amid { PAUSE } else { SILENCE };
+        if now.saturating_sub(self.progress) >= most {
             return Some(End::Silent);
         }
         if now.saturating_sub(self.began) >= LONGEST {

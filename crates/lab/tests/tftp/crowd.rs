@@ -14,7 +14,8 @@ use crate::wait_until_told;
 
 /// As large as lpxelinux.0, the largest loader that a BIOS gets.
 const LOADER: usize = 75_000;
-/// The server hears an abort, and whose port is closed is gone at its next packet. Only who falls silent is waited for: 12 s.
+/// The server hears an abort, and whose port is closed is gone at its next packet. Only who falls silent is waited for: 12 s, and in the
+/// middle of a file a minute.
 const LETS_GO: Duration = Duration::from_secs(20);
 /// An abort alone.
 const AT_ONCE: Duration = Duration::from_secs(5);

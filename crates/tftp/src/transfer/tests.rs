@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use proptest::prelude::*;
 
-use super::{End, SILENCE, Transfer};
+use super::{End, PAUSE, SILENCE, Transfer};
 use crate::grant::{Grant, Limits};
 use crate::request::{Mode, Request};
 
@@ -140,6 +140,26 @@ fn what_is_not_answered_goes_again_later_and_later_and_ends() {
     assert!((7..=9).contains(&sent), "{sent} times");
     assert!(now >= SILENCE && now < 2 * SILENCE, "{now:?}");
     assert_eq!(transfer.arrived(), 0);
+}
+
+/// As GRUB does, which opens a file and reads it when the kernel has been verified.
+#[test]
+fn a_client_that_pauses_in_the_middle_is_waited_for_a_minute() {
+    let mut transfer = transfer(&noise(5000), "");
+    burst(&mut transfer, Duration::ZERO);
+    assert_eq!(transfer.heard(&ack(1), MS), None);
+    let mut now = MS;
+    let end = loop {
+        burst(&mut transfer, now);
+        now = transfer.due();
+        if now < PAUSE {
+            assert_eq!(transfer.late(now), None, "{now:?}");
+        } else if let Some(end) = transfer.late(now) {
+            break end;
+        }
+    };
+    assert_eq!(end, End::Silent);
+    assert!(now < PAUSE + SILENCE, "{now:?}");
 }
 
 #[test]
