@@ -105,6 +105,10 @@ while [ "$root" ]; do
   if linux $folder/{KERNEL} {COMMAND_LINE} $card $efi; then
     if initrd{initrds}; then
       boot
+      # What GRUB told the firmware of this kernel and its initrds it cannot take back.
+      echo "The kernel did not start. Restarting in 5 seconds."
+      sleep 5
+      reboot
     fi
   fi
   echo "Could not start from $root, trying again in 5 seconds"
@@ -165,8 +169,6 @@ LABEL phase1
   if linux $folder/bzImage console=ttyS0,115200 console=tty0 quiet $card $efi; then
     if initrd $folder/rootfs.gz $folder/diff.gz $folder/torrents.gz; then
       boot
-    fi
-  fi
 ";
         assert!(config.contains(start), "{config}");
         assert!(!config.contains("menuentry") && !config.contains("timeout"));
