@@ -1,7 +1,7 @@
 //! Paths in a message that stays short, however many files a folder has.
 
-/// So many are named; nobody reads more.
-pub(super) const NAMED: usize = 10;
+/// So many are named: what was found is cut short in a message, and the number of the others has to be seen.
+pub(super) const NAMED: usize = 3;
 
 /// The first paths, and how many more there are.
 pub(super) fn listed(paths: &[&str]) -> String {
@@ -39,26 +39,30 @@ mod tests {
 
     #[test]
     fn a_list_stays_short() {
-        let many = vec!["a"; 8007];
-        let ten = ["a"; NAMED].join(", ");
+        let many = vec!["a"; 8000];
+        let some = ["a"; NAMED].join(", ");
         for (count, all, part) in [
             (1, "a".to_owned(), "a".to_owned()),
-            (NAMED, ten.clone(), ten.clone()),
-            (11, format!("{ten} and 1 more"), format!("{ten} and more")),
+            (NAMED, some.clone(), some.clone()),
             (
-                1009,
-                format!("{ten} and 999 more"),
-                format!("{ten} and more"),
+                NAMED + 1,
+                format!("{some} and 1 more"),
+                format!("{some} and more"),
             ),
             (
-                1010,
-                format!("{ten} and 1,000 more"),
-                format!("{ten} and more"),
+                NAMED + 999,
+                format!("{some} and 999 more"),
+                format!("{some} and more"),
             ),
             (
-                8007,
-                format!("{ten} and 7,997 more"),
-                format!("{ten} and more"),
+                NAMED + 1000,
+                format!("{some} and 1,000 more"),
+                format!("{some} and more"),
+            ),
+            (
+                8000,
+                format!("{some} and 7,997 more"),
+                format!("{some} and more"),
             ),
         ] {
             assert_eq!(listed(&many[..count]), all);
