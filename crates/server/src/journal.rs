@@ -24,6 +24,10 @@ pub use snapshot::{Dropped, Machine, Snapshot, Told};
 /// a missing line is better than a slow boot.
 const QUEUE: usize = 4096;
 
+/// The journal lets more come before it looks again: waking it for each event would cost the doors of a large room more
+/// than the events do.
+const LET_COME: Duration = Duration::from_millis(5);
+
 /// Fetches that a listener may be behind with; it misses the oldest beyond that.
 const FETCHES: usize = 256;
 
@@ -161,7 +165,11 @@ pub async fn record(mut recorder: Recorder, own: Vec<Ipv4Addr>, stop: Cancellati
             event = recorder.events.recv() => match event {
                 Some(event) => {
                     take_in(event, recorder.epoch, &mut book, &mut log);
+                    while let Ok(event) = recorder.events.try_recv() {
+                        take_in(event, recorder.epoch, &mut book, &mut log);
+                    }
                     changed = true;
+                    tokio::time::sleep(LET_COME).await;
                 }
                 None => break,
             },

@@ -85,6 +85,7 @@ fn boot_a_menu_that_says_what_cannot_run_and_asks_for_a_pin() {
     shown(&mut machine, "tool is a program for ARM64");
     press(&mut machine, &["ret"]);
     shown(&mut machine, "This did not work");
+    keep(&mut machine, "failed");
     press(&mut machine, &["m"]);
     shown(&mut machine, "Choose an operating system");
 

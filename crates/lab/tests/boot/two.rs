@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use lab::{Nic, Spec, Stop, TargetOs, until};
 
-use crate::room::{BOOT, MIB, SERVER, SOON, has_its_disk, open, target, wait_for_stage, with_disk};
+use crate::room::{
+    BOOT, MIB, SERVER, SOON, has_its_disk, keep, open, target, wait_for_stage, with_disk,
+};
 
 /// What the server promises for its end.
 const STOPPED: Duration = Duration::from_secs(2);
@@ -43,7 +45,10 @@ fn boot_two_machines() {
         Ok(one.filter(|one| one.bytes_from(SERVER) > 0).map(drop))
     })
     .unwrap();
+    keep(&mut first, "fetching");
     second.console().type_text("\r").unwrap();
+    wait_for_stage(&class, &mut first, "sharing");
+    keep(&mut first, "sharing");
 
     let addresses = [&first, &second].map(|machine| {
         machine.console().wait_for(TargetOs::MARKER, BOOT).unwrap();

@@ -1,5 +1,5 @@
-//! An ear for other DHCP servers: what is said to port 68 on one interface, by whomever, to whomever; and to port 67 by
-//! somebody who has an address.
+//! An ear for other DHCP servers: what is said to port 68 on one interface, by whomever, to whomever; and to everybody's port 67
+//! by somebody who has an address, as servers greet each other.
 //!
 //! An ordinary socket would miss it. Where the interface has no address, or one of another network than the server
 //! that speaks, the kernel takes the speaker for an impostor and drops its datagrams (rp_filter, which Debian's
@@ -25,6 +25,8 @@ const HEADERS: usize = 20 + 8;
 const UDP_HEADER: usize = 8;
 /// Where an IPv4 header has its sender's address (RFC 791 section 3.1).
 const SOURCE: u32 = 12;
+/// And its receiver's.
+const RECEIVER: u32 = 16;
 
 /// The instructions of the kernel's packet filter that are used here (linux/bpf_common.h).
 mod code {
@@ -57,9 +59,10 @@ pub fn open(interface: &str) -> io::Result<UdpSocket> {
     Ok(socket)
 }
 
-/// Keeps whole datagrams to port 68 that came in by interface number `index`, and those to port 67 whose sender has an
-/// address: a room that is switched on has none yet, and is heard at an ordinary socket.
-fn filter(index: u32) -> [SockFilter; 14] {
+/// Keeps whole datagrams to port 68 that came in by interface number `index`, and those to everybody's port 67 whose sender
+/// has an address: a room that is switched on has none yet, relay agents and renewals speak to the server alone, and all of
+/// them are heard at an ordinary socket.
+fn filter(index: u32) -> [SockFilter; 16] {
     use code::{
         INTERFACE, JUMP_IF_ANY_BIT, JUMP_IF_EQUAL, LOAD_BYTE, LOAD_HALF, LOAD_HALF_AFTER_X,
         LOAD_HEADER_LENGTH, LOAD_WORD, RETURN,
@@ -68,18 +71,20 @@ fn filter(index: u32) -> [SockFilter; 14] {
     // Jumps count the instructions that are left out, if it is so and if not.
     [
         SockFilter::new(LOAD_WORD, 0, 0, INTERFACE),
-        SockFilter::new(JUMP_IF_EQUAL, 0, 10, index),
+        SockFilter::new(JUMP_IF_EQUAL, 0, 12, index),
         SockFilter::new(LOAD_BYTE, 0, 0, 9),
-        SockFilter::new(JUMP_IF_EQUAL, 0, 8, UDP.into()),
+        SockFilter::new(JUMP_IF_EQUAL, 0, 10, UDP.into()),
         SockFilter::new(LOAD_HALF, 0, 0, 6),
         // A later fragment has no UDP header.
-        SockFilter::new(JUMP_IF_ANY_BIT, 6, 0, 0x1fff),
+        SockFilter::new(JUMP_IF_ANY_BIT, 8, 0, 0x1fff),
         SockFilter::new(LOAD_HEADER_LENGTH, 0, 0, 0),
         SockFilter::new(LOAD_HALF_AFTER_X, 0, 0, 2),
-        SockFilter::new(JUMP_IF_EQUAL, 4, 0, CLIENT_PORT.into()),
-        SockFilter::new(JUMP_IF_EQUAL, 0, 2, SERVER_PORT.into()),
+        SockFilter::new(JUMP_IF_EQUAL, 6, 0, CLIENT_PORT.into()),
+        SockFilter::new(JUMP_IF_EQUAL, 0, 4, SERVER_PORT.into()),
         SockFilter::new(LOAD_WORD, 0, 0, SOURCE),
-        SockFilter::new(JUMP_IF_EQUAL, 0, 1, 0),
+        SockFilter::new(JUMP_IF_EQUAL, 2, 0, 0),
+        SockFilter::new(LOAD_WORD, 0, 0, RECEIVER),
+        SockFilter::new(JUMP_IF_EQUAL, 1, 0, all),
         SockFilter::new(RETURN, 0, 0, 0),
         SockFilter::new(RETURN, 0, 0, all),
     ]

@@ -18,6 +18,8 @@ use super::snapshot::{Dropped, Machine, Snapshot, Told};
 
 /// Machines remembered. A stranger who invents hardware addresses fills this and no more.
 const MACHINES: usize = 4096;
+/// How many make room at once, the most silent ones: looking for them costs a look at all.
+const MAKE_ROOM: usize = 64;
 /// Steps remembered of all machines together, at most about 1 KB each: a thousand machines with a
 /// boot of thirty steps each.
 const STEPS: usize = 32_768;
@@ -30,6 +32,8 @@ pub(super) struct Book {
     /// Whose address is whose, from leases, those of an earlier run included, and from what machines
     /// say of themselves. One each.
     owners: HashMap<Ipv4Addr, Mac>,
+    /// Of these, the addresses of machines that were not heard in this run.
+    unheard: HashMap<Mac, Ipv4Addr>,
     /// What machines are called, as the configuration names them.
     names: HashMap<Mac, String>,
     dropped: BTreeMap<(&'static str, &'static str), u64>,
@@ -76,6 +80,8 @@ impl Book {
 
     /// Takes in whose leases an earlier run left. Machines we hear nothing of are not told of.
     pub(super) fn remember(&mut self, owners: Vec<(Ipv4Addr, Mac)>) {
+        self.unheard
+            .extend(owners.iter().map(|(address, mac)| (*mac, *address)));
         self.owners.extend(owners);
     }
 
@@ -113,7 +119,7 @@ impl Book {
         let gained = kept.timeline.steps().len() - before;
         self.steps += gained;
         while self.steps > STEPS && self.machines.len() > 1 {
-            self.forget_the_most_silent();
+            self.forget_the_most_silent(1);
         }
     }
 
@@ -196,19 +202,22 @@ impl Book {
 
     fn entry(&mut self, who: Who) -> &mut Kept {
         if self.machines.len() >= MACHINES && !self.machines.contains_key(&who) {
-            self.forget_the_most_silent();
+            self.forget_the_most_silent(MAKE_ROOM);
         }
         let arrivals = &mut self.arrivals;
         match self.machines.entry(who) {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(free) => {
                 *arrivals += 1;
-                let mut owners = self.owners.iter();
-                let own = owners.find(|(_, mac)| who == Who::Mac(**mac));
+                let own = match who {
+                    Who::Mac(mac) => self.unheard.remove(&mac).map(|own| (own, mac)),
+                    Who::Address(_) => None,
+                };
+                let own = own.filter(|(own, mac)| self.owners.get(own) == Some(mac));
                 free.insert(Kept {
                     timeline: Timeline::default(),
                     arrival: *arrivals,
-                    owns: own.map(|(address, _)| *address),
+                    owns: own.map(|(address, _)| address),
                     lost: None,
                     lines: LINES,
                     interface: None,
@@ -218,14 +227,21 @@ impl Book {
         }
     }
 
-    fn forget_the_most_silent(&mut self) {
-        let silent = self
-            .machines
-            .iter()
-            .min_by_key(|(_, kept)| kept.timeline.heard());
-        let Some(who) = silent.map(|(who, _)| *who) else {
-            return;
-        };
+    fn forget_the_most_silent(&mut self, count: usize) {
+        let machines = self.machines.iter();
+        let mut all: Vec<_> = machines
+            .map(|(who, kept)| (kept.timeline.heard(), *who))
+            .collect();
+        let count = count.min(all.len());
+        if count > 0 {
+            all.select_nth_unstable_by_key(count - 1, |(heard, _)| *heard);
+        }
+        for (_, who) in all.drain(..count) {
+            self.forget(who);
+        }
+    }
+
+    fn forget(&mut self, who: Who) {
         let Some(gone) = self.machines.remove(&who) else {
             return;
         };

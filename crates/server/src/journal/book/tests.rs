@@ -105,7 +105,7 @@ fn invented_machines_push_out_the_silent_ones_only() {
         );
     }
     let all = book.snapshot(&[SERVER], Duration::ZERO).machines;
-    assert_eq!(all.len(), MACHINES);
+    assert!((MACHINES - MAKE_ROOM..=MACHINES).contains(&all.len()));
     assert!(
         all.iter().any(|machine| machine.mac == Some(MAC)),
         "the one heard last stays"
