@@ -24,6 +24,8 @@ pub use snapshot::{Dropped, Machine, Snapshot, Told};
 /// a missing line is better than a slow boot.
 const QUEUE: usize = 4096;
 
+/// Events that it takes before it looks whether it is to publish or to end: however many come, it does both.
+const AT_ONCE: usize = 512;
 /// The journal lets more come before it looks again: waking it for each event would cost the doors of a large room more
 /// than the events do.
 const LET_COME: Duration = Duration::from_millis(5);
@@ -159,19 +161,18 @@ pub async fn record(mut recorder: Recorder, own: Vec<Ipv4Addr>, stop: Cancellati
     let mut book = book::Book::default();
     let mut log = log::Log::new(own.clone());
     let mut tick = tokio::time::interval(PUBLISH_EVERY);
-    let mut changed = true;
+    let (mut changed, mut events) = (true, Vec::new());
     loop {
         tokio::select! {
-            event = recorder.events.recv() => match event {
-                Some(event) => {
-                    take_in(event, recorder.epoch, &mut book, &mut log);
-                    while let Ok(event) = recorder.events.try_recv() {
-                        take_in(event, recorder.epoch, &mut book, &mut log);
-                    }
-                    changed = true;
-                    tokio::time::sleep(LET_COME).await;
+            count = recorder.events.recv_many(&mut events, AT_ONCE) => {
+                if count == 0 {
+                    break;
                 }
-                None => break,
+                for event in events.drain(..) {
+                    take_in(event, recorder.epoch, &mut book, &mut log);
+                }
+                changed = true;
+                tokio::time::sleep(LET_COME).await;
             },
             _ = tick.tick() => {
                 book.count_lost(recorder.lost.swap(0, Ordering::Relaxed));

@@ -119,7 +119,7 @@ impl Book {
         let gained = kept.timeline.steps().len() - before;
         self.steps += gained;
         while self.steps > STEPS && self.machines.len() > 1 {
-            self.forget_the_most_silent(1);
+            self.make_room();
         }
     }
 
@@ -202,7 +202,7 @@ impl Book {
 
     fn entry(&mut self, who: Who) -> &mut Kept {
         if self.machines.len() >= MACHINES && !self.machines.contains_key(&who) {
-            self.forget_the_most_silent(MAKE_ROOM);
+            self.make_room();
         }
         let arrivals = &mut self.arrivals;
         match self.machines.entry(who) {
@@ -227,12 +227,13 @@ impl Book {
         }
     }
 
-    fn forget_the_most_silent(&mut self, count: usize) {
+    /// Forgets the most silent machines, and never all.
+    fn make_room(&mut self) {
         let machines = self.machines.iter();
         let mut all: Vec<_> = machines
             .map(|(who, kept)| (kept.timeline.heard(), *who))
             .collect();
-        let count = count.min(all.len());
+        let count = MAKE_ROOM.min(all.len().saturating_sub(1));
         if count > 0 {
             all.select_nth_unstable_by_key(count - 1, |(heard, _)| *heard);
         }
