@@ -43,8 +43,8 @@ impl Stranger {
         }
     }
 
-    /// Lets in who has come, and out who is gone.
-    fn look(&mut self) {
+    /// Lets in who has come.
+    fn let_in(&mut self) {
         while let Ok((mut stream, from)) = self.listener.accept() {
             assert_eq!(from.ip(), SERVER);
             stream.set_nonblocking(true).unwrap();
@@ -58,12 +58,31 @@ impl Stranger {
                 Manner::Closing => {}
             }
         }
+    }
+
+    /// Lets out who is gone.
+    fn let_out(&mut self) {
         let mut bytes = [0; 100];
         self.open
             .retain_mut(|stream| match stream.read(&mut bytes) {
                 Ok(read) => read > 0,
                 Err(error) => error.kind() == ErrorKind::WouldBlock,
             });
+    }
+}
+
+/// Looks at all of them. Only when everybody who has come is let in are those let out who went before:
+/// the server may close one connection and open the next while this looks.
+fn look<'a>(strangers: impl IntoIterator<Item = &'a mut Stranger>) {
+    let strangers: Vec<_> = strangers
+        .into_iter()
+        .map(|stranger| {
+            stranger.let_in();
+            stranger
+        })
+        .collect();
+    for stranger in strangers {
+        stranger.let_out();
     }
 }
 
@@ -122,12 +141,11 @@ fn strangers_who_announce_ports_gain_nothing_and_hinder_nobody() {
     until("a call for each", SOON, &Stop::never(), || {
         for stranger in &mut silent {
             announce(&host, &torrent, &stranger.listener);
-            stranger.look();
         }
         for stranger in &mut rude {
             announce(&other, &torrent, &stranger.listener);
-            stranger.look();
         }
+        look(silent.iter_mut().chain(&mut rude));
         let open: usize = silent.iter().map(|stranger| stranger.open.len()).sum();
         assert!(open <= AT_ONCE, "{open} connections to one address");
         let mut all = silent.iter().chain(&rude);
@@ -140,9 +158,7 @@ fn strangers_who_announce_ports_gain_nothing_and_hinder_nobody() {
     good.set_nonblocking(true).unwrap();
     let served = until("a call for who behaves", SOON, &Stop::never(), || {
         announce(&other, &torrent, &good);
-        for stranger in silent.iter_mut().chain(&mut rude) {
-            stranger.look();
-        }
+        look(silent.iter_mut().chain(&mut rude));
         Ok(good.accept().ok())
     });
     behave(served.unwrap().0, &torrent);
