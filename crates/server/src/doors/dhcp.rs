@@ -3,102 +3,51 @@
 //! What is answered is [`pxe::Responder`]'s decision, and whether addresses are given at all that of what
 //! [`super::wire`] sees, for as long as the door is open. This task receives, sends, finds out through
 //! [`super::neighbour`] whether an address is free, and tells the journal; it goes on serving everybody else
-//! meanwhile. A lease is written down before its machine is told.
+//! meanwhile.
+//!
+//! It works in rounds. One begins when something happens, takes in what has come meanwhile, decides about each packet,
+//! writes the leases of all of them down, and only then answers: a whole room that is switched on at once waits for
+//! one write, not for one a machine.
 
-use std::io;
-use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, UdpSocket};
+mod desk;
+mod sockets;
+
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use pxe::wire::Role;
-use pxe::{Action, Mode, Responder, Settings, Started};
-use report::{Mac, Step};
-use socket2::{Domain, Protocol, SockRef, Socket, Type};
+use pxe::{Action, Change, Mode, Question, Responder, Settings, Started};
+use report::Mac;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::arp::Arp;
+use self::desk::Desk;
 use super::neighbour::Neighbours;
-use super::sparingly::Sparingly;
 use super::wire::Wire;
-use crate::journal::{Journal, Who};
+use crate::journal::Journal;
 use crate::leases::{Clock, Keeper};
-use crate::screen;
+
+pub(super) use self::sockets::bind;
+pub use self::sockets::{Sockets, bind_client, bind_server};
 
 const DOOR: &str = "dhcp";
-const SERVER_PORT: u16 = 67;
-const CLIENT_PORT: u16 = 68;
 /// More than the largest request on an Ethernet; what is longer is cut and then refused.
 const DATAGRAM: usize = 2048;
-/// Room for the requests of a whole room that is switched on at once.
-const RECEIVE_BUFFER: usize = 1 << 20;
-/// A pulled cable makes receiving fail; the door waits this long before it tries again.
-const AFTER_FAILURE: Duration = Duration::from_secs(1);
-
-/// Where machines ask.
-#[derive(Debug)]
-pub struct Sockets {
-    /// Port 67, from [`bind_server`].
-    pub server: UdpSocket,
-    /// Port 4011, from [`super::pxe4011::bind`].
-    pub boot: UdpSocket,
-    /// Where addresses are asked after, from [`super::arp::open`].
-    pub arp: Arp,
-}
-
-/// Opens port 67 on `interface`, for datagrams of that interface only. Needs root (or
-/// CAP_NET_BIND_SERVICE and CAP_NET_RAW).
-///
-/// # Errors
-/// `AddrInUse` when another program serves DHCP there: without SO_REUSEADDR, which would let two
-/// servers share the port without noticing. A server that is bound to another interface is no
-/// obstacle.
-pub fn bind_server(interface: &str) -> io::Result<UdpSocket> {
-    bind(interface, SERVER_PORT, false)
-}
-
-/// Opens port 68 on `interface`, to ask the wire for other servers from; what is answered is heard by
-/// [`super::ear`]. A DHCP client of this computer may hold the port: where it does not share it, another port will
-/// do, since servers answer to port 68 in any case (RFC 2131 section 4.1).
-///
-/// # Errors
-/// There is no such interface, or this process may not.
-pub fn bind_client(interface: &str) -> io::Result<UdpSocket> {
-    let socket = match bind(interface, CLIENT_PORT, true) {
-        Err(error) if error.kind() == io::ErrorKind::AddrInUse => bind(interface, 0, true)?,
-        bound => bound?,
-    };
-    // Nobody reads it: nothing is to wait there.
-    let nothing = socket2::SockFilter::new(RETURN, 0, 0, 0);
-    SockRef::from(&socket).attach_filter(&[nothing])?;
-    Ok(socket)
-}
-
-/// The instruction of the kernel's packet filter that ends it: so many bytes are kept (linux/bpf_common.h).
-const RETURN: u16 = 0x06;
-
-pub(super) fn bind(interface: &str, port: u16, share: bool) -> io::Result<UdpSocket> {
-    let socket = Socket::new(Domain::IPV4, Type::DGRAM, Some(Protocol::UDP))?;
-    socket.set_reuse_address(share)?;
-    socket.set_broadcast(true)?;
-    socket.bind_device(Some(interface.as_bytes()))?;
-    // The kernel's limit may be lower; then it gives what it can.
-    let _ = socket.set_recv_buffer_size(RECEIVE_BUFFER);
-    socket.bind(&SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, port).into())?;
-    socket.set_nonblocking(true)?;
-    Ok(socket.into())
-}
+/// Packets and settled questions of one round, at most: the first of them waits for the last.
+const AT_ONCE: usize = 64;
 
 /// Serves DHCP on `sockets` until `stop`, with the leases that an earlier run left in the folder `state`. It begins
-/// in the role that `roles` has; what `wire` sees later changes that, and is told there. `started` says which of the machines that boot once have.
+/// in the role that `roles` has; what `wire` sees later changes that, and is told there. `started` says which of the
+/// machines that boot once have.
 ///
 /// # Errors
 /// The settings don't fit together.
 pub async fn run(
     sockets: Sockets,
-    (roles, mut wire): (watch::Sender<Role>, Wire),
+    (roles, wire): (watch::Sender<Role>, Wire),
     settings: Settings,
     state: PathBuf,
     mut started: watch::Receiver<Arc<Started>>,
@@ -112,93 +61,146 @@ pub async fn run(
     let (leases, mut responder) = Keeper::open(state, responder, clock.moment()).await?;
     journal.owners(owners(&responder, clock.run()));
     responder.set_started(Arc::clone(&started.borrow_and_update()));
-    let ports = Ports {
+    let mut fetches = journal.fetches();
+    let mut door = Door {
         server: tokio::net::UdpSocket::from_std(sockets.server)?,
         boot: tokio::net::UdpSocket::from_std(sockets.boot)?,
+        wire,
+        clock,
+        responder,
+        leases,
+        desk: Desk::new(neighbours, journal),
+        round: Round::default(),
     };
-    let mut desk = Desk {
-        neighbours,
-        journal,
-        in_use_log: Sparingly::default(),
-        failure_log: Sparingly::default(),
-    };
-    let mut fetches = desk.journal.fetches();
     let (mut dhcp, mut second) = ([0; DATAGRAM], [0; DATAGRAM]);
     loop {
-        let (action, from) = tokio::select! {
+        tokio::select! {
             () = stop.cancelled() => return Ok(()),
             Ok(()) = started.changed() => {
-                responder.set_started(Arc::clone(&started.borrow_and_update()));
-                continue;
+                door.responder.set_started(Arc::clone(&started.borrow_and_update()));
             }
-            changed = wire.changed() => {
-                match changed {
-                    Ok(role) => {
-                        desk.take_role(role.as_ref(), &mut responder);
-                        if let Some(role) = role {
-                            roles.send_replace(role);
-                        }
+            changed = door.wire.changed() => match changed {
+                Ok(role) => {
+                    door.desk.take_role(role.as_ref(), &mut door.responder);
+                    if let Some(role) = role {
+                        roles.send_replace(role);
                     }
-                    // Everybody else is served meanwhile; it looks again at its next beat.
-                    Err(error) => desk.tell_failure("look at the wire", &error, clock.run()),
                 }
-                continue;
-            }
-            fetched = fetches.recv() => {
-                // What was missed in a rush of a whole room is no harm: those machines fetch more.
-                if let Ok(address) = fetched {
-                    responder.fetches(address);
-                }
-                continue;
-            }
-            (question, in_use) = desk.neighbours.settled() => {
-                if in_use {
-                    desk.is_in_use(question.address, clock.run());
-                }
-                let decide = || responder.probed(question, in_use, clock.run());
-                (guarded(&desk.journal, decide), &ports.server)
-            }
-            received = ports.server.recv_from(&mut dhcp) => match received {
-                Ok((length, _)) => {
-                    let bytes = &dhcp[..length];
-                    if wire.is_own(bytes) {
-                        continue;
-                    }
-                    wire.hear(&ports.server, bytes).await;
-                    let decide = || responder.handle(bytes, clock.run());
-                    (guarded(&desk.journal, decide), &ports.server)
-                }
-                Err(error) => {
-                    desk.failed("receive DHCP requests", &error, clock.run()).await;
-                    continue;
-                }
+                // Everybody else is served meanwhile; it looks again at its next beat.
+                Err(error) => door.desk.tell_failure("look at the wire", &error, door.clock.run()),
             },
-            received = ports.boot.recv_from(&mut second) => match received {
-                Ok((length, SocketAddr::V4(from))) => {
-                    let bytes = &second[..length];
-                    let decide = || responder.handle_4011(bytes, from, clock.run());
-                    (guarded(&desk.journal, decide), &ports.boot)
-                }
-                Ok(_) => continue,
-                Err(error) => {
-                    desk.failed("receive requests for boot", &error, clock.run()).await;
-                    continue;
-                }
+            // What was missed in a rush of a whole room is no harm: those machines fetch more.
+            fetched = fetches.recv() => if let Ok(address) = fetched {
+                door.responder.fetches(address);
             },
-        };
-        if !responder.changes().is_empty() {
-            leases.write(responder.changes(), clock.moment()).await;
+            settled = door.desk.neighbours.settled() => door.probed(settled),
+            received = door.server.recv_from(&mut dhcp) => match received {
+                Ok((length, _)) => door.asked(&dhcp[..length]).await,
+                Err(error) => door.desk.failed("receive DHCP requests", &error, door.clock.run()).await,
+            },
+            received = door.boot.recv_from(&mut second) => match received {
+                Ok((length, SocketAddr::V4(from))) => door.asked_again(&second[..length], from),
+                Ok(_) => {}
+                Err(error) => door.desk.failed("receive requests for boot", &error, door.clock.run()).await,
+            },
         }
-        if let Some(action) = action {
-            desk.act(action, from).await;
-        }
+        door.finish_round(&mut dhcp).await;
     }
 }
 
-/// The sockets, as the runtime has them.
-struct Ports {
+/// All that the task has.
+struct Door {
+    /// Port 67.
     server: tokio::net::UdpSocket,
+    /// Port 4011.
     boot: tokio::net::UdpSocket,
+    wire: Wire,
+    clock: Clock,
+    responder: Responder,
+    leases: Keeper,
+    desk: Desk,
+    round: Round,
+}
+
+/// What was decided and not yet done.
+#[derive(Default)]
+struct Round {
+    changes: Vec<Change>,
+    actions: Vec<(Action, Port)>,
+}
+
+/// Where an answer goes out.
+#[derive(Clone, Copy)]
+enum Port {
+    Server,
+    Boot,
+}
+
+impl Door {
+    /// A datagram came to port 67.
+    async fn asked(&mut self, bytes: &[u8]) {
+        if self.wire.is_own(bytes) {
+            return;
+        }
+        self.wire.hear(&self.server, bytes).await;
+        self.decide(Port::Server, |responder, now| responder.handle(bytes, now));
+    }
+
+    /// A datagram came to port 4011.
+    fn asked_again(&mut self, bytes: &[u8], from: SocketAddrV4) {
+        self.decide(Port::Boot, |responder, now| {
+            responder.handle_4011(bytes, from, now)
+        });
+    }
+
+    /// It is known whether an address is in use.
+    fn probed(&mut self, (question, in_use): (Question, bool)) {
+        if in_use {
+            self.desk.is_in_use(question.address, self.clock.run());
+        }
+        self.decide(Port::Server, |responder, now| {
+            responder.probed(question, in_use, now)
+        });
+    }
+
+    fn decide(&mut self, port: Port, decide: impl FnOnce(&mut Responder, Duration) -> Action) {
+        let Self {
+            clock,
+            responder,
+            desk,
+            round,
+            ..
+        } = self;
+        let action = guarded(&desk.journal, || decide(responder, clock.run()));
+        round.changes.extend_from_slice(responder.changes());
+        round.actions.extend(action.map(|action| (action, port)));
+    }
+
+    /// Decides about what else has come, writes down what all of them have from now on, and answers.
+    async fn finish_round(&mut self, buffer: &mut [u8]) {
+        for _ in 1..AT_ONCE {
+            if let Some(settled) = self.desk.neighbours.next_settled() {
+                self.probed(settled);
+            } else if let Ok((length, _)) = self.server.try_recv_from(buffer) {
+                self.asked(&buffer[..length]).await;
+            } else {
+                // Nothing more, or a failure, which the next round meets too.
+                break;
+            }
+        }
+        if !self.round.changes.is_empty() {
+            let at = self.clock.moment();
+            self.leases.write(&self.round.changes, at).await;
+            self.round.changes.clear();
+        }
+        for (action, port) in self.round.actions.drain(..) {
+            let from = match port {
+                Port::Server => &self.server,
+                Port::Boot => &self.boot,
+            };
+            self.desk.act(action, from).await;
+        }
+    }
 }
 
 /// How the responder is to answer in a role: no address while the role is not known.
@@ -224,101 +226,6 @@ fn guarded(journal: &Journal, decide: impl FnOnce() -> Action) -> Option<Action>
         journal.dropped(DOOR, "a packet that panicked the codec");
     }
     decided.ok()
-}
-
-/// What the task has beside its sockets and its leases.
-struct Desk {
-    neighbours: Neighbours,
-    journal: Journal,
-    in_use_log: Sparingly,
-    failure_log: Sparingly,
-}
-
-impl Desk {
-    /// What the wire showed: told in one line, since it happens with a cable or a person, not with a packet.
-    fn take_role(&self, role: Option<&Role>, responder: &mut Responder) {
-        let before = responder.mode();
-        responder.set_mode(mode(role));
-        match (role, before) {
-            (None, Mode::Full) => {
-                tracing::info!("looking at the wire anew; new machines get no address meanwhile");
-            }
-            (None, Mode::Proxy | Mode::Second) => {}
-            (Some(Role::Full), _) => {
-                tracing::info!("nobody else gives addresses: full DHCP server");
-            }
-            (Some(Role::Proxy { why }), _) => {
-                tracing::warn!(
-                    "proxy: {why}; new machines get no address from here, and leases go on being renewed"
-                );
-                self.journal.dropped(DOOR, "another server was heard");
-            }
-            (Some(Role::Second { first }), _) => {
-                tracing::warn!(
-                    "another bt-server boots this room: {first}; this one is silent from now on, but for leases, and a \
-                     second seed"
-                );
-            }
-            (Some(Role::SameWire { served_from }), _) => {
-                tracing::warn!(
-                    "silent from now on, but for leases: {}",
-                    screen::same_wire(*served_from)
-                );
-            }
-        }
-    }
-
-    fn is_in_use(&mut self, address: Ipv4Addr, now: Duration) {
-        if self.in_use_log.may_log(now) {
-            tracing::info!("{address} is used by somebody we did not give it to: left alone");
-        } else {
-            self.journal
-                .dropped(DOOR, "an address is used by somebody we did not give it to");
-        }
-    }
-
-    /// Tells now and then that the interface does not work, and waits: it may come back.
-    async fn failed(&mut self, what: &str, error: &io::Error, now: Duration) {
-        self.tell_failure(what, error, now);
-        tokio::time::sleep(AFTER_FAILURE).await;
-    }
-
-    fn tell_failure(&mut self, what: &str, error: &io::Error, now: Duration) {
-        if self.failure_log.may_log(now) {
-            tracing::warn!("cannot {what}: {error}");
-        } else {
-            self.journal.dropped(DOOR, "the interface failed");
-        }
-    }
-
-    async fn act(&mut self, action: Action, from: &tokio::net::UdpSocket) {
-        match action {
-            Action::Reply { bytes, to, steps } => {
-                if let Err(error) = from.send_to(&bytes, to).await {
-                    tracing::debug!("cannot send a DHCP reply to {to}: {error}");
-                    return self.journal.dropped(DOOR, "the reply could not be sent");
-                }
-                for (mac, step) in steps {
-                    self.journal.step(Who::Mac(mac), step);
-                }
-            }
-            Action::Note { steps } => {
-                for (mac, step) in steps {
-                    self.journal.step(Who::Mac(mac), step);
-                }
-            }
-            Action::ProbeAddress(question) => {
-                if !self.neighbours.ask(question) {
-                    self.journal
-                        .dropped(DOOR, "too many addresses are being probed");
-                }
-            }
-            Action::Refuse { mac, why } => {
-                self.journal.step(Who::Mac(mac), Step::Refused { why });
-            }
-            Action::Ignore { reason, .. } => self.journal.dropped(DOOR, reason.as_str()),
-        }
-    }
 }
 
 #[cfg(test)]
