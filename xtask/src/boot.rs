@@ -9,7 +9,7 @@ use clap::ValueEnum;
 use lab::{Classroom, Firmware, Machine, Nic, OwnDisk, Plan, Spec, Start, Stop, TargetOs, until};
 
 use crate::demo::{Story, again_as_root, fresh_folder, give_back, hello, with_evidence};
-use crate::{dist, places, run, setup};
+use crate::{dist, installed, places, run};
 
 /// From power-on to the goal, for an emulated machine on a busy computer.
 const PATIENCE: Duration = Duration::from_secs(240);
@@ -124,8 +124,8 @@ impl Args {
     /// The packages of this firmware, beside those that every task needs.
     fn ensure_packages(&self) -> Result<()> {
         let option = format!("--firmware {}:", name(&self.firmware));
-        let needs = setup::needs(include_str!("../packages-boot.txt"));
-        setup::ensure_all(needs.filter(|need| need.why.starts_with(&option)))
+        let needs = installed::needs(include_str!("../packages-boot.txt"));
+        installed::ensure_all(needs.filter(|need| need.why.starts_with(&option)))
     }
 }
 
@@ -270,7 +270,7 @@ mod tests {
     #[test]
     fn every_package_for_one_firmware_names_it() {
         let kinds = Kind::value_variants();
-        for need in setup::needs(include_str!("../packages-boot.txt")) {
+        for need in installed::needs(include_str!("../packages-boot.txt")) {
             let is_named = |kind: &&Kind| {
                 need.why
                     .starts_with(&format!("--firmware {}:", name(*kind)))

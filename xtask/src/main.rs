@@ -5,6 +5,7 @@ mod boot;
 mod cargo;
 mod demo;
 mod dist;
+mod installed;
 mod phase1;
 mod places;
 mod run;

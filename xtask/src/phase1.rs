@@ -16,7 +16,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, ensure};
 use sha2::{Digest, Sha256};
 
-use crate::{cargo, places, setup, stamp::Stamp};
+use crate::{cargo, installed, places, stamp::Stamp};
 use manifest::Manifest;
 use packages::{Package, Wanted};
 use qemu::Unpacked;
@@ -77,7 +77,7 @@ pub(crate) fn task() -> Result<()> {
 
 /// Builds phase 1 where it is out of date.
 pub(crate) fn build() -> Result<Manifest> {
-    setup::ensure()?;
+    installed::ensure()?;
     let _turn = places::turn()?;
     let list = fs::read_to_string(places::root().join("phase1/packages.txt"))?;
     let lists = [packages::wanted(&list)?, qemu::wanted()?];

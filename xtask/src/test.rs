@@ -7,13 +7,13 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use crate::{cargo, dist, run, setup, tidy};
+use crate::{cargo, dist, installed, run, setup, tidy};
 
 /// Tests that make namespaces or boot machines are marked `#[ignore]` with the reason: they need root and the finished
 /// program. They run here, always.
 pub(crate) fn task() -> Result<()> {
     step("packages that tests need");
-    setup::ensure()?;
+    installed::ensure()?;
     setup::unpack_for_tests()?;
     step("cargo fmt");
     run::run(cargo::command().args(["fmt", "--all", "--check"]))

@@ -4,7 +4,6 @@
 //! Only what the system is started from is fetched, and it is told as fetched when every file is what
 //! the server's list says, as a whole.
 
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,9 +16,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::app::Event;
 use crate::joined::{self, Parts};
-use crate::memory::{self, Memory, Need};
+use crate::memory::{self, Need};
 use crate::news::Voice;
-use crate::{facts, offers};
+use crate::offers;
+use crate::space::{available, folder_size};
 
 /// How long leaving the swarm may take; trackers and peers notice a silent machine by themselves.
 pub const LEAVE_WITHIN: Duration = Duration::from_secs(3);
@@ -159,37 +159,6 @@ fn clear(to: &Path, system: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What this machine has for a system's folder in the file system of all downloads, which is memory.
-pub(crate) fn available(to: &Path, system: &str) -> Memory {
-    let room = rustix::fs::statvfs(to).map(|fs| fs.f_bavail.saturating_mul(fs.f_frsize));
-    let available = match facts::memory_available() {
-        0 => u64::MAX,
-        available => available,
-    };
-    let free = room.unwrap_or(u64::MAX).min(available);
-    let initrd = std::fs::metadata(joined::file(to, system));
-    let there = folder_size(&to.join(system)) + initrd.map_or(0, |file| file.blocks() * 512);
-    Memory {
-        total: facts::memory_total(),
-        free: free.saturating_add(there),
-    }
-}
-
-/// Bytes that a folder's files occupy already.
-pub(crate) fn folder_size(folder: &Path) -> u64 {
-    let Ok(entries) = std::fs::read_dir(folder) else {
-        return 0;
-    };
-    entries
-        .flatten()
-        .map(|entry| match entry.metadata() {
-            Ok(metadata) if metadata.is_dir() => folder_size(&entry.path()),
-            Ok(metadata) => metadata.blocks() * 512,
-            Err(_) => 0,
-        })
-        .sum()
-}
-
 /// The engine's figures as the report's.
 pub fn progress(system: &str, figures: &swarm::net::Progress) -> Progress {
     Progress {
@@ -234,24 +203,6 @@ mod tests {
         left.sort();
         assert_eq!(left, ["tiny", "tiny.initrd"]);
         assert!(folder_size(&to.path().join("tiny")) >= 100_000);
-    }
-
-    #[test]
-    fn what_this_machine_has_is_known_and_what_is_there_counts_as_free() {
-        let to = tempfile::tempdir().expect("a directory");
-        let folder = to.path().join("tiny");
-        fs::create_dir_all(&folder).expect("a folder");
-        fs::write(folder.join("boot"), vec![7; 1 << 20]).expect("a file");
-        fs::write(joined::file(to.path(), "tiny"), vec![7; 1 << 20]).expect("a file");
-        let found = available(to.path(), "tiny");
-        assert!(found.total > 64 << 20, "{found:?}");
-        assert!(found.free >= 2 << 20, "{found:?}");
-        assert!(found.free < u64::MAX, "{found:?}");
-        let need = memory::Need {
-            files: u64::MAX,
-            ..memory::Need::default()
-        };
-        assert!(need.fits(found).is_err());
     }
 
     /// An offer of one file of so many bytes, none of which exist.
@@ -306,7 +257,7 @@ mod tests {
     fn an_initrd_that_has_no_room_beside_its_copy_is_refused_before_a_byte_of_it_is_fetched() {
         let folder = || tempfile::tempdir().expect("a directory");
         let (offers, to) = (folder(), folder());
-        let total = facts::memory_total();
+        let total = crate::facts::memory_total();
         let mut entry = offer(offers.path(), "large", total / 2);
         entry.method = catalog::Method::Kexec {
             kernel: "disk.img".to_owned(),

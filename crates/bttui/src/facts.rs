@@ -7,7 +7,7 @@ use std::path::Path;
 
 use report::Facts;
 
-use crate::download;
+use crate::memory::Memory;
 use crate::verdict::Machine;
 
 /// Reads everything once.
@@ -48,10 +48,10 @@ pub fn for_guest(frame_buffer: bool) -> crate::qemu::Machine {
     }
 }
 
-/// What decides which systems this machine can run; `to` is where downloads go.
-pub fn machine(to: &Path) -> Machine {
+/// What decides which systems this machine can run, with the memory it has for them.
+pub fn machine(memory: Memory) -> Machine {
     Machine {
-        memory: download::available(to, ""),
+        memory,
         only_signed: only_signed_kernels(),
         uefi_32_bits: uses_32_bit_uefi(),
         hosts_guests: can_host_guests(&read("/proc/cpuinfo")),

@@ -15,9 +15,10 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::Instant;
 
 use crate::cli::Fetch;
-use crate::download::{LEAVE_WITHIN, folder_size};
+use crate::download::LEAVE_WITHIN;
 use crate::fetch_log::Log;
 use crate::fetch_share::Share;
+use crate::space::folder_size;
 
 /// How often progress is written.
 const TELL_EVERY: Duration = Duration::from_secs(1);

@@ -29,7 +29,7 @@ use crate::phase1::{DOWNLOADS, OFFERS, Phase1};
 use crate::program::{self, Program};
 use crate::reins::Reins;
 use crate::reports::{Reporter, stamped};
-use crate::{facts, memory, offers, waiting, words};
+use crate::{facts, memory, offers, space, waiting, words};
 
 mod leave;
 
@@ -55,7 +55,7 @@ pub async fn run(allowed: Phase1) -> anyhow::Result<()> {
     tokio::spawn(watch_for_lease(voice.clone()));
     let epoch = Instant::now();
     let mut app = App::new(Duration::ZERO);
-    app.machine = facts::machine(Path::new(DOWNLOADS));
+    app.machine = facts::machine(space::available(Path::new(DOWNLOADS), ""));
     app.shell = offers::shell(Path::new(OFFERS));
     let mut machine = Machine {
         allowed,

@@ -4,7 +4,7 @@
 //! [`verdict`] on what this machine can run, [`history`] and [`keys`], and [`sharing`] says when a machine that has everything starts;
 //! [`ui`] draws it; [`console`] and [`tty`] bring it to every screen and serial line, and [`gate`] says who gets a shell there. [`flow`] is
 //! phase 1 from waking up to the jump: [`lease`], [`facts`] and [`offers`] read what phase 1 left for
-//! it, [`memory`] says whether a system fits, [`job`] and [`download`] fetch, [`joined`] makes one initrd of several files, [`words`] fills in the command line,
+//! it, [`memory`] and [`space`] say whether a system fits, [`job`] and [`download`] fetch, [`joined`] makes one initrd of several files, [`words`] fills in the command line,
 //! [`reports`] tells the server and [`waiting`] asks it, [`kexec`] starts what takes phase 1's place and
 //! [`program`] runs what does not ([`overlay`], [`leftovers`], [`reins`]), for a guest [`layer`] and [`qemu`], and [`phase1`] guards all
 //! that acts on the machine. [`guest`] shows a virtual machine's screen on this one's. [`look`] lets the server see this machine. [`fetch`] is the download alone, for any Linux.
@@ -45,6 +45,7 @@ pub mod reins;
 pub mod reports;
 pub mod screen;
 pub mod sharing;
+pub mod space;
 pub mod sys;
 pub mod tty;
 pub mod ui;

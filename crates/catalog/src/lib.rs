@@ -19,6 +19,8 @@ mod method;
 pub mod shell;
 
 #[cfg(feature = "yaml")]
+mod first;
+#[cfg(feature = "yaml")]
 mod nearest;
 #[cfg(feature = "yaml")]
 mod problem;
@@ -41,6 +43,7 @@ pub use method::Method;
 pub use shell::Shell;
 #[cfg(feature = "yaml")]
 pub use {
+    first::{default_system, menu_timeout},
     problem::{Checked, Placed, Problem, Severity},
     range::{DhcpRange, LeaseTime},
     settings::{
@@ -48,10 +51,7 @@ pub use {
         settings,
     },
     system::{Head, PayloadFile, System, is_image, system, system_of},
-    together::{
-        default_system, display_oss, menu_timeout, offered, on_interface, range_on_interface,
-        together,
-    },
+    together::{display_oss, offered, on_interface, range_on_interface, together},
     who::{MachineTold, WhoBoots, who_boots},
     yaml::text::{LONGEST_FILE, decode},
 };

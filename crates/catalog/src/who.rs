@@ -6,8 +6,8 @@ use std::net::Ipv4Addr;
 
 use report::MacPattern;
 
+use crate::first::{default_of, named};
 use crate::settings::{Boot, MachineRule, Unknown};
-use crate::together::{default_of, named};
 use crate::{Method, Placed, Problem, Settings, System, nearest::nearest};
 
 /// The rules of a room.

@@ -46,6 +46,9 @@ pub mod code {
     pub const BT_SERVER: u8 = 224;
 }
 
+/// By this vendor class (option 60) one bt-server knows another, in question and answer alike.
+pub const CLASS: &[u8] = b"bt-server";
+
 /// What a client asks for (option 53, the client's half of it).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Kind {

@@ -10,11 +10,9 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 use dhcproto::v4::{DhcpOption, Encodable, Flags, Message, MessageType, OptionCode, borrowed};
 use report::Mac;
 
-use crate::packet::{FIXED_PART, Kind, Request, code};
+use crate::packet::{CLASS, FIXED_PART, Kind, Request, code};
 use crate::reply;
 
-/// By this vendor class (option 60) one bt-server knows another, in question and answer alike.
-pub const CLASS: &[u8] = b"bt-server";
 /// How a question begins to say who asks, where that one is about to serve.
 const LOOKS: &str = "looks=";
 const BOOTREPLY: u8 = 2;

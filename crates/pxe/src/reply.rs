@@ -111,7 +111,7 @@ pub(crate) fn write(
 pub(crate) fn greet(own: SocketAddrV4, request: &Request) -> Vec<u8> {
     let mut message = begin(*own.ip(), request, MessageType::Offer);
     message.set_siaddr(*own.ip());
-    let class = crate::probe::CLASS.to_vec();
+    let class = crate::packet::CLASS.to_vec();
     insert(&mut message, DhcpOption::ClassIdentifier(class));
     let told = format!("http={}", own.port());
     raw(&mut message, code::BT_SERVER, told.into_bytes());

@@ -9,7 +9,7 @@ use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener, UdpSocket};
 use catalog::Problem;
 use socket2::{Domain, Protocol, Socket, Type};
 
-use crate::doors::{arp, dhcp, pxe4011, wire};
+use crate::doors::{arp, dhcp, pxe4011, udp, wire};
 use crate::holder::{self, Holder};
 use crate::interface::Interface;
 
@@ -108,7 +108,7 @@ pub fn bind(
 }
 
 fn open_dhcp(interface: &str, failed: &mut Vec<Failed>) -> Option<Dhcp> {
-    let asked = dhcp::bind_server(interface).and_then(|server| Ok((server, arp::open(interface)?)));
+    let asked = udp::bind_server(interface).and_then(|server| Ok((server, arp::open(interface)?)));
     let asked = note(failed, DHCP, 67, asked);
     let boot = note(failed, BOOT, pxe4011::PORT, pxe4011::bind(interface));
     let wire = note(failed, DHCP_CLIENT, 68, wire::open(interface));

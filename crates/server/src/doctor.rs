@@ -26,11 +26,11 @@ use clap::Args;
 use pxe::wire::{Place, Role, Watch, Wish};
 use report::Mac;
 
-use crate::args::Serve;
 use crate::check::{self, Sources};
 use crate::doors::wire::{self, Wire};
 use crate::host::Host;
 use crate::interface::{self, Seen, manager};
+use crate::options::Serve;
 use crate::plan::{self, Checked};
 use crate::screen;
 
@@ -210,7 +210,7 @@ fn others(chosen: &Seen, heard: io::Result<Option<Role>>) -> Finding {
             Finding::note(about, what)
         }
         Ok(Some(Role::SameWire { served_from })) => {
-            let what = screen::same_wire(served_from);
+            let what = wire::same_wire(served_from);
             Finding::warning(about, what, "name one of the two interfaces only")
         }
         Ok(None) => {

@@ -27,7 +27,7 @@ use self::dhcp::Server;
 use self::files::{Files, Wish};
 use self::frame::Packet;
 use self::paragraph::Paragraph;
-use crate::args::Address;
+use crate::options::Address;
 use crate::shelf::Shelf;
 use crate::{plan, screen};
 

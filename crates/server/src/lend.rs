@@ -13,12 +13,12 @@ use catalog::Problem;
 use pxe::wire::Role;
 
 use crate::bind;
+use crate::doors::wire;
 use crate::hold::Hold;
 use crate::interface::{self, manager};
 use crate::plan::{Network, Plan};
-use crate::screen;
+use crate::refused::Refused;
 use crate::serve::network::{self, Looked};
-use crate::start::Refused;
 
 /// How long a card may take to find its link after it was switched on. Gigabit over copper needs two to four seconds.
 const LINK_WITHIN: Duration = Duration::from_secs(6);
@@ -101,7 +101,7 @@ fn same_wire(network: &Network, served_from: Ipv4Addr) -> Problem {
         "interface",
         format!(
             "{name} has no address, and {}",
-            screen::same_wire(served_from)
+            wire::same_wire(served_from)
         ),
         format!("leave {name} out"),
     )

@@ -6,9 +6,10 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use bt_server::args::{Cli, Command, LogFilter, Serve};
+use bt_server::args::{Cli, Command};
+use bt_server::options::{LogFilter, Serve};
 use bt_server::user::Users;
-use bt_server::{doctor, explain, hold, init, look, pin, plan, screen, start};
+use bt_server::{doctor, explain, hold, init, look, pin, plan, refused, screen, start};
 use clap::Parser;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::FormatTime;
@@ -37,7 +38,7 @@ fn serve(args: &Serve) -> ExitCode {
     start_log(&args.log);
     match start::start(args) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(refused @ start::Refused::Problems(_)) => {
+        Err(refused @ refused::Refused::Problems(_)) => {
             eprintln!("{refused}");
             REFUSED.into()
         }

@@ -8,12 +8,12 @@ use catalog::manifest::Manifest;
 use catalog::{Problem, WhoBoots};
 use pxe::wire::{Place, Role, Wish};
 
-use crate::args::Serve;
 use crate::bind::Ports;
 use crate::check::{self, LoadedSystem, Sources, Understood};
 use crate::host::Host;
 use crate::interface::Interface;
 use crate::once::Again;
+use crate::options::Serve;
 use crate::prepare::Rehash;
 use crate::shelf::Shelf;
 use crate::state;

@@ -2,7 +2,6 @@
 
 use std::fmt::Write as _;
 use std::io::Write as _;
-use std::net::Ipv4Addr;
 
 use catalog::memory::Need;
 use catalog::{Boot, Method};
@@ -11,6 +10,7 @@ use pxe::wire::Role;
 use report::Step;
 
 use crate::check::LoadedSystem;
+use crate::doors::wire;
 use crate::journal::{Dropped, Machine, Snapshot};
 use crate::plan::{Network, Plan};
 
@@ -96,21 +96,12 @@ fn dhcp(network: &Network, role: Option<&Role>) -> String {
             )
         }
         Some(Role::SameWire { served_from }) => {
-            format!("silent: {}", same_wire(*served_from))
+            format!("silent: {}", wire::same_wire(*served_from))
         }
         None => format!(
             "off; the other server must name next-server {address} and file pxelinux.0 or lpxelinux.0"
         ),
     }
-}
-
-/// Why an interface stays silent whose wire is served by another one, and the remedy.
-#[must_use]
-pub fn same_wire(served_from: Ipv4Addr) -> String {
-    format!(
-        "on this wire machines are served from {served_from} already, this computer's address on another interface of it; \
-         leave one of the two out, or give each a wire (or VLAN) of its own"
-    )
 }
 
 /// Writes to standard output. A reader that went away (`bt-server | head`) must not end the server.

@@ -2,16 +2,16 @@
 //! none, bind as root, drop root, and only then start the runtime's threads. Whatever is wrong is told all at once, and then nothing
 //! is started.
 
-use std::fmt;
 use std::time::Duration;
 
 use anyhow::Context;
 use catalog::Problem;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
-use crate::args::Serve;
 use crate::lend::Lent;
+use crate::options::Serve;
 use crate::plan::{self, Network, Plan};
+use crate::refused::Refused;
 use crate::serve::network::Looked;
 use crate::{bind, lend, serve, state, user};
 
@@ -20,40 +20,6 @@ const THREADS_END: Duration = Duration::from_millis(100);
 
 /// Descriptors asked for: those of HTTP, the seed and TFTP at their limits, and payload files.
 const OPEN_FILES: u64 = 16_384;
-
-/// Why the server did not start.
-#[derive(Debug)]
-pub enum Refused {
-    /// What a person has to put right, all of it.
-    Problems(Vec<Problem>),
-    /// What failed on the way.
-    Failed(anyhow::Error),
-}
-
-impl From<anyhow::Error> for Refused {
-    fn from(error: anyhow::Error) -> Self {
-        Self::Failed(error)
-    }
-}
-
-impl fmt::Display for Refused {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Problems(problems) => {
-                for problem in problems {
-                    writeln!(f, "{problem}")?;
-                }
-                let errors = problems.iter().filter(|p| p.is_error()).count();
-                write!(
-                    f,
-                    "{errors} {}, nothing was started",
-                    if errors == 1 { "error" } else { "errors" }
-                )
-            }
-            Self::Failed(error) => write!(f, "error: {error:#}"),
-        }
-    }
-}
 
 /// Starts and serves until a signal, and prints the table of all machines at the end.
 ///

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use bt_server::doors::wire::{self, Seen, Wire};
-use bt_server::doors::{arp, dhcp, pxe4011};
+use bt_server::doors::{arp, dhcp, pxe4011, udp};
 use bt_server::once::Once;
 use bt_server::{interface, journal};
 use lab::{Host, Room, Stop, until};
@@ -203,14 +203,14 @@ fn a_port_in_use_is_an_error_only_on_the_same_interface() -> Result<()> {
     let mut room = Room::new(&Stop::never())?;
     let host = room.host(Some((SERVER, 24)))?;
     host.namespace().enter(|| {
-        let _first = dhcp::bind_server(host.interface())?;
-        let second = dhcp::bind_server(host.interface()).expect_err("the port is taken");
+        let _first = udp::bind_server(host.interface())?;
+        let second = udp::bind_server(host.interface()).expect_err("the port is taken");
         assert_eq!(second.kind(), ErrorKind::AddrInUse);
-        let _other = dhcp::bind_server("lo")?;
+        let _other = udp::bind_server("lo")?;
         let _boot = pxe4011::bind(host.interface())?;
         // Questions can be asked although somebody keeps port 68 for himself.
         let _kept = std::net::UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 68))?;
-        let _client = dhcp::bind_client(host.interface())?;
+        let _client = udp::bind_client(host.interface())?;
         Ok(())
     })
 }
@@ -269,7 +269,7 @@ fn with_server(
         host.namespace().enter(|| {
             let (journal, _recorder, _snapshots) = journal::journal();
             let sockets = dhcp::Sockets {
-                server: dhcp::bind_server(host.interface())?,
+                server: udp::bind_server(host.interface())?,
                 boot: pxe4011::bind(host.interface())?,
                 arp: arp::open(host.interface())?,
             };
@@ -294,7 +294,7 @@ fn with_server(
 /// The role that is safe on the wire of `host`.
 fn look(host: &Host) -> Result<Role> {
     host.namespace().enter(|| {
-        let server = dhcp::bind_server(host.interface())?;
+        let server = udp::bind_server(host.interface())?;
         on_this_thread(async {
             let server = tokio::net::UdpSocket::from_std(server)?;
             Ok(wire(host, |watch| watch)?.first_role(&server).await?)

@@ -16,7 +16,7 @@ use thiserror::Error;
 
 use crate::picture::Picture;
 use crate::pixel::PixelFormat;
-use crate::seat::Action;
+use crate::seat::{Action, Motion};
 use server::State;
 
 /// Bytes for the server that it did not take yet, from which on motion is left out.
@@ -39,15 +39,6 @@ impl Error {
         let what = what.into();
         Error { message, what }
     }
-}
-
-/// How the guest takes motion.
-#[derive(Copy, Clone, Debug, Eq, PartialEq)]
-pub enum Motion {
-    /// As a place on its screen.
-    Absolute,
-    /// As a distance.
-    Relative,
 }
 
 /// A connection to a server, without the connection.

@@ -12,7 +12,6 @@ use crate::canvas::Placement;
 use crate::device::{Device, Pointing};
 use crate::evdev::{self, Record};
 use crate::keys;
-use crate::rfb::Motion;
 
 mod pointer;
 
@@ -58,6 +57,15 @@ pub enum Action {
     Leave,
     /// A person wants the guest to end. Everything that was held has been released before.
     End,
+}
+
+/// How the guest takes motion.
+#[derive(Copy, Clone, Debug, Eq, PartialEq)]
+pub enum Motion {
+    /// As a place on its screen.
+    Absolute,
+    /// As a distance.
+    Relative,
 }
 
 /// What the pointer moves on.

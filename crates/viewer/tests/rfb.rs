@@ -5,7 +5,8 @@ mod common;
 use common::{copy, hello, raw, rectangle, rgb565, rgb888, update};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
-use viewer::rfb::{Client, Motion};
+use viewer::rfb::Client;
+use viewer::seat::Motion;
 use viewer::{Action, Canvas};
 
 /// What a client says until the first picture, for a server of 4 x 3 pixels.

@@ -2,8 +2,7 @@
 
 use viewer::device::Pointing;
 use viewer::evdev::{BYTES, record};
-use viewer::rfb::Motion;
-use viewer::seat::Target;
+use viewer::seat::{Motion, Target};
 use viewer::{Action, Capabilities, Device, Placement, Seat};
 
 const KEY: u16 = 1;

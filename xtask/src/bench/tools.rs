@@ -9,7 +9,7 @@ use anyhow::Result;
 use lab::Host;
 
 use crate::phase1::packages::{self, Wanted};
-use crate::{places, setup};
+use crate::{installed, places};
 
 /// A package that is only unpacked, and why it is needed. Their libraries are on every Debian with curl.
 const UNPACKED: [(&str, &str); 6] = [
@@ -32,8 +32,8 @@ pub(super) struct Tools {
 impl Tools {
     /// Installs what is missing, and unpacks the rest.
     pub(super) fn get() -> Result<Tools> {
-        setup::ensure()?;
-        setup::ensure_all(setup::needs(include_str!("../../packages-bench.txt")))?;
+        installed::ensure()?;
+        installed::ensure_all(installed::needs(include_str!("../../packages-bench.txt")))?;
         let _turn = places::turn()?;
         let folder = places::target().join("bench/programs");
         let wanted = UNPACKED.map(|(name, _why)| Wanted {

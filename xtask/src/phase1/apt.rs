@@ -9,7 +9,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
-use crate::{places, run, setup};
+use crate::{installed, places, run};
 
 /// The keys of all Debian releases that are supported, from the package debian-archive-keyring.
 const KEYS: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
@@ -54,7 +54,7 @@ impl Apt {
     /// Fetches the package lists anew.
     pub(super) fn refresh_lists(&self) -> Result<()> {
         let (Self::Architecture(name) | Self::Release(name)) = self else {
-            return setup::refresh_lists();
+            return installed::refresh_lists();
         };
         eprintln!("Fetching the package lists of this machine's package sources for {name}.");
         run::run_aloud(self.command("apt-get")?.args(["-q", "update"]))

@@ -9,8 +9,11 @@ use std::net::Ipv4Addr;
 use report::MacPattern;
 
 use super::lan::{is_label, written_address};
-use super::read::YEAR;
-use crate::{Placed, Problem, Severity, nearest::nearest, yaml::section::Section};
+use crate::{
+    Placed, Problem, Severity,
+    nearest::nearest,
+    yaml::section::{Section, YEAR},
+};
 
 /// The section `machines`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -10,13 +10,10 @@ use crate::{
     who,
     yaml::{
         scalar::Plain,
-        section::Section,
+        section::{Section, YEAR},
         tree::{self, Node},
     },
 };
-
-/// Most seconds any waiting time lasts: a year. Whoever writes more means for ever, and that is near enough.
-pub(super) const YEAR: i64 = 365 * 24 * 60 * 60;
 
 /// Reads `Boottorrent.yaml`.
 ///

@@ -9,6 +9,9 @@ use crate::{Placed, Problem, Severity, nearest::nearest};
 
 mod values;
 
+/// Most seconds any waiting time lasts: a year. Whoever writes more means for ever, and that is near enough.
+pub(crate) const YEAR: i64 = 365 * 24 * 60 * 60;
+
 /// One mapping of a file while it is being read.
 pub(crate) struct Section<'f> {
     file: &'f str,

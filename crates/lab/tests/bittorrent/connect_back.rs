@@ -74,13 +74,10 @@ impl Stranger {
 /// Looks at all of them. Only when everybody who has come is let in are those let out who went before:
 /// the server may close one connection and open the next while this looks.
 fn look<'a>(strangers: impl IntoIterator<Item = &'a mut Stranger>) {
-    let strangers: Vec<_> = strangers
-        .into_iter()
-        .map(|stranger| {
-            stranger.let_in();
-            stranger
-        })
-        .collect();
+    let mut strangers: Vec<_> = strangers.into_iter().collect();
+    for stranger in &mut strangers {
+        stranger.let_in();
+    }
     for stranger in strangers {
         stranger.let_out();
     }

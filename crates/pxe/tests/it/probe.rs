@@ -137,7 +137,7 @@ fn only_a_bt_server_is_greeted() {
     for kind in [DISCOVER, REQUEST, INFORM] {
         assert_eq!(greeting(&Client::bios(mac(1)).datagram(kind)), None);
     }
-    let takes = Client::new(mac(1), &[(60, probe::CLASS)]).datagram(REQUEST);
+    let takes = Client::new(mac(1), &[(60, pxe::packet::CLASS)]).datagram(REQUEST);
     assert_eq!(greeting(&takes), None);
 }
 

@@ -10,34 +10,41 @@
 //! one write, not for one a machine.
 
 mod desk;
-mod sockets;
 
-use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, UdpSocket};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use pxe::wire::Role;
-use pxe::{Action, Change, Mode, Question, Responder, Settings, Started};
+use pxe::{Action, Change, Question, Responder, Settings, Started};
 use report::Mac;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use self::desk::Desk;
+use self::desk::{DOOR, Desk, mode};
+use super::arp::Arp;
 use super::neighbour::Neighbours;
 use super::wire::Wire;
 use crate::journal::Journal;
 use crate::leases::{Clock, Keeper};
 
-pub(super) use self::sockets::bind;
-pub use self::sockets::{Sockets, bind_client, bind_server};
-
-const DOOR: &str = "dhcp";
 /// More than the largest request on an Ethernet; what is longer is cut and then refused.
 const DATAGRAM: usize = 2048;
 /// Packets and settled questions of one round, at most: the first of them waits for the last.
 const AT_ONCE: usize = 64;
+
+/// Where machines ask.
+#[derive(Debug)]
+pub struct Sockets {
+    /// Port 67, from [`super::udp::bind_server`].
+    pub server: UdpSocket,
+    /// Port 4011, from [`super::pxe4011::bind`].
+    pub boot: UdpSocket,
+    /// Where addresses are asked after, from [`super::arp::open`].
+    pub arp: Arp,
+}
 
 /// Serves DHCP on `sockets` until `stop`, with the leases that an earlier run left in the folder `state`. It begins
 /// in the role that `roles` has; what `wire` sees later changes that, and is told there. `started` says which of the
@@ -203,15 +210,6 @@ impl Door {
     }
 }
 
-/// How the responder is to answer in a role: no address while the role is not known.
-fn mode(role: Option<&Role>) -> Mode {
-    match role {
-        Some(Role::Full) => Mode::Full,
-        Some(Role::Second { .. } | Role::SameWire { .. }) => Mode::Second,
-        Some(Role::Proxy { .. }) | None => Mode::Proxy,
-    }
-}
-
 /// Whose leases last, of those an earlier run left; behind relay agents too.
 fn owners(responder: &Responder, now: Duration) -> Vec<(Ipv4Addr, Mac)> {
     let leases = responder.all_leases().filter(|lease| lease.until > now);
@@ -241,18 +239,5 @@ mod tests {
             mac: None,
         };
         assert_eq!(guarded(&journal, || action.clone()), Some(action));
-    }
-
-    #[test]
-    fn only_a_known_full_role_gives_addresses() {
-        let proxy = Role::Proxy { why: String::new() };
-        let first = SocketAddrV4::new(Ipv4Addr::new(10, 77, 0, 1), 6969);
-        assert_eq!(mode(Some(&Role::Full)), Mode::Full);
-        for role in [None, Some(proxy)] {
-            assert_eq!(mode(role.as_ref()), Mode::Proxy, "{role:?}");
-        }
-        assert_eq!(mode(Some(&Role::Second { first })), Mode::Second);
-        let served_from = *first.ip();
-        assert_eq!(mode(Some(&Role::SameWire { served_from })), Mode::Second);
     }
 }

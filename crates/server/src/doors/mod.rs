@@ -17,4 +17,5 @@ mod quota;
 pub mod second;
 mod sparingly;
 pub mod tftp;
+pub mod udp;
 pub mod wire;

@@ -7,7 +7,7 @@
 use std::io;
 use std::net::UdpSocket;
 
-use super::dhcp;
+use super::udp;
 
 /// The port (IANA: altserviceboot).
 pub const PORT: u16 = 4011;
@@ -18,5 +18,5 @@ pub const PORT: u16 = 4011;
 /// # Errors
 /// `AddrInUse` when another boot service is there.
 pub fn bind(interface: &str) -> io::Result<UdpSocket> {
-    dhcp::bind(interface, PORT, false)
+    udp::bind(interface, PORT, false)
 }

@@ -15,7 +15,7 @@ use report::Mac;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
 
 use super::ear::Datagram;
-use super::{dhcp, ear};
+use super::{ear, udp};
 use crate::interface::{self, Now};
 
 const SERVERS: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::BROADCAST, 67);
@@ -41,7 +41,7 @@ pub struct Sockets {
 /// There is no such interface, or this process may not.
 pub fn open(interface: &str) -> io::Result<Sockets> {
     Ok(Sockets {
-        asks: dhcp::bind_client(interface)?,
+        asks: udp::bind_client(interface)?,
         hears: ear::open(interface)?,
     })
 }
@@ -286,4 +286,13 @@ impl Wire {
 /// What a stranger's packet shows; nothing where it panicked the codec.
 fn guarded<T>(look: impl FnOnce() -> Option<T>) -> Option<T> {
     catch_unwind(AssertUnwindSafe(look)).ok().flatten()
+}
+
+/// Why an interface stays silent whose wire is served by another one, and the remedy.
+#[must_use]
+pub fn same_wire(served_from: Ipv4Addr) -> String {
+    format!(
+        "on this wire machines are served from {served_from} already, this computer's address on another interface of it; \
+         leave one of the two out, or give each a wire (or VLAN) of its own"
+    )
 }

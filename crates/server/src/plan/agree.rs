@@ -5,10 +5,10 @@ use catalog::{Placed, Problem, Settings, Severity};
 use pxe::Loader;
 use pxe::wire::Wish;
 
-use crate::args::{Dhcp, Serve};
 use crate::bind::Ports;
 use crate::check::LoadedSystem;
 use crate::interface::Interface;
+use crate::options::{Dhcp, Serve};
 use crate::prepare::{starts_in_qemu, unfit_file};
 use crate::shelf::Shelf;
 use crate::user::{Unfit, User, Users};

@@ -11,10 +11,10 @@ use pxe::wire::Place;
 
 use super::interfaces::Share;
 use super::{Library, Network, Plan, agree, machines};
-use crate::args::Serve;
 use crate::bind::Ports;
 use crate::check::LoadedSystem;
 use crate::interface::Interface;
+use crate::options::Serve;
 use crate::prepare::Rehash;
 use crate::shelf::Shelf;
 use crate::user::User;

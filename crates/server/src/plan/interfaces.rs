@@ -8,9 +8,9 @@ use catalog::{Placed, Problem, Settings};
 use pxe::wire::{Place, Wish};
 
 use super::agree::dhcp;
-use crate::args::Serve;
 use crate::host::Host;
 use crate::interface::{self, Asked, Interface, Seen, private, routes};
+use crate::options::Serve;
 
 /// The interfaces, if they can give what is asked of them. At least one.
 pub(super) fn interfaces(

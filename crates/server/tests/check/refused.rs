@@ -1,6 +1,6 @@
 //! Where command line, file and computer do not agree: what is said, and the line to change.
 
-use bt_server::args::{Dhcp, Serve};
+use bt_server::options::{Dhcp, Serve};
 use bt_server::plan;
 use catalog::Problem;
 use pxe::Loader;

@@ -5,9 +5,9 @@ use std::net::Ipv4Addr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use bt_server::args::Serve;
 use bt_server::host::Host;
 use bt_server::interface::{Kind as Made, Seen};
+use bt_server::options::Serve;
 use bt_server::user::Users;
 use catalog::Problem;
 use rand::rngs::StdRng;

@@ -5,7 +5,7 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use bt_server::doors::{dhcp, ear};
+use bt_server::doors::{ear, udp};
 use lab::{Apart, Host, Stop, until};
 use nix::sys::signal::Signal;
 use report::Mac;
@@ -39,7 +39,7 @@ fn forge_an_offer(from: &Host) -> Result<()> {
     let interface = from.interface();
     let socket = from
         .namespace()
-        .enter(|| Ok(dhcp::bind_server(interface)?))?;
+        .enter(|| Ok(udp::bind_server(interface)?))?;
     socket.send_to(&offer, (Ipv4Addr::BROADCAST, 68))?;
     Ok(())
 }
@@ -189,7 +189,7 @@ fn who_has_a_role_says_so_before_it_is_ready() -> Result<()> {
     let mut server = world.start(&[])?;
     let (mouth, hears) = asks.namespace().enter(|| {
         let interface = asks.interface();
-        Ok((dhcp::bind_server(interface)?, ear::open(interface)?))
+        Ok((udp::bind_server(interface)?, ear::open(interface)?))
     })?;
     let question = pxe::probe::discover(7, Mac([2, 0, 0, 0, 0, 9]), None);
     let mut packet = [0; 2048];

@@ -1,7 +1,8 @@
 //! The server's messages, taken apart as they arrive.
 
-use super::{Client, Error, Motion, wire};
+use super::{Client, Error, wire};
 use crate::picture::{LARGEST, Picture, Rect};
+use crate::seat::Motion;
 
 /// The longest name of a desktop and the longest reason, in bytes.
 const LONGEST_TEXT: usize = 1024;

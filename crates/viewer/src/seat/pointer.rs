@@ -1,9 +1,8 @@
 //! The pointer's half of a seat.
 
-use super::{Action, LEFT, MIDDLE, MOST_CLICKS, RIGHT, Seat, Target, WHEEL_DOWN, WHEEL_UP};
+use super::{Action, LEFT, MIDDLE, MOST_CLICKS, Motion, RIGHT, Seat, Target, WHEEL_DOWN, WHEEL_UP};
 use crate::device::{Device, Pointing};
 use crate::evdev;
-use crate::rfb::Motion;
 
 /// More than any hand moves between two reports; twice as much would not fit the message.
 const FARTHEST: i64 = 0x3fff;

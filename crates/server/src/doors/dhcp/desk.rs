@@ -10,10 +10,11 @@ use report::Step;
 
 use super::super::neighbour::Neighbours;
 use super::super::sparingly::Sparingly;
-use super::{DOOR, mode};
+use super::super::wire;
 use crate::journal::{Journal, Who};
-use crate::screen;
 
+/// The door, as the journal counts what it refuses.
+pub(super) const DOOR: &str = "dhcp";
 /// A pulled cable makes receiving fail; the door waits this long before it tries again.
 const AFTER_FAILURE: Duration = Duration::from_secs(1);
 
@@ -62,7 +63,7 @@ impl Desk {
             (Some(Role::SameWire { served_from }), _) => {
                 tracing::warn!(
                     "silent from now on, but for leases: {}",
-                    screen::same_wire(*served_from)
+                    wire::same_wire(*served_from)
                 );
             }
         }
@@ -118,5 +119,34 @@ impl Desk {
             }
             Action::Ignore { reason, .. } => self.journal.dropped(DOOR, reason.as_str()),
         }
+    }
+}
+
+/// How the responder is to answer in a role: no address while the role is not known.
+pub(super) fn mode(role: Option<&Role>) -> Mode {
+    match role {
+        Some(Role::Full) => Mode::Full,
+        Some(Role::Second { .. } | Role::SameWire { .. }) => Mode::Second,
+        Some(Role::Proxy { .. }) | None => Mode::Proxy,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddrV4;
+
+    use super::*;
+
+    #[test]
+    fn only_a_known_full_role_gives_addresses() {
+        let proxy = Role::Proxy { why: String::new() };
+        let first = SocketAddrV4::new(Ipv4Addr::new(10, 77, 0, 1), 6969);
+        assert_eq!(mode(Some(&Role::Full)), Mode::Full);
+        for role in [None, Some(proxy)] {
+            assert_eq!(mode(role.as_ref()), Mode::Proxy, "{role:?}");
+        }
+        assert_eq!(mode(Some(&Role::Second { first })), Mode::Second);
+        let served_from = *first.ip();
+        assert_eq!(mode(Some(&Role::SameWire { served_from })), Mode::Second);
     }
 }

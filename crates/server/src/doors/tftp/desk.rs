@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use tftp::{ErrorCode, Kind, Malformed, Mode, Request, refusal};
+use tftp::{ErrorCode, Kind, Malformed, Request, refusal};
 use tokio::sync::Semaphore;
 use tokio::task::{self, JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -196,10 +196,4 @@ fn open(local: IpAddr, client: SocketAddr) -> io::Result<UdpSocket> {
     socket.connect(client)?;
     socket.set_nonblocking(true)?;
     Ok(socket)
-}
-
-/// Bytes of a file as it travels; none where that is not told. curl takes a granted size of 0 for a broken answer, and what text
-/// becomes is not known before it is sent; not granting the size is allowed (RFC 2347).
-pub(super) fn told_size(request: &Request, file: &[u8]) -> Option<u64> {
-    (request.mode == Mode::Octet && !file.is_empty()).then_some(file.len() as u64)
 }

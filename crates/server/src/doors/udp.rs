@@ -1,4 +1,4 @@
-//! The DHCP door's sockets: opened as root, and used without.
+//! UDP on one interface alone, for DHCP: opened as root, and used without.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};
@@ -6,23 +6,10 @@ use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};
 use nix::sys::socket::{setsockopt, sockopt};
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
-use super::super::arp::Arp;
-
 const SERVER_PORT: u16 = 67;
 const CLIENT_PORT: u16 = 68;
 /// Room for the requests of a whole room that is switched on at once.
 const RECEIVE_BUFFER: usize = 1 << 20;
-
-/// Where machines ask.
-#[derive(Debug)]
-pub struct Sockets {
-    /// Port 67, from [`bind_server`].
-    pub server: UdpSocket,
-    /// Port 4011, from [`super::super::pxe4011::bind`].
-    pub boot: UdpSocket,
-    /// Where addresses are asked after, from [`super::super::arp::open`].
-    pub arp: Arp,
-}
 
 /// Opens port 67 on `interface`, for datagrams of that interface only. Needs root (or
 /// CAP_NET_BIND_SERVICE and CAP_NET_RAW).
@@ -36,7 +23,7 @@ pub fn bind_server(interface: &str) -> io::Result<UdpSocket> {
 }
 
 /// Opens port 68 on `interface`, to ask the wire for other servers from; what is answered is heard by
-/// [`super::super::ear`]. A DHCP client of this computer may hold the port: where it does not share it, another port will
+/// [`super::ear`]. A DHCP client of this computer may hold the port: where it does not share it, another port will
 /// do, since servers answer to port 68 in any case (RFC 2131 section 4.1).
 ///
 /// # Errors
@@ -55,7 +42,7 @@ pub fn bind_client(interface: &str) -> io::Result<UdpSocket> {
 /// The instruction of the kernel's packet filter that ends it: so many bytes are kept (linux/bpf_common.h).
 const RETURN: u16 = 0x06;
 
-pub(in super::super) fn bind(interface: &str, port: u16, share: bool) -> io::Result<UdpSocket> {
+pub(super) fn bind(interface: &str, port: u16, share: bool) -> io::Result<UdpSocket> {
     let socket = Socket::new(Domain::IPV4, Type::DGRAM, Some(Protocol::UDP))?;
     socket.set_reuse_address(share)?;
     socket.set_broadcast(true)?;
