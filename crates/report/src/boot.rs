@@ -22,6 +22,9 @@ pub(crate) struct Boot {
     pub(crate) transfer: Transfer,
     pub(crate) system: Option<String>,
     pub(crate) trouble: Option<String>,
+    /// Why its firmware starts nothing of ours although it was told what. An address that it takes elsewhere changes
+    /// nothing about that; one that we offer does.
+    pub(crate) unfollowed: Option<String>,
     pub(crate) file_bytes: u64,
     /// The last part of a loader that arrived whole.
     pub(crate) loader: Option<String>,
@@ -63,6 +66,7 @@ impl Boot {
             }
             Step::Offer { address } => {
                 (self.offered, self.trouble) = (Some(*address), None);
+                self.unfollowed = None;
                 self.advance(now, Stage::Firmware);
             }
             Step::Lease { address } => {
@@ -74,6 +78,10 @@ impl Boot {
                 self.advance(now, Stage::Firmware);
             }
             Step::Refused { .. } => {}
+            Step::Unfollowed { why } => {
+                self.unfollowed = Some(why.clone());
+                self.advance(now, Stage::Firmware);
+            }
             Step::OwnDisk { .. } => {
                 self.trouble = None;
                 self.advance(now, Stage::OwnDisk);

@@ -14,7 +14,7 @@ impl Step {
     pub fn clipped(mut self) -> Self {
         match &mut self {
             Self::Discover { firmware } => clip(firmware),
-            Self::Refused { why } | Self::OwnDisk { why } => clip(why),
+            Self::Refused { why } | Self::Unfollowed { why } | Self::OwnDisk { why } => clip(why),
             Self::File { name, .. } => clip(name),
             Self::Awake { facts } => clip_facts(facts),
             Self::Chosen { system, .. } => clip(system),

@@ -40,6 +40,9 @@ impl Timeline {
         if boot.trouble.is_some() {
             return self.refused();
         }
+        if let Some(why) = &boot.unfollowed {
+            return Some(format!("boots nothing of ours: {why}"));
+        }
         match (boot.address, boot.offered) {
             (Some(address), _) if idle > LOADER_PATIENCE => Some(format!(
                 "took {address} but never asked for a loader: is UDP port 69 blocked by a firewall, or network boot \

@@ -29,6 +29,7 @@ impl Step {
             Self::Offer { address } => format!("offered {address}"),
             Self::Lease { address } => format!("took {address}"),
             Self::Refused { why } => format!("refused: {why}"),
+            Self::Unfollowed { why } => format!("boots nothing of ours: {why}"),
             Self::OwnDisk { why } => format!("left to its own disk: {why}"),
             Self::File {
                 door,
@@ -202,6 +203,12 @@ mod tests {
                     why: "the pool is empty".into(),
                 },
                 "refused: the pool is empty",
+            ),
+            (
+                Step::Unfollowed {
+                    why: "it ignores our offers".into(),
+                },
+                "boots nothing of ours: it ignores our offers",
             ),
             (file(3_100_000), "rootfs.gz 3.1 MB by HTTP in 0.42 s"),
             (

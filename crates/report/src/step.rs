@@ -52,6 +52,11 @@ pub enum Step {
         /// The reason, for people.
         why: String,
     },
+    /// Its firmware was told what to boot, and goes elsewhere again and again.
+    Unfollowed {
+        /// Whom it listens to, and the remedy, for people.
+        why: String,
+    },
     /// Its firmware was named no loader, so that it goes on with its own disk.
     OwnDisk {
         /// The reason, for people.

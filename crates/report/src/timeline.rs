@@ -221,6 +221,7 @@ fn is_dhcp(step: &Step) -> bool {
             | Step::Offer { .. }
             | Step::Lease { .. }
             | Step::Refused { .. }
+            | Step::Unfollowed { .. }
             | Step::OwnDisk { .. }
     )
 }

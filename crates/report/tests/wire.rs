@@ -44,6 +44,12 @@ fn steps() -> Vec<(Step, &'static str)> {
             r#"{"step":"refused","why":"full"}"#,
         ),
         (
+            Step::Unfollowed {
+                why: "ignored".into(),
+            },
+            r#"{"step":"unfollowed","why":"ignored"}"#,
+        ),
+        (
             Step::OwnDisk {
                 why: "started once".into(),
             },

@@ -10,7 +10,7 @@ use report::Step;
 use super::full::asked_for;
 use super::{Choice, Responder, ignore};
 use crate::action::{Action, Reason};
-use crate::firmware::{Client, Firmware};
+use crate::firmware::{Asks, Client, Firmware};
 use crate::lease::Stage;
 use crate::packet::{Kind, Request};
 use crate::reply::Verdict;
@@ -67,7 +67,7 @@ impl Responder {
             && self.refusals.worth_saying(mac, now)
         {
             let why = self.does_not_follow(firmware, choice);
-            steps.push((mac, Step::Refused { why }));
+            steps.push((mac, Step::Unfollowed { why }));
         }
         self.reply(request, place, Verdict::BootOffer, steps)
     }
@@ -128,6 +128,7 @@ impl Responder {
         self.inform(request, place, Verdict::BootAck)
     }
 
+    /// Kept short: the journal cuts what is longer than 300 characters.
     fn does_not_follow(&self, firmware: Firmware, choice: Choice) -> String {
         let Choice { server, address } = choice;
         let next = self.settings.server;
@@ -135,10 +136,16 @@ impl Responder {
             .plan(firmware)
             .map(|boot| boot.file)
             .unwrap_or_default();
+        let told = match firmware.asks {
+            Asks::Pxe => {
+                format!("next-server (option 66) to {next} and the boot file (option 67) to {file}")
+            }
+            Asks::Ipxe => format!("the boot file (option 67) to {file}"),
+            Asks::HttpBoot => format!("option 60 to HTTPClient and option 67 to {file}"),
+        };
         format!(
-            "its {firmware} firmware takes {address} from {server} again and again and starts nothing of ours: it ignores \
-             proxyDHCP offers. Set next-server (option 66) to {next} and the boot file (option 67) to {file} at {server}, or \
-             switch that DHCP server off and start with --dhcp full"
+            "its {firmware} firmware ignores proxyDHCP offers and takes {address} from {server} again and again. Set {told} \
+             there, or switch that DHCP server off and start with --dhcp full"
         )
     }
 }

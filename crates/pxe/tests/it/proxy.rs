@@ -259,21 +259,59 @@ fn firmware_that_ignores_proxy_offers_is_named_with_the_remedy() {
     for _ in 0..8 {
         let offer = world.reply(&client, DISCOVER);
         assert_eq!(offer.file, "shimx64.efi", "it gets what can be given");
-        let refused = offer.steps.into_iter().filter_map(|(_, step)| match step {
-            Step::Refused { why } => Some(why),
+        let named = offer.steps.into_iter().filter_map(|(_, step)| match step {
+            Step::Unfollowed { why } => Some(why),
             _ => None,
         });
-        told.extend(refused.map(|why| (world.now.as_secs(), why)));
+        told.extend(named.map(|why| (world.now.as_secs(), why)));
         world.pass(1);
         world.deliver(&takes_the_others(&client).datagram(REQUEST));
         world.pass(14);
     }
     let times: Vec<u64> = told.iter().map(|(at, _)| *at).collect();
     assert_eq!(times, [30, 90], "from the third round on, once a minute");
-    let expected = "its UEFI x64 PXE firmware takes 10.77.0.99 from 10.77.0.2 again and again and starts nothing of ours: \
-                    it ignores proxyDHCP offers. Set next-server (option 66) to 10.77.0.1 and the boot file (option 67) to \
-                    shimx64.efi at 10.77.0.2, or switch that DHCP server off and start with --dhcp full";
+    let expected = "its UEFI x64 PXE firmware ignores proxyDHCP offers and takes 10.77.0.99 from 10.77.0.2 again and again. \
+                    Set next-server (option 66) to 10.77.0.1 and the boot file (option 67) to shimx64.efi there, or switch \
+                    that DHCP server off and start with --dhcp full";
     assert_eq!(told[0].1, expected);
+}
+
+/// The journal cuts long texts, and the remedy is at the end of this one.
+#[test]
+fn the_remedy_is_told_whole_for_every_firmware_and_the_longest_addresses() {
+    let server = Ipv4Addr::new(192, 168, 178, 101);
+    let (other, address) = ([192, 168, 178, 102], [192, 168, 178, 103]);
+    let clients = [
+        (
+            Client::bios(mac(1)),
+            "boot file (option 67) to lpxelinux.0 there",
+        ),
+        (
+            Client::ipxe(mac(1)),
+            "Set the boot file (option 67) to http://192.168.178.101:6969/boot/boot.ipxe there",
+        ),
+        (
+            Client::http_boot(mac(1)),
+            "Set option 60 to HTTPClient and option 67 to http://192.168.178.101:6969/boot/shimx64.efi there",
+        ),
+    ];
+    for (client, says) in clients {
+        let mut world = World::proxy(Settings {
+            server,
+            ..settings()
+        });
+        let takes = client.clone().with(50, &address).with(54, &other);
+        let mut steps = Vec::new();
+        for _ in 0..3 {
+            steps = world.reply(&client, DISCOVER).steps;
+            world.deliver(&takes.datagram(REQUEST));
+        }
+        let [_, (_, step @ Step::Unfollowed { why })] = &steps[..] else {
+            panic!("{steps:?}");
+        };
+        assert!(why.contains(says), "{why}");
+        assert_eq!(step.clone().clipped(), *step, "cut: {why}");
+    }
 }
 
 /// Synthetic as well: those that do follow, each in its way, and fail later.

@@ -124,10 +124,11 @@ impl Server {
                     Some(reply) => self.answered(paragraph, request, &reply, to),
                     None => paragraph.say("answer", "bytes that are no DHCP message"),
                 }
+                // Why a NAK is one is in the message itself.
                 let told = steps
                     .iter()
-                    .filter(|(_, step)| matches!(step, Step::Refused { .. }));
-                for (_, step) in told.filter(|_| !is_nak(&bytes)) {
+                    .filter(|(_, step)| matches!(step, Step::Unfollowed { .. }));
+                for (_, step) in told {
                     paragraph.say("journal", &step.line());
                 }
             }
@@ -219,11 +220,6 @@ impl Server {
         paragraph.say("is", what);
         paragraph
     }
-}
-
-/// Its reason is in the message itself.
-fn is_nak(reply: &[u8]) -> bool {
-    Message::read(reply).is_some_and(|reply| reply.kind() == "NAK")
 }
 
 /// BOOTREPLY (RFC 2131, section 2, field op).

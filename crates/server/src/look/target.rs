@@ -157,7 +157,10 @@ fn place(machine: &Machine) -> Place {
     let mut asked = false;
     for told in machine.steps.iter().rev() {
         match &told.step {
-            Step::Offer { .. } | Step::Lease { .. } | Step::Refused { .. } => {}
+            Step::Offer { .. }
+            | Step::Lease { .. }
+            | Step::Refused { .. }
+            | Step::Unfollowed { .. } => {}
             Step::Discover { firmware } if firmware == OPERATING_SYSTEM => asked = true,
             // A system's files, which phase 1 fetches, or what it started.
             Step::File { name, .. } if name.trim_start_matches('/').starts_with("oss/") => {}
