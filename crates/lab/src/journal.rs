@@ -28,6 +28,9 @@ pub struct MachineView {
     /// One sentence on where it stands.
     #[serde(default)]
     pub state: String,
+    /// What keeps it from its system, in one sentence with the remedy, if anything does.
+    #[serde(default)]
+    pub diagnosis: Option<String>,
     /// All that happened to it.
     pub steps: Vec<TimedStep>,
     /// Who sent it how many bytes of its system.

@@ -95,8 +95,12 @@ pub(crate) fn offered(lab: &Lab, path: &str) -> Result<Vec<u8>> {
 
 /// Where the phase 1 is that servers are given.
 pub(crate) fn phase1() -> [PathBuf; 2] {
-    let image = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/phase1/image");
-    ["--phase1".into(), image]
+    ["--phase1".into(), target().join("phase1/image")]
+}
+
+/// Where cargo and `cargo xtask setup` put what they make.
+pub(crate) fn target() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target")
 }
 
 /// A running server that never outlives its test.

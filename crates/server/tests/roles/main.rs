@@ -5,6 +5,8 @@
 mod common;
 mod company;
 mod interfaces;
+mod one_offer;
 mod several;
+mod unfollowed;
 mod wires;
 mod world;
