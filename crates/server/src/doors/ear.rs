@@ -125,6 +125,10 @@ pub fn datagram(packet: &[u8]) -> Option<Datagram<'_>> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::net::UnixDatagram;
+
+    use socket2::SockRef;
+
     use super::*;
 
     fn packet(options: usize, to: u16, payload: &[u8]) -> Vec<u8> {
@@ -156,6 +160,88 @@ mod tests {
         let question = packet(0, 67, b"discover");
         assert_eq!(datagram(&question).map(|heard| heard.to), Some(67));
         assert_eq!(datagram(&packet(0, 69, b"read")), None);
+    }
+
+    /// What the kernel hands on of `packets`, with the filter but for its first two instructions: they ask for the interface,
+    /// and these packets come by none.
+    fn kept(packets: &[Vec<u8>]) -> Vec<bool> {
+        let (says, hears) = UnixDatagram::pair().expect("a pair of sockets");
+        let filter = filter(1);
+        SockRef::from(&hears)
+            .attach_filter(&filter[2..])
+            .expect("the kernel takes the filter");
+        hears.set_nonblocking(true).expect("a socket of ours");
+        let is_kept = |packet: &Vec<u8>| {
+            says.send(packet).expect("its other end is open");
+            let mut heard = [0; 2048];
+            match hears.recv(&mut heard) {
+                Ok(length) => {
+                    assert_eq!(heard[..length], packet[..], "kept whole");
+                    true
+                }
+                Err(error) => {
+                    assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
+                    false
+                }
+            }
+        };
+        packets.iter().map(is_kept).collect()
+    }
+
+    fn to(receiver: [u8; 4], mut packet: Vec<u8>) -> Vec<u8> {
+        packet[16..20].copy_from_slice(&receiver);
+        packet
+    }
+
+    fn from_nobody(mut packet: Vec<u8>) -> Vec<u8> {
+        packet[12..16].copy_from_slice(&[0; 4]);
+        packet
+    }
+
+    /// The kernel itself is the judge.
+    #[test]
+    fn of_port_67_only_what_an_address_says_to_everybody_is_heard() {
+        const ALL: [u8; 4] = [255; 4];
+        const US: [u8; 4] = [10, 77, 0, 1];
+        for options in [0, 4, 40] {
+            let say = |port| packet(options, port, b"word");
+            let table = [
+                ("a server greets", true, to(ALL, say(67))),
+                (
+                    "a room is switched on",
+                    false,
+                    from_nobody(to(ALL, say(67))),
+                ),
+                ("a relay agent or a renewal", false, to(US, say(67))),
+                (
+                    "its subnet's broadcast",
+                    false,
+                    to([10, 77, 0, 255], say(67)),
+                ),
+                ("an answer to everybody", true, to(ALL, say(68))),
+                ("an answer to us", true, to(US, say(68))),
+                ("an answer to another", true, to([10, 77, 0, 9], say(68))),
+                ("an answer of nobody", true, from_nobody(to(ALL, say(68)))),
+                ("TFTP", false, to(ALL, say(69))),
+            ];
+            let packets = table.clone().map(|(_, _, packet)| packet);
+            for ((what, is_kept, _), kept) in table.into_iter().zip(kept(&packets)) {
+                assert_eq!(kept, is_kept, "{what}, {options} bytes of IP options");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_no_first_datagram_of_udp_is_not_heard() {
+        let answer = || packet(0, 68, b"offer");
+        let (mut tcp, mut first, mut later) = (answer(), answer(), answer());
+        tcp[9] = 6;
+        // RFC 791 section 3.1: more fragments follow; and an offset, in units of eight bytes.
+        first[6] = 0x20;
+        later[7] = 1;
+        let short = answer()[..23].to_vec();
+        let kept = kept(&[answer(), tcp, first, later, short]);
+        assert_eq!(kept, [true, false, true, false, false]);
     }
 
     #[test]
