@@ -83,30 +83,16 @@ impl Offering {
     /// Takes in every change, until there are no more. What cannot be offered leaves all as it was and is tried again: a
     /// file that changed just now comes as another change, but one that could not be opened comes by itself.
     pub(super) async fn follow(mut self, seeder: &Seeder) {
-        let mut trouble = None;
-        while self.is_due(trouble.is_some()).await {
-            let Some(now) = self.changes.borrow_and_update().clone() else {
-                continue;
-            };
-            let error = self.offer(seeder, now).await.err();
-            let now = error.map(|error| format!("{error:#}"));
-            if let Some(why) = now.as_ref().filter(|_| now != trouble) {
+        let mut due = Due::of(self.changes.clone(), AGAIN);
+        while let Some(now) = due.next().await {
+            if let Some(why) = due.tried(self.offer(seeder, now).await) {
                 tracing::warn!(
                     "machines are told of the same systems as before: {why}; it is tried again every {} s",
                     AGAIN.as_secs()
                 );
             }
-            trouble = now;
         }
         std::future::pending::<()>().await;
-    }
-
-    /// Waits until something is to be offered; false if that will never be.
-    async fn is_due(&mut self, again: bool) -> bool {
-        tokio::select! {
-            changed = self.changes.changed() => changed.is_ok(),
-            () = tokio::time::sleep(AGAIN), if again => true,
-        }
     }
 
     async fn offer(&mut self, seeder: &Seeder, now: Arc<Prepared>) -> anyhow::Result<()> {
@@ -155,10 +141,97 @@ impl Offering {
     }
 }
 
+/// When something is to be offered: what is new, and what could not be, after a while.
+struct Due<T> {
+    changes: watch::Receiver<Option<T>>,
+    /// How long until what could not be offered is tried again.
+    again: Duration,
+    /// Why the last one could not be.
+    trouble: Option<String>,
+}
+
+impl<T: Clone> Due<T> {
+    fn of(changes: watch::Receiver<Option<T>>, again: Duration) -> Due<T> {
+        Due {
+            changes,
+            again,
+            trouble: None,
+        }
+    }
+
+    /// Waits for what is to be offered now; None if there will be nothing new any more.
+    async fn next(&mut self) -> Option<T> {
+        loop {
+            tokio::select! {
+                changed = self.changes.changed() => changed.ok()?,
+                () = tokio::time::sleep(self.again), if self.trouble.is_some() => {}
+            }
+            if let Some(now) = self.changes.borrow_and_update().clone() {
+                return Some(now);
+            }
+        }
+    }
+
+    /// Takes in how that went. Gives the trouble that is to be told: each once, for as long as it lasts.
+    fn tried(&mut self, outcome: anyhow::Result<()>) -> Option<&str> {
+        let trouble = outcome.err().map(|error| format!("{error:#}"));
+        let is_new = trouble != self.trouble;
+        self.trouble = trouble;
+        self.trouble.as_deref().filter(|_| is_new)
+    }
+}
+
 /// Where a network's seed may write: it empties what it finds there.
 fn seeds_folder(plan: &Plan, at: usize) -> PathBuf {
     match at {
         0 => plan.state.clone(),
         _ => plan.state.join(format!("network-{at}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use anyhow::anyhow;
+
+    /// A first value that was not seen yet.
+    fn due(again: Duration) -> (watch::Sender<Option<u8>>, Due<u8>) {
+        let (sender, mut changes) = watch::channel(Some(1));
+        changes.mark_changed();
+        (sender, Due::of(changes, again))
+    }
+
+    /// What is due next; a wait without an end is a failure.
+    async fn soon(due: &mut Due<u8>) -> Option<u8> {
+        let patience = Duration::from_secs(20);
+        let next = tokio::time::timeout(patience, due.next()).await;
+        next.expect("something is due")
+    }
+
+    #[tokio::test]
+    async fn what_could_not_be_offered_is_tried_again_and_told_once() {
+        let (sender, mut due) = due(Duration::from_millis(1));
+        for (trouble, told) in [
+            ("a file cannot be opened", true),
+            ("a file cannot be opened", false),
+            ("another one", true),
+        ] {
+            assert_eq!(soon(&mut due).await, Some(1), "as long as it fails");
+            let outcome = Err(anyhow!(trouble));
+            assert_eq!(due.tried(outcome), told.then_some(trouble));
+        }
+        assert_eq!(soon(&mut due).await, Some(1));
+        assert_eq!(due.tried(Ok(())), None);
+        drop(sender);
+        assert_eq!(soon(&mut due).await, None, "it was offered");
+    }
+
+    #[tokio::test]
+    async fn a_change_is_due_at_once_in_place_of_what_could_not_be_offered() {
+        let (sender, mut due) = due(Duration::from_secs(86_400));
+        assert_eq!(soon(&mut due).await, Some(1));
+        assert!(due.tried(Err(anyhow!("a file changed just now"))).is_some());
+        sender.send_replace(Some(2));
+        assert_eq!(soon(&mut due).await, Some(2));
     }
 }
