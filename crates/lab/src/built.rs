@@ -62,6 +62,15 @@ pub fn dhcrelay(target: &Path) -> Result<PathBuf> {
     Ok(tree.join("usr/sbin/dhcrelay"))
 }
 
+/// Kea's DHCP server, which is unpacked and not installed. Its libraries are.
+///
+/// # Errors
+/// It was not unpacked.
+pub fn kea(target: &Path) -> Result<PathBuf> {
+    let tree = unpacked(target, "kea-dhcp4-server")?;
+    Ok(tree.join("usr/sbin/kea-dhcp4"))
+}
+
 /// The tree of a Debian package that is unpacked and not installed.
 ///
 /// # Errors

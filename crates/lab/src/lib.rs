@@ -42,7 +42,7 @@ pub use accelerator::Accelerator;
 pub use bt_server::{BtServer, Call};
 pub use classroom::{Classroom, Plan, Start};
 pub use console::Console;
-pub use foreign::Foreign;
+pub use foreign::{Foreign, Kea};
 pub use http::{get, get_part};
 pub use journal::{MachineView, Machines, TimedStep};
 pub use machine::{Firmware, Machine, Nic, Spec};

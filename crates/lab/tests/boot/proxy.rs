@@ -1,16 +1,29 @@
-//! A room that has a DHCP server already: it gives the addresses, bt-server only says what to boot.
+//! A room that has DHCP servers already: they give the addresses, bt-server only says what to boot.
 
-use lab::{Classroom, Firmware, Foreign, Nic, Plan, Spec, Start, Stop, TargetOs};
+use std::net::Ipv4Addr;
+
+use lab::{Classroom, Firmware, Foreign, Kea, Nic, Plan, Spec, Start, Stop, TargetOs, built};
 use report::Step;
 
 use crate::firmware::says_hello;
 use crate::room::{FOREIGN, MIB, bt_server, target};
 
+/// Kea's host, and what it gives: none of dnsmasq's.
+const KEA: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 3);
+const OF_KEA: (Ipv4Addr, Ipv4Addr) = (Ipv4Addr::new(10, 77, 0, 150), Ipv4Addr::new(10, 77, 0, 199));
+
+/// Each of the two machines is known to one of the servers only, so that both are beside one boot.
 #[test]
-#[ignore = "needs root, QEMU, dnsmasq and target/dist/bt-server; cargo xtask test runs it"]
-fn boot_beside_a_dhcp_server_that_knows_nothing_of_us() {
+#[ignore = "needs root, QEMU, dnsmasq, Kea and target/dist/bt-server; cargo xtask test runs it"]
+fn boot_beside_dhcp_servers_that_know_nothing_of_us() {
     let logs = tempfile::tempdir().unwrap();
     let system = TargetOs::build(&target().join("phase1"), "small", MIB).unwrap();
+    let specs = [
+        Spec::new("bios", Nic::E1000, 1),
+        Spec::new("uefi", Nic::Virtio, 2).with(Firmware::Uefi),
+    ];
+    let of_kea = &specs[0].mac;
+    let not_of_dnsmasq = format!("--dhcp-host={of_kea},ignore");
     let plan = Plan {
         program: &bt_server(),
         settings: "boottorrent:\n  version: 0\n  timeout: 0\n  seed_time: 0\n",
@@ -18,32 +31,37 @@ fn boot_beside_a_dhcp_server_that_knows_nothing_of_us() {
         options: &[],
         has_address: true,
         server_rate: Some(200),
-        beside: Some(&[]),
+        beside: Some(&[&not_of_dnsmasq]),
         logs: logs.path(),
     };
     let furnish = |oss: &std::path::Path| system.write_to(oss);
     let mut class = Classroom::open(&plan, furnish, &Stop::never()).unwrap();
+    let its_host = class.room().host(Some((KEA, 24))).unwrap();
+    let kea = Kea {
+        program: &built::kea(target()).unwrap(),
+        range: OF_KEA,
+        only: Some(of_kea),
+    };
+    let _kea = Foreign::kea(&its_host, logs.path(), &kea).unwrap();
 
-    let specs = [
-        Spec::new("bios", Nic::E1000, 1),
-        Spec::new("uefi", Nic::Virtio, 2).with(Firmware::Uefi),
-    ];
+    let is_of_kea = |address| (OF_KEA.0..=OF_KEA.1).contains(&address);
+    let gives: [&dyn Fn(Ipv4Addr) -> bool; 2] = [&is_of_kea, &Foreign::gives];
     let mut machines = specs.map(|spec| class.machine(&spec).unwrap());
-    for machine in &mut machines {
+    for (machine, gives) in machines.iter_mut().zip(gives) {
         let line = says_hello(machine);
-        // dnsmasq gives another address to another client identifier, as it may.
+        // Another client identifier may get another address of the same server.
         let (_, rest) = line.split_once("address ").unwrap();
         let (addresses, _) = rest.split_once(',').unwrap();
         for address in addresses.split(' ') {
             let address = address.parse().unwrap();
-            assert!(Foreign::gives(address), "{address} is not of dnsmasq's");
+            assert!(gives(address), "{address} is of another server");
         }
         let all = class.machines().unwrap();
         let told = all.machine(&machine.spec().mac).unwrap();
-        // What it took from dnsmasq is heard and noted; an address of ours would be another one.
+        // What it took from the other server is heard and noted; an address of ours would be another one.
         for timed in &told.steps {
             if let Step::Offer { address } | Step::Lease { address } = timed.step {
-                assert!(Foreign::gives(address), "an address of ours: {timed:?}");
+                assert!(gives(address), "an address of ours: {timed:?}");
             }
         }
     }

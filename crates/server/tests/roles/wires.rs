@@ -3,15 +3,16 @@
 use std::fs;
 use std::io::ErrorKind;
 use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use lab::{Machines, Nic, Spec, Stop, until};
+use lab::{Foreign, Host, Kea, Machines, Nic, Spec, Stop, until};
 use nix::sys::signal::Signal;
 
-use crate::common::REFUSED;
 use crate::common::dnsmasq::{Dnsmasq, OTHER};
 use crate::common::udhcpc::Udhcpc;
+use crate::common::{REFUSED, target};
 use crate::world::{Given, NOTICED, SERVER, SOON, World};
 
 /// The server's tracker and API.
@@ -36,13 +37,37 @@ fn on_a_silent_wire_it_gives_addresses() -> Result<()> {
     Ok(())
 }
 
+fn dnsmasq(host: &Host, scratch: &Path) -> Result<Dnsmasq> {
+    Dnsmasq::start(host, scratch, &[])
+}
+
+/// It gives the same addresses as dnsmasq.
+fn kea(host: &Host, scratch: &Path) -> Result<Foreign> {
+    let kea = Kea {
+        program: &lab::built::kea(&target())?,
+        range: Foreign::RANGE,
+        only: None,
+    };
+    Foreign::kea(host, scratch, &kea)
+}
+
 #[test]
 #[ignore = "needs root, dnsmasq, network namespaces and target/phase1; cargo xtask test runs it"]
-fn beside_another_server_it_gives_none() -> Result<()> {
+fn beside_dnsmasq_it_gives_none() -> Result<()> {
+    gives_none_beside(dnsmasq)
+}
+
+#[test]
+#[ignore = "needs root, Kea, network namespaces and target/phase1; cargo xtask test runs it"]
+fn beside_kea_it_gives_none() -> Result<()> {
+    gives_none_beside(kea)
+}
+
+fn gives_none_beside<Other>(start: impl FnOnce(&Host, &Path) -> Result<Other>) -> Result<()> {
     let mut world = World::new(Some((SERVER, 24)))?;
     let (other, machine) = (world.other()?, world.room.host(None)?);
     let given = Given::listen(&world.room.host(None)?)?;
-    let _dnsmasq = Dnsmasq::start(&other, world.room.scratch(), &[])?;
+    let _other = start(&other, world.room.scratch())?;
     let mut server = world.start(&[])?;
     ensure!(server.ready_or_ended()?.is_none(), "{}", server.told());
     let said = server.told();
@@ -176,7 +201,17 @@ fn a_server_of_another_network_is_heard_although_the_kernel_drops_it() -> Result
 
 #[test]
 #[ignore = "needs root, dnsmasq, network namespaces and target/phase1; cargo xtask test runs it"]
-fn beside_a_server_that_comes_later_leases_go_on_and_new_machines_get_theirs_there() -> Result<()> {
+fn dnsmasq_that_comes_later_gives_addresses_to_new_machines_and_leases_go_on() -> Result<()> {
+    makes_way_for(dnsmasq)
+}
+
+#[test]
+#[ignore = "needs root, Kea, network namespaces and target/phase1; cargo xtask test runs it"]
+fn kea_that_comes_later_gives_addresses_to_new_machines_and_leases_go_on() -> Result<()> {
+    makes_way_for(kea)
+}
+
+fn makes_way_for<Other>(start: impl FnOnce(&Host, &Path) -> Result<Other>) -> Result<()> {
     let mut world = World::new(Some((SERVER, 24)))?;
     let (other, early, late) = (
         world.other()?,
@@ -190,7 +225,7 @@ fn beside_a_server_that_comes_later_leases_go_on_and_new_machines_get_theirs_the
     let bound = first.wait_for("bound")?;
     ensure!(bound[1] == SERVER.to_string(), "{bound:?}");
 
-    let _dnsmasq = Dnsmasq::start(&other, world.room.scratch(), &[])?;
+    let _other = start(&other, world.room.scratch())?;
     server.wait_until_it_says("proxy: another DHCP server answers, 10.77.0.2", NOTICED)?;
     let before = given.by(SERVER);
     first.signal("USR1")?;
