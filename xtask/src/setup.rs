@@ -1,7 +1,7 @@
 //! `cargo xtask setup`: all that building and testing need.
 //!
-//! What is only missing is installed ([`installed`]); programs whose packages would start a service are unpacked below
-//! `target/` and not installed.
+//! What is only missing is installed ([`installed`]); programs whose packages would start a service or change this
+//! computer's boot menu are unpacked below `target/` and not installed.
 
 use std::path::Path;
 

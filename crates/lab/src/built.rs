@@ -71,6 +71,15 @@ pub fn kea(target: &Path) -> Result<PathBuf> {
     Ok(tree.join("usr/sbin/kea-dhcp4"))
 }
 
+/// The ISO image of Debian's memtest86+.
+///
+/// # Errors
+/// It was not unpacked.
+pub fn memtest(target: &Path) -> Result<PathBuf> {
+    let tree = unpacked(target, "memtest86+")?;
+    Ok(tree.join("usr/lib/memtest86+/memtest86+x64.iso"))
+}
+
 /// The tree of a Debian package that is unpacked and not installed.
 ///
 /// # Errors
