@@ -6,22 +6,56 @@ mod common;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use common::peer::Peer;
 use common::world::{World, many, run, several};
 use common::{bytes, entries, folder, joined, torrent};
 use metainfo::Torrent;
 use seeder::{Cache, Error, Hashed};
+use tempfile::TempDir;
+
+/// A seed of something else, and a folder with files that it does not have yet.
+struct Beside {
+    world: World,
+    files: Vec<(&'static str, Vec<u8>)>,
+    root: TempDir,
+    cache: Cache,
+    _state: TempDir,
+}
+
+impl Beside {
+    async fn new() -> Self {
+        let files = several();
+        let state = TempDir::new().unwrap();
+        Self {
+            world: World::new(&[("other", vec![1])]).await,
+            root: folder(&files),
+            files,
+            cache: Cache::in_state(state.path()),
+            _state: state,
+        }
+    }
+
+    fn kernel(&self) -> PathBuf {
+        self.root.path().join("kernel")
+    }
+
+    /// The folder's files as they are now.
+    fn hash(&self) -> Hashed {
+        let (root, entries) = (self.root.path(), entries(&self.files));
+        let hashed = self.cache.hash(root, "system", &entries, 2, &|_| {});
+        hashed.unwrap()
+    }
+}
 
 #[test]
 fn what_is_not_the_torrents_content_is_not_added() {
     run(async {
-        let files = several();
-        let world = World::new(&[("other", vec![1])]).await;
-        let root = folder(&files);
-        let torrent = torrent(root.path(), &files);
-        let kernel = root.path().join("kernel");
+        let beside = Beside::new().await;
+        let (world, root, files) = (&beside.world, &beside.root, &beside.files);
+        let torrent = torrent(root.path(), files);
+        let kernel = beside.kernel();
 
         fs::write(&kernel, bytes(1, 300_001)).unwrap();
         let longer = world.seeder.add(&torrent, root.path()).await;
@@ -42,8 +76,8 @@ fn what_is_not_the_torrents_content_is_not_added() {
         fs::write(&kernel, bytes(1, 300_000)).unwrap();
         world.seeder.add(&torrent, root.path()).await.unwrap();
         let mut peer = Peer::connect(world.at, torrent.info_hash()).unwrap();
-        assert!(peer.download(&torrent).unwrap() == joined(&torrent, &files));
-        world.seeder.stop().await;
+        assert!(peer.download(&torrent).unwrap() == joined(&torrent, files));
+        beside.world.seeder.stop().await;
     });
 }
 
@@ -51,27 +85,23 @@ fn what_is_not_the_torrents_content_is_not_added() {
 #[test]
 fn what_was_hashed_is_added_only_as_it_was() {
     run(async {
-        let files = several();
-        let world = World::new(&[("other", vec![1])]).await;
-        let (root, state) = (folder(&files), tempfile::tempdir().unwrap());
-        let (kernel, entries) = (root.path().join("kernel"), entries(&files));
-        let cache = Cache::in_state(state.path());
-        let hash = || cache.hash(root.path(), "system", &entries, 2, &|_| {});
+        let beside = Beside::new().await;
+        let (world, kernel) = (&beside.world, beside.kernel());
 
-        let hashed = hash().unwrap();
+        let hashed = beside.hash();
         let content = fs::read(&kernel).unwrap();
         fs::write(&kernel, content).unwrap();
         let written = world.seeder.add_hashed(&hashed).await;
         assert!(matches!(written, Err(Error::Changed { file, .. }) if file == kernel));
         assert_eq!(world.seeder.stats(&hashed.torrent.info_hash()), None);
 
-        let hashed = hash().unwrap();
+        let hashed = beside.hash();
         world.seeder.add_hashed(&hashed).await.unwrap();
         let twice = world.seeder.add_hashed(&hashed).await;
         assert!(matches!(twice, Err(Error::Twice(_))), "{twice:?}");
         let mut peer = Peer::connect(world.at, hashed.torrent.info_hash()).unwrap();
         let fetched = peer.download(&hashed.torrent).unwrap();
-        assert!(fetched == joined(&hashed.torrent, &files));
+        assert!(fetched == joined(&hashed.torrent, &beside.files));
 
         // The same files under the name of other bytes.
         let mut info = hashed.torrent.info().clone();
@@ -82,7 +112,7 @@ fn what_was_hashed_is_added_only_as_it_was() {
         };
         let refused = world.seeder.add_hashed(&wrong).await;
         assert!(matches!(refused, Err(Error::Content(_))), "{refused:?}");
-        world.seeder.stop().await;
+        beside.world.seeder.stop().await;
     });
 }
 
@@ -90,13 +120,9 @@ fn what_was_hashed_is_added_only_as_it_was() {
 #[test]
 fn the_same_bytes_in_new_files_are_served_on_the_same_connection() {
     run(async {
-        let files = several();
-        let world = World::new(&[("other", vec![1])]).await;
-        let (root, state) = (folder(&files), tempfile::tempdir().unwrap());
-        let (kernel, entries) = (root.path().join("kernel"), entries(&files));
-        let cache = Cache::in_state(state.path());
-        let hash = || cache.hash(root.path(), "system", &entries, 2, &|_| {});
-        let hashed = hash().unwrap();
+        let beside = Beside::new().await;
+        let (world, kernel) = (&beside.world, beside.kernel());
+        let hashed = beside.hash();
         world.seeder.put_hashed(&hashed).await.unwrap();
         let torrent = hashed.torrent.info_hash();
         let mut peer = Peer::connect(world.at, torrent).unwrap();
@@ -109,13 +135,13 @@ fn the_same_bytes_in_new_files_are_served_on_the_same_connection() {
         let stale = world.seeder.put_hashed(&hashed).await;
         assert!(matches!(stale, Err(Error::Changed { .. })), "{stale:?}");
 
-        world.seeder.put_hashed(&hash().unwrap()).await.unwrap();
+        world.seeder.put_hashed(&beside.hash()).await.unwrap();
         world.seeder.check(&torrent).unwrap();
         let again = peer.piece(hashed.torrent.info(), 0).unwrap();
         assert!(again == good);
         let fetched = peer.download(&hashed.torrent).unwrap();
-        assert!(fetched == joined(&hashed.torrent, &files));
-        world.seeder.stop().await;
+        assert!(fetched == joined(&hashed.torrent, &beside.files));
+        beside.world.seeder.stop().await;
     });
 }
 
