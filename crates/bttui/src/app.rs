@@ -101,6 +101,9 @@ impl App {
             Event::Tick => {}
             Event::Note { what } => self.history.push(now, &what),
             Event::ShellOpened { is_remote } => self.shell_opened(is_remote, &mut actions),
+            Event::PinRefused { console } => {
+                actions.push(Action::Report(Step::PinRefused { console }));
+            }
             Event::NoNetwork { why } => self.still_waiting(why, now),
             Event::Network { lease, facts } => self.network(lease, facts, &mut actions),
             Event::Offers(offers) => self.offers(*offers, now, &mut actions),

@@ -43,6 +43,11 @@ pub enum Event {
         /// By the server, through the remote look; else on one of the consoles.
         is_remote: bool,
     },
+    /// A PIN for a shell was wrong.
+    PinRefused {
+        /// Where it was typed.
+        console: String,
+    },
     /// Something that only the log tells.
     Note {
         /// What happened, in a line.

@@ -245,7 +245,6 @@ impl Service {
         let _ = sockopt::set_tcp_keepcnt(&stream, 3);
         let millis = u32::try_from(DEAD_AFTER.as_millis()).unwrap_or(u32::MAX);
         let _ = sockopt::set_tcp_user_timeout(&stream, millis);
-        self.look.note("the server opened a shell").await;
         let opened = Event::ShellOpened { is_remote: true };
         self.look.voice.tell(opened).await;
         if stream.write_all(SWITCHED).await.is_ok() {

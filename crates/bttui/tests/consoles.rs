@@ -307,7 +307,7 @@ fn a_pin_stands_before_the_shell_and_is_never_shown() {
     let told = news.blocking_recv().map(|news| news.event);
     let name = far.near.file_name().expect("a name").to_string_lossy();
     assert!(
-        matches!(&told, Some(Event::Note { what }) if what.ends_with(&format!("refused on {name}"))),
+        matches!(&told, Some(Event::PinRefused { console }) if *console == name),
         "{told:?}"
     );
     assert!(news.try_recv().is_err(), "nobody was admitted yet");

@@ -7,9 +7,12 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use bttui::reports::{Reporter, stamped};
-use report::{Mac, Report, Step};
+use report::{Mac, Report, ShellFrom, Step};
 
 const MAC: Mac = Mac([0x52, 0x54, 0, 0x12, 0x34, 0x56]);
+const SHELL: Step = Step::Shell {
+    from: ShellFrom::Machine,
+};
 
 /// A server that accepts every report; what it got comes out of the channel.
 fn server() -> (String, mpsc::Receiver<(String, Report)>) {
@@ -55,9 +58,9 @@ async fn reports_arrive_in_order_and_the_last_is_waited_for() {
     let reporter = Reporter::start(&url);
     reporter.send(stamped(MAC, Step::Retry));
     reporter
-        .last(stamped(MAC, Step::Shell), Duration::from_secs(20))
+        .last(stamped(MAC, SHELL), Duration::from_secs(20))
         .await;
-    for expected in [Step::Retry, Step::Shell] {
+    for expected in [Step::Retry, SHELL] {
         let (line, report) = out.try_recv().expect("it is there already");
         assert_eq!(line, "POST /api/v1/report HTTP/1.1");
         assert_eq!((report.mac, report.step), (MAC, expected));
@@ -75,11 +78,11 @@ async fn what_the_server_must_agree_to_is_refused_in_words() {
     for (status, expected) in table {
         let (url, out) = answering(status);
         let reporter = Reporter::start(&url);
-        reporter.send(stamped(MAC, Step::Shell));
+        reporter.send(stamped(MAC, SHELL));
         let agreed = reporter
             .agreed(stamped(MAC, Step::Retry), Duration::from_secs(20))
             .await;
-        assert_eq!(out.try_recv().expect("the first").1.step, Step::Shell);
+        assert_eq!(out.try_recv().expect("the first").1.step, SHELL);
         match expected {
             None => assert_eq!(agreed, Ok(())),
             Some(why) => assert!(agreed.expect_err(status).contains(why), "{status}"),
@@ -103,7 +106,7 @@ async fn a_dead_or_silent_server_holds_up_nothing() {
         (0..1000).for_each(|_| reporter.send(stamped(MAC, Step::Retry)));
         let started = Instant::now();
         reporter
-            .last(stamped(MAC, Step::Shell), Duration::from_millis(200))
+            .last(stamped(MAC, SHELL), Duration::from_millis(200))
             .await;
         assert!(started.elapsed() < Duration::from_secs(10), "{address}");
     }

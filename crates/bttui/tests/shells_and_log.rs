@@ -9,7 +9,7 @@ use bttui::keys::Key;
 use catalog::Shell;
 use catalog::manifest::Manifest;
 use catalog::shell::{PinHash, SALT};
-use report::Step;
+use report::{ShellFrom, Step};
 use scenes::{after, menu, progress, seconds, three};
 
 fn press(app: &mut App, key: Key, at: u64) -> Vec<Action> {
@@ -32,7 +32,12 @@ fn the_shell_opens_where_it_was_asked_for() {
     assert_eq!(failed.handle(opened(false), seconds(8)), TOLD);
 }
 
-const TOLD: [Action; 1] = [Action::Report(Step::Shell)];
+const TOLD: [Action; 1] = [Action::Report(Step::Shell {
+    from: ShellFrom::Machine,
+})];
+const TOLD_BY_SERVER: [Action; 1] = [Action::Report(Step::Shell {
+    from: ShellFrom::Server,
+})];
 
 fn opened(is_remote: bool) -> Event {
     Event::ShellOpened { is_remote }
@@ -69,8 +74,24 @@ fn with_a_pin_only_an_open_shell_stops_what_starts_by_itself() {
         };
         assert!(goes_on(asked()), "refused: {key:?} at {at}");
         let mut by_server = asked();
-        assert_eq!(by_server.handle(opened(true), seconds(at - 2)), TOLD);
+        assert_eq!(
+            by_server.handle(opened(true), seconds(at - 2)),
+            TOLD_BY_SERVER
+        );
         assert!(goes_on(by_server), "the server's: {key:?} at {at}");
+        let mut unknown = asked();
+        let console = "tty1".to_owned();
+        let refused = Step::PinRefused {
+            console: console.clone(),
+        };
+        let event = Event::PinRefused { console };
+        assert_eq!(
+            unknown.handle(event, seconds(at - 2)),
+            [Action::Report(refused)]
+        );
+        let log = unknown.history.lines().next_back().expect("a line");
+        assert_eq!(&*log.text, "a PIN for a shell was refused on tty1");
+        assert!(goes_on(unknown), "refused: {key:?} at {at}");
         let mut admitted = asked();
         assert_eq!(admitted.handle(opened(false), seconds(at - 2)), TOLD);
         assert_eq!(admitted.handle(Event::Tick, seconds(10_000)), []);

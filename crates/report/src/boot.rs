@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use crate::transfer::Transfer;
-use crate::{OPERATING_SYSTEM, Progress, Stage, Step};
+use crate::{OPERATING_SYSTEM, Progress, ShellFrom, Stage, Step};
 
 /// What is known of the boot in progress.
 #[derive(Clone, Debug, Default)]
@@ -115,7 +115,14 @@ impl Boot {
                 self.trouble = Some(what.clone());
                 self.enter(now, Stage::Failed);
             }
-            Step::Shell => self.enter(now, Stage::Shell),
+            Step::Shell {
+                from: ShellFrom::Machine,
+            } => self.enter(now, Stage::Shell),
+            // The machine goes on with what it does.
+            Step::Shell {
+                from: ShellFrom::Server,
+            }
+            | Step::PinRefused { .. } => {}
             Step::Retry => {
                 self.trouble = None;
                 self.enter(

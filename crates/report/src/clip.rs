@@ -37,10 +37,11 @@ impl Step {
                 clip(during);
                 clip(what);
             }
+            Self::PinRefused { console } => clip(console),
             Self::Offer { .. }
             | Self::Lease { .. }
             | Self::Menu { .. }
-            | Self::Shell
+            | Self::Shell { .. }
             | Self::Retry => {}
         }
         self

@@ -25,6 +25,8 @@ pub use exit::Exit;
 pub use mac::{Mac, MacError};
 pub use pattern::{MacPattern, MacPatternError};
 pub use stage::Stage;
-pub use step::{ChosenBy, Door, Facts, OPERATING_SYSTEM, Progress, Report, Source, Step};
+pub use step::{
+    ChosenBy, Door, Facts, OPERATING_SYSTEM, Progress, Report, ShellFrom, Source, Step,
+};
 pub use text::{bytes, millis, rate};
 pub use timeline::{Entry, MAX_STEPS, Timeline};

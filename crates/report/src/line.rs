@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 
 use crate::text::{percent, plural};
-use crate::{Door, Facts, OPERATING_SYSTEM, Progress, Step, bytes, millis, rate};
+use crate::{Door, Facts, OPERATING_SYSTEM, Progress, ShellFrom, Step, bytes, millis, rate};
 
 impl Step {
     /// The step as one line without a line's end: `offered 10.77.0.101`.
@@ -55,7 +55,11 @@ impl Step {
             Self::Ended { system, exit } => format!("{system} {exit}"),
             Self::Failed { during, what } if during.is_empty() => format!("failed: {what}"),
             Self::Failed { during, what } => format!("failed while {during}: {what}"),
-            Self::Shell => "a person opened a shell".into(),
+            Self::Shell { from } => match from {
+                ShellFrom::Machine => "a person opened a shell".into(),
+                ShellFrom::Server => "the server opened a shell".into(),
+            },
+            Self::PinRefused { console } => format!("a PIN for a shell was refused on {console}"),
             Self::Retry => "tries again".into(),
         }
     }
@@ -305,7 +309,24 @@ mod tests {
                 },
                 "left to its own disk: debian has started here once",
             ),
-            (Step::Shell, "a person opened a shell"),
+            (
+                Step::Shell {
+                    from: ShellFrom::Machine,
+                },
+                "a person opened a shell",
+            ),
+            (
+                Step::Shell {
+                    from: ShellFrom::Server,
+                },
+                "the server opened a shell",
+            ),
+            (
+                Step::PinRefused {
+                    console: "tty1".into(),
+                },
+                "a PIN for a shell was refused on tty1",
+            ),
             (Step::Retry, "tries again"),
         ];
         for (step, line) in table {

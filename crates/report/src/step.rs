@@ -134,8 +134,17 @@ pub enum Step {
         /// What went wrong, and the remedy if one is known.
         what: String,
     },
-    /// A person opened a shell.
-    Shell,
+    /// A shell was opened.
+    Shell {
+        /// From where. A report that does not say comes from a machine that does not know more than one place.
+        #[serde(default, skip_serializing_if = "ShellFrom::is_machine")]
+        from: ShellFrom,
+    },
+    /// A PIN for a shell was wrong.
+    PinRefused {
+        /// Where it was typed (`ttyS0`, `tty1`).
+        console: String,
+    },
     /// The machine tries again after a failure.
     Retry,
 }
@@ -160,6 +169,23 @@ pub enum ChosenBy {
     Person,
     /// Nobody: there is only one system.
     Only,
+}
+
+/// Where whoever opened a shell sits.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, Hash, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ShellFrom {
+    /// At the machine.
+    #[default]
+    Machine,
+    /// At the server, which has it over the network (`bt-server shell`).
+    Server,
+}
+
+impl ShellFrom {
+    fn is_machine(&self) -> bool {
+        *self == ShellFrom::Machine
+    }
 }
 
 /// What kind of machine it is.

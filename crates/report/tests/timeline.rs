@@ -4,8 +4,8 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use report::{
-    ChosenBy, Door, Exit, Facts, MAX_STEPS, OPERATING_SYSTEM, Progress, Source, Stage, Step,
-    Timeline,
+    ChosenBy, Door, Exit, Facts, MAX_STEPS, OPERATING_SYSTEM, Progress, ShellFrom, Source, Stage,
+    Step, Timeline,
 };
 
 const ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 101);
@@ -380,14 +380,15 @@ fn other_ways_through_a_boot() {
         during: "fetching".into(),
         what: "no peer".into(),
     };
-    assert_eq!(
-        told(vec![awake(), chosen.clone(), failed.clone(), Step::Retry]).stage(),
-        Stage::Fetching
-    );
-    assert_eq!(
-        told(vec![awake(), chosen, failed, Step::Shell]).stage(),
-        Stage::Shell
-    );
+    let after = |last| told(vec![awake(), chosen.clone(), failed.clone(), last]).stage();
+    assert_eq!(after(Step::Retry), Stage::Fetching);
+    let from = ShellFrom::Machine;
+    assert_eq!(after(Step::Shell { from }), Stage::Shell);
+    // Whoever works from the server, or does not know the PIN, keeps nothing from going on.
+    let from = ShellFrom::Server;
+    assert_eq!(after(Step::Shell { from }), Stage::Failed);
+    let console = "tty1".into();
+    assert_eq!(after(Step::PinRefused { console }), Stage::Failed);
     let foreign = told(vec![
         discover(OPERATING_SYSTEM),
         Step::Lease { address: ADDRESS },

@@ -2,7 +2,7 @@
 
 use std::net::Ipv4Addr;
 
-use report::{ChosenBy, Door, Exit, Facts, Mac, Progress, Report, Source, Step};
+use report::{ChosenBy, Door, Exit, Facts, Mac, Progress, Report, ShellFrom, Source, Step};
 
 const ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 101);
 
@@ -139,7 +139,24 @@ fn steps() -> Vec<(Step, &'static str)> {
             },
             r#"{"step":"failed","during":"d","what":"w"}"#,
         ),
-        (Step::Shell, r#"{"step":"shell"}"#),
+        (
+            Step::Shell {
+                from: ShellFrom::Machine,
+            },
+            r#"{"step":"shell"}"#,
+        ),
+        (
+            Step::Shell {
+                from: ShellFrom::Server,
+            },
+            r#"{"step":"shell","from":"server"}"#,
+        ),
+        (
+            Step::PinRefused {
+                console: "ttyS0".into(),
+            },
+            r#"{"step":"pin_refused","console":"ttyS0"}"#,
+        ),
         (Step::Retry, r#"{"step":"retry"}"#),
     ]
 }
@@ -160,6 +177,28 @@ fn every_step_travels() {
         );
         assert_eq!(serde_json::from_str::<Report>(&sent).unwrap(), report);
     }
+}
+
+/// Before there was a word for where a shell was opened, a report had none; and whoever knows no such word reads on.
+#[test]
+fn shells_of_older_machines_and_for_older_servers_are_read() {
+    #[derive(Debug, PartialEq, serde::Deserialize)]
+    #[serde(tag = "step", rename_all = "snake_case")]
+    enum Older {
+        Shell,
+    }
+    let read = |json| serde_json::from_str::<Step>(json).unwrap();
+    let machine = Step::Shell {
+        from: ShellFrom::Machine,
+    };
+    assert_eq!(read(r#"{"step":"shell"}"#), machine);
+    assert_eq!(read(r#"{"step":"shell","from":"machine"}"#), machine);
+    let server = Step::Shell {
+        from: ShellFrom::Server,
+    };
+    let sent = serde_json::to_string(&server).unwrap();
+    let older: Older = serde_json::from_str(&sent).unwrap();
+    assert_eq!(older, Older::Shell);
 }
 
 #[test]

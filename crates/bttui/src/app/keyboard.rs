@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use catalog::Shell;
-use report::{ChosenBy, Step};
+use report::{ChosenBy, ShellFrom, Step};
 
 use super::{App, Choice};
 use crate::event::Action;
@@ -80,10 +80,14 @@ impl App {
 
     /// Whoever has a shell on a console is there; the server's is no person at the machine.
     pub(super) fn shell_opened(&mut self, is_remote: bool, actions: &mut Vec<Action>) {
-        if !is_remote {
-            self.hold();
-        }
-        actions.push(Action::Report(Step::Shell));
+        let from = match is_remote {
+            true => ShellFrom::Server,
+            false => {
+                self.hold();
+                ShellFrom::Machine
+            }
+        };
+        actions.push(Action::Report(Step::Shell { from }));
     }
 
     /// Somebody is here: nothing starts by itself any more on this screen.

@@ -20,8 +20,8 @@ impl Tenant for Shell {
     fn stay(self: Box<Self>, mut console: Lent) -> Option<String> {
         let name = console.name().to_owned();
         let mut refused = || {
-            let what = format!("a PIN for a shell was refused on {name}");
-            self.voice.tell_waiting(Event::Note { what });
+            let console = name.clone();
+            self.voice.tell_waiting(Event::PinRefused { console });
         };
         match self.gate.admits(console.tty(), &mut refused) {
             Ok(Answer::Admitted) => {}

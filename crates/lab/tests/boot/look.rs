@@ -8,8 +8,9 @@ use std::process::{Output, Stdio};
 
 use lab::{BtServer, Classroom, Machine, get};
 use report::look::PORT;
+use report::{ShellFrom, Step};
 
-use crate::room::{SERVER, bt_server};
+use crate::room::{SERVER, bt_server, wait_for_step};
 
 /// Looks at a machine that stands at its menu, in a room where `remote_shell` says yes.
 pub(crate) fn at_the_menu(class: &mut Classroom, machine: &Machine, card: &str) {
@@ -58,6 +59,11 @@ pub(crate) fn at_the_menu(class: &mut Classroom, machine: &Machine, card: &str) 
     let text = String::from_utf8_lossy(&shell.stdout);
     assert!(shell.status.success(), "{shell:?}");
     assert!(text.contains("pid 1 is init, menu: 42"), "{text}");
+    // The journal tells it from a person's at the machine, which still is at its menu.
+    let from = ShellFrom::Server;
+    wait_for_step(class, &mac, &Step::Shell { from });
+    let all = class.machines().unwrap();
+    assert_eq!(all.machine(&mac).unwrap().stage, "menu");
     let unknown = as_nobody(class, &program, &["look", "52:54:00:00:00:77"], "");
     let said = String::from_utf8_lossy(&unknown.stderr);
     assert!(!unknown.status.success() && said.contains(&mac), "{said}");

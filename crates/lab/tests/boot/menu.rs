@@ -7,9 +7,9 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use lab::{Classroom, Machine, Nic, Spec, Stop, until};
-use report::Step;
+use report::{ShellFrom, Step};
 
-use crate::room::{BOOT, MIB, SOON, bt_server, keep, open_at};
+use crate::room::{BOOT, MIB, SOON, bt_server, keep, open_at, wait_for_step};
 
 const PIN: &str = "2468";
 
@@ -114,9 +114,13 @@ fn boot_a_menu_that_says_what_cannot_run_and_asks_for_a_pin() {
     })
     .unwrap();
     keep(&mut machine, "pin");
+    let console = "tty1".to_owned();
+    wait_for_step(&class, &spec.mac, &Step::PinRefused { console });
     type_in(&mut machine, PIN);
     let screen = shown(&mut machine, "A shell of phase 1.");
     assert!(!screen.contains(PIN), "{screen}");
+    let from = ShellFrom::Machine;
+    wait_for_step(&class, &spec.mac, &Step::Shell { from });
     type_in(&mut machine, "exit");
     shown(&mut machine, "Choose an operating system");
 

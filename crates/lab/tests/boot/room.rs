@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use lab::{Classroom, Machine, Plan, Spec, Start, Stop, built, noise, until};
+use report::Step;
 
 pub(crate) const SERVER: Ipv4Addr = Classroom::SERVER;
 /// Another host of the room.
@@ -67,6 +68,16 @@ pub(crate) fn wait_for_stage(class: &Classroom, machine: &mut Machine, stage: &s
     if let Err(error) = reached {
         panic!("{error:#}\n{}", machine.evidence());
     }
+}
+
+/// Waits until the journal has this step of the machine with the hardware address `mac`.
+pub(crate) fn wait_for_step(class: &Classroom, mac: &str, step: &Step) {
+    let told = until(&format!("{step:?} of {mac}"), SOON, &Stop::never(), || {
+        let all = class.machines()?;
+        let mut steps = all.machine(mac).into_iter().flat_map(|one| &one.steps);
+        Ok(steps.any(|timed| timed.step == *step).then_some(()))
+    });
+    told.unwrap();
 }
 
 /// Leaves a photograph of the screen where a person finds it.

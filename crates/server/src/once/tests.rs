@@ -87,7 +87,13 @@ fn after_its_start_a_machine_is_left_to_its_own_disk_in_the_next_run_too() {
     for mac in [ONE, TWO, ALWAYS] {
         assert_eq!(offered(&once, mac), (true, true), "{mac}");
     }
-    heard(&once, ONE, &Step::Shell);
+    heard(
+        &once,
+        ONE,
+        &Step::Shell {
+            from: report::ShellFrom::Machine,
+        },
+    );
     assert_eq!(offered(&once, ONE), (true, true), "it has not started");
     heard(&once, ONE, &starting());
     heard(&once, ALWAYS, &starting());

@@ -3,6 +3,9 @@
 use super::*;
 
 const MAC: Mac = Mac([2, 0, 0, 0, 0, 1]);
+const SHELL: Step = Step::Shell {
+    from: report::ShellFrom::Machine,
+};
 const SERVER: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 1);
 const ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 101);
 
@@ -49,7 +52,7 @@ fn leases_of_an_earlier_run_name_machines() {
     let next = Ipv4Addr::new(10, 77, 0, 102);
     book.remember(vec![(ADDRESS, MAC), (next, other)]);
     assert_eq!(book.snapshot(&[SERVER], Duration::ZERO).machines.len(), 0);
-    push(&mut book, 1, Who::Mac(MAC), Step::Shell);
+    push(&mut book, 1, Who::Mac(MAC), SHELL);
     push(&mut book, 2, Who::Address(next), file("initrd"));
     let all = book.snapshot(&[SERVER], Duration::from_secs(3)).machines;
     let known: Vec<_> = all
@@ -94,14 +97,14 @@ fn what_came_before_the_name_is_kept() {
 #[test]
 fn invented_machines_push_out_the_silent_ones_only() {
     let mut book = Book::default();
-    push(&mut book, 1_000_000, Who::Mac(MAC), Step::Shell);
+    push(&mut book, 1_000_000, Who::Mac(MAC), SHELL);
     for n in 0..2 * MACHINES as u32 {
         let [a, b, c, d] = n.to_be_bytes();
         push(
             &mut book,
             u64::from(n),
             Who::Mac(Mac([6, 0, a, b, c, d])),
-            Step::Shell,
+            SHELL,
         );
     }
     let all = book.snapshot(&[SERVER], Duration::ZERO).machines;
@@ -201,8 +204,8 @@ fn a_machine_is_where_it_was_heard_last() {
         let snapshot = book.snapshot(&[SERVER], Duration::from_secs(1));
         snapshot.machines[0].interface.clone()
     };
-    assert_eq!(on(None, Step::Shell), None);
-    assert_eq!(on(Some("eth0"), Step::Shell).as_deref(), Some("eth0"));
-    assert_eq!(on(Some("eth1"), Step::Shell).as_deref(), Some("eth1"));
-    assert_eq!(on(None, Step::Shell).as_deref(), Some("eth1"));
+    assert_eq!(on(None, SHELL), None);
+    assert_eq!(on(Some("eth0"), SHELL).as_deref(), Some("eth0"));
+    assert_eq!(on(Some("eth1"), SHELL).as_deref(), Some("eth1"));
+    assert_eq!(on(None, SHELL).as_deref(), Some("eth1"));
 }
