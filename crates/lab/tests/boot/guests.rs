@@ -167,6 +167,24 @@ fn clock(text: &str) -> Option<[u32; 3]> {
     Some([next()?, next()?, next()?])
 }
 
+#[test]
+fn only_a_memory_test_that_finds_no_error_has_a_clock() {
+    let screen = "      Memtest86+ v6.10      | QEMU TCG CPU version 2.5+\n\
+                  Memory  :  127MB            | Pattern: 0xfffffbffffffffff\n\
+                  CPU: 1 Cores 1 Threads    SMP: Disabled   | Time:  0:01:36  Status: Testing  -\n\
+                  Using: All Cores                          | Pass:  0        Errors: 0\n";
+    assert_eq!(clock(screen), Some([0, 1, 36]));
+    for (from, to) in [
+        ("Memtest86+ v6.10", "Loading Memtest86+"),
+        ("Testing", "Init."),
+        ("0:01:36", ""),
+        ("Errors: 0", "Errors: 10"),
+    ] {
+        assert_eq!(clock(&screen.replace(from, to)), None, "{to}");
+    }
+    assert_eq!(clock(UP), None);
+}
+
 /// The console on which a machine runs a system as a guest.
 fn console(class: &Classroom, machine: &Machine, of: &str) -> String {
     let all = class.machines().unwrap();
