@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use catalog::Method;
 use catalog::manifest::Entry;
-use report::{Report, Step};
+use report::Step;
 use rustix::process::Signal;
 use swarm::core::PeerExchange;
 use swarm::net::Options;
@@ -28,7 +28,7 @@ use crate::news::{News, Voice};
 use crate::phase1::{DOWNLOADS, OFFERS, Phase1};
 use crate::program::{self, Program};
 use crate::reins::Reins;
-use crate::reports::{Reporter, stamped};
+use crate::reports::{Early, Reporter, stamped};
 use crate::{facts, memory, offers, space, waiting, words};
 
 mod leave;
@@ -65,7 +65,7 @@ pub async fn run(allowed: Phase1) -> anyhow::Result<()> {
         job: None,
         number: 0,
         reporter: None,
-        early: Vec::new(),
+        early: Early::default(),
         reins: None,
         asked: false,
     };
@@ -103,8 +103,7 @@ struct Machine {
     job: Option<Job>,
     number: u64,
     reporter: Option<Reporter>,
-    /// Reports from before the server was known.
-    early: Vec<Report>,
+    early: Early,
     /// Those of the program that ran last.
     reins: Option<Arc<Reins>>,
     /// Whether it was asked to end.
@@ -138,12 +137,9 @@ impl Machine {
     }
 
     fn report(&mut self, step: Step, app: &App) {
-        let Some(lease) = &app.lease else { return };
-        let report = stamped(lease.mac, step);
-        match &self.reporter {
-            Some(reporter) => reporter.send(report),
-            None if self.early.len() < 16 => self.early.push(report),
-            None => {}
+        match (&self.reporter, &app.lease) {
+            (Some(reporter), Some(lease)) => reporter.send(stamped(lease.mac, step)),
+            _ => self.early.keep(step),
         }
     }
 
@@ -157,9 +153,10 @@ impl Machine {
             .or_else(guess);
         if let Some(server) = server {
             let reporter = Reporter::start(&server);
-            self.early
-                .drain(..)
-                .for_each(|report| reporter.send(report));
+            if let Some(lease) = &app.lease {
+                let early = self.early.reports(lease.mac);
+                early.for_each(|report| reporter.send(report));
+            }
             self.reporter = Some(reporter);
         }
         match read {

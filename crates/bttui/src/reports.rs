@@ -90,6 +90,32 @@ pub fn stamped(mac: Mac, step: Step) -> Report {
     }
 }
 
+/// Steps that could not be reported yet: neither the machine's address nor its server was known.
+#[derive(Debug, Default)]
+pub struct Early(Vec<(u64, Step)>);
+
+impl Early {
+    /// How many are kept, the first ones.
+    const MOST: usize = 16;
+
+    /// Keeps a step, stamped now.
+    pub fn keep(&mut self, step: Step) {
+        if self.0.len() < Self::MOST {
+            self.0.push((facts::uptime_ms(), step));
+        }
+    }
+
+    /// Hands all of them out, as reports of this machine.
+    pub fn reports(&mut self, mac: Mac) -> impl Iterator<Item = Report> {
+        let kept = self.0.drain(..);
+        kept.map(move |(uptime_ms, step)| Report {
+            mac,
+            uptime_ms,
+            step,
+        })
+    }
+}
+
 async fn post_all(url: String, mut waiting: mpsc::Receiver<Message>) {
     while let Some(message) = waiting.recv().await {
         match message {

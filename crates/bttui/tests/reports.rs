@@ -6,7 +6,7 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use bttui::reports::{Reporter, stamped};
+use bttui::reports::{Early, Reporter, stamped};
 use report::{Mac, Report, ShellFrom, Step};
 
 const MAC: Mac = Mac([0x52, 0x54, 0, 0x12, 0x34, 0x56]);
@@ -110,4 +110,22 @@ async fn a_dead_or_silent_server_holds_up_nothing() {
             .await;
         assert!(started.elapsed() < Duration::from_secs(10), "{address}");
     }
+}
+
+/// Somebody who tries PINs before the cable is plugged in is told of, too.
+#[test]
+fn what_happens_before_the_network_is_up_is_kept_with_its_time_and_has_an_end() {
+    let mut early = Early::default();
+    let before = bttui::facts::uptime_ms();
+    for _ in 0..100 {
+        early.keep(SHELL);
+    }
+    let after = bttui::facts::uptime_ms();
+    let told: Vec<Report> = early.reports(MAC).collect();
+    assert_eq!(told.len(), 16);
+    for report in &told {
+        assert_eq!((report.mac, &report.step), (MAC, &SHELL));
+        assert!((before..=after).contains(&report.uptime_ms), "{report:?}");
+    }
+    assert_eq!(early.reports(MAC).count(), 0, "told once");
 }

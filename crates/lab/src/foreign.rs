@@ -4,10 +4,11 @@ use std::fs::{self, File};
 use std::net::Ipv4Addr;
 use std::path::Path;
 use std::process::{Child, Stdio};
+use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
-use crate::Host;
+use crate::{Host, Stop, until};
 
 /// `@…@` is filled in. Who it serves is all that is not Kea's own default: so it answers a machine without an address by a raw
 /// frame to its hardware address, where dnsmasq uses a broadcast or an entry in the kernel's table.
@@ -19,6 +20,9 @@ const KEA: &str = r#"{ "Dhcp4": {
     "loggers": [ { "name": "kea-dhcp4", "severity": "INFO", "output_options": [ { "output": "stderr" } ] } ]
 } }
 "#;
+
+/// How long Kea may take to start.
+const WITHIN: Duration = Duration::from_secs(60);
 
 /// A running server. Dropping it ends it.
 #[derive(Debug)]
@@ -59,10 +63,10 @@ impl Foreign {
         Ok(Foreign(dnsmasq))
     }
 
-    /// Starts `kea` on `host`; its files lie in `scratch`, and what it says goes to `kea.log` there.
+    /// Starts `kea` on `host` and waits until it serves; its files lie in `scratch`, and what it says goes to `kea.log` there.
     ///
     /// # Errors
-    /// Its files cannot be written, or it cannot be started.
+    /// Its files cannot be written, or it does not start: then with what it said.
     pub fn kea(host: &Host, scratch: &Path, kea: &Kea<'_>) -> Result<Foreign> {
         let home = scratch.join("kea");
         fs::create_dir_all(&home).context("cannot make a folder for Kea")?;
@@ -74,7 +78,8 @@ impl Foreign {
             .replace("@LAST@", &kea.range.1.to_string());
         let config = home.join("kea.json");
         fs::write(&config, text).context("cannot write Kea's configuration")?;
-        let said = File::create(scratch.join("kea.log")).context("cannot write kea.log")?;
+        let log = scratch.join("kea.log");
+        let said = File::create(&log).context("cannot write kea.log")?;
         let kea = host
             .command(kea.program)
             .arg("-c")
@@ -85,7 +90,15 @@ impl Foreign {
             .stderr(said)
             .spawn()
             .context("cannot start nsenter and Kea")?;
-        Ok(Foreign(kea))
+        let mut kea = Foreign(kea);
+        until("Kea's DHCP4_STARTED", WITHIN, &Stop::never(), || {
+            let said = fs::read_to_string(&log)?;
+            match kea.0.try_wait()? {
+                Some(ended) => bail!("Kea ended at once, {ended}:\n{said}"),
+                None => Ok(said.contains("DHCP4_STARTED").then_some(())),
+            }
+        })?;
+        Ok(kea)
     }
 
     /// Whether an address is one of dnsmasq's range.

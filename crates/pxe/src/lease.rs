@@ -238,6 +238,16 @@ impl Leases {
         }
     }
 
+    /// It is not found out whether `address` answers: from now on it is kept for `mac` no more than any former one.
+    pub(crate) fn not_probed(&mut self, mac: Mac, address: Ipv4Addr, now: Duration) {
+        if let Some(binding) = self.bindings.get_mut(&address)
+            && binding.mac == mac
+            && binding.stage == Stage::Probing
+        {
+            binding.until = now;
+        }
+    }
+
     /// The machine gave its address back, or took another server's: free, but remembered.
     pub(crate) fn release(&mut self, mac: Mac, now: Duration) {
         let Some(address) = self.address_of(mac) else {

@@ -132,6 +132,13 @@ impl Responder {
         }
     }
 
+    /// A question that [`Action::ProbeAddress`] handed out cannot be asked now: the machine is looked at anew when it
+    /// asks again.
+    pub fn unasked(&mut self, question: &Question, now: Duration) {
+        let leases = self.subnets.leases(Place::OWN);
+        leases.not_probed(question.request.mac, question.address, now);
+    }
+
     /// Goes on with a machine once it is known whether somebody else uses the address.
     pub fn probed(&mut self, question: Question, in_use: bool, now: Duration) -> Action {
         self.subnets.begin();

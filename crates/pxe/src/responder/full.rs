@@ -15,8 +15,8 @@ use crate::subnet::Place;
 
 /// How long an offered address waits for the machine to take it.
 const OFFER: Duration = Duration::from_secs(60);
-/// How long an address is kept for a machine while the caller finds out whether it answers.
-/// The caller may need 9 s, when an old entry of the kernel's has to prove itself.
+/// How long an address is kept for a machine while the caller finds out whether it answers: a third of a second, and
+/// more where the computer is busy.
 const PROBE: Duration = Duration::from_secs(10);
 /// How long an address that answered, or that a machine declined, is given to nobody.
 const ASIDE: Duration = Duration::from_secs(5 * 60);

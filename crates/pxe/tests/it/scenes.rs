@@ -151,6 +151,27 @@ fn an_address_in_use_is_passed_over() {
 }
 
 #[test]
+fn a_machine_whose_address_could_not_be_asked_after_is_looked_at_when_it_asks_again() {
+    let mut world = World::new(settings());
+    let asks = Client::bios(mac(1)).datagram(DISCOVER);
+    let ask = |world: &mut World| match world.responder.handle(&asks, world.now) {
+        pxe::Action::ProbeAddress(question) => question,
+        other => panic!("no question: {other:?}"),
+    };
+    let question = ask(&mut world);
+    world.responder.unasked(&question, world.now);
+    world.pass(1);
+    let again = ask(&mut world);
+    assert_eq!(again.address, question.address);
+    // What is said of a question that somebody did ask meanwhile changes nothing about an offer.
+    let offered = world.responder.probed(again, false, world.now);
+    assert!(matches!(offered, pxe::Action::Reply { .. }));
+    world.responder.unasked(&question, world.now);
+    let taken = world.reply(&Client::bios(mac(1)), DISCOVER);
+    assert_eq!(taken.yiaddr, question.address);
+}
+
+#[test]
 fn others_are_served_while_an_address_is_probed() {
     let mut world = World::new(settings());
     let slow = Client::bios(mac(1)).datagram(DISCOVER);

@@ -5,9 +5,9 @@
 //! [`super::neighbour`] whether an address is free, and tells the journal; it goes on serving everybody else
 //! meanwhile.
 //!
-//! It works in rounds. One begins when something happens, takes in what has come meanwhile, decides about each packet,
-//! writes the leases of all of them down, and only then answers: a whole room that is switched on at once waits for
-//! one write, not for one a machine.
+//! It works in rounds. One begins when something happens, takes in what else has come to port 67, decides about each
+//! packet, writes the leases of all of them down, and only then answers: sixty-four machines that ask at once wait for
+//! one write, not for one each.
 
 mod desk;
 
@@ -183,7 +183,7 @@ impl Door {
         round.actions.extend(action.map(|action| (action, port)));
     }
 
-    /// Decides about what else has come, writes down what all of them have from now on, and answers.
+    /// Decides about what else has come to port 67, writes down what all of them have from now on, and answers.
     async fn finish_round(&mut self, buffer: &mut [u8]) {
         for _ in 1..AT_ONCE {
             if let Some(settled) = self.desk.neighbours.next_settled() {
@@ -191,7 +191,7 @@ impl Door {
             } else if let Ok((length, _)) = self.server.try_recv_from(buffer) {
                 self.asked(&buffer[..length]).await;
             } else {
-                // Nothing more, or a failure, which the next round meets too.
+                // Nothing more, or a failure; one that lasts is met by the next round.
                 break;
             }
         }
@@ -205,7 +205,9 @@ impl Door {
                 Port::Server => &self.server,
                 Port::Boot => &self.boot,
             };
-            self.desk.act(action, from).await;
+            if let Some(unasked) = self.desk.act(action, from).await {
+                self.responder.unasked(&unasked, self.clock.run());
+            }
         }
     }
 }

@@ -79,10 +79,13 @@ impl Neighbours {
         }
     }
 
-    /// Opens a question. Says `false` when too many are open already.
-    pub fn ask(&mut self, question: Question) -> bool {
+    /// Opens a question.
+    ///
+    /// # Errors
+    /// Too many are open already: it is handed back.
+    pub fn ask(&mut self, question: Question) -> Result<(), Box<Question>> {
         if self.open.len() + self.settled.len() >= MOST {
-            return false;
+            return Err(Box::new(question));
         }
         let now = Instant::now();
         if self.open.is_empty() {
@@ -98,7 +101,7 @@ impl Neighbours {
             begun: now,
             asked_again: false,
         });
-        true
+        Ok(())
     }
 
     /// The next question that is settled, and whether the address is in use. Waits for ever while

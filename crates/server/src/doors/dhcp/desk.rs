@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use pxe::wire::Role;
-use pxe::{Action, Mode, Responder};
+use pxe::{Action, Mode, Question, Responder};
 use report::Step;
 
 use super::super::neighbour::Neighbours;
@@ -92,12 +92,18 @@ impl Desk {
         }
     }
 
-    pub(super) async fn act(&mut self, action: Action, from: &tokio::net::UdpSocket) {
+    /// Does what was decided; a reply goes out at `from`. Hands back a question about an address that cannot be asked now.
+    pub(super) async fn act(
+        &mut self,
+        action: Action,
+        from: &tokio::net::UdpSocket,
+    ) -> Option<Box<Question>> {
         match action {
             Action::Reply { bytes, to, steps } => {
                 if let Err(error) = from.send_to(&bytes, to).await {
                     tracing::debug!("cannot send a DHCP reply to {to}: {error}");
-                    return self.journal.dropped(DOOR, "the reply could not be sent");
+                    self.journal.dropped(DOOR, "the reply could not be sent");
+                    return None;
                 }
                 for (mac, step) in steps {
                     self.journal.step(Who::Mac(mac), step);
@@ -109,9 +115,10 @@ impl Desk {
                 }
             }
             Action::ProbeAddress(question) => {
-                if !self.neighbours.ask(question) {
+                if let Err(unasked) = self.neighbours.ask(question) {
                     self.journal
                         .dropped(DOOR, "too many addresses are being probed");
+                    return Some(unasked);
                 }
             }
             Action::Refuse { mac, why } => {
@@ -119,6 +126,7 @@ impl Desk {
             }
             Action::Ignore { reason, .. } => self.journal.dropped(DOOR, reason.as_str()),
         }
+        None
     }
 }
 
