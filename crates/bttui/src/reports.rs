@@ -1,6 +1,7 @@
 //! Tells the server how this machine is doing, on a task of its own: a server that does not listen
 //! costs the boot nothing but the report.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use report::{Mac, Report, Step};
@@ -90,19 +91,21 @@ pub fn stamped(mac: Mac, step: Step) -> Report {
     }
 }
 
-/// Steps that could not be reported yet: neither the machine's address nor its server was known.
+/// Steps that could not be reported yet, since the machine's address or its server was not known.
 #[derive(Debug, Default)]
-pub struct Early(Vec<(u64, Step)>);
+pub struct Early(VecDeque<(u64, Step)>);
 
 impl Early {
-    /// How many are kept, the first ones.
+    /// How many are kept.
     const MOST: usize = 16;
 
-    /// Keeps a step, stamped now.
+    /// Keeps a step, stamped now; when there are many, the last ones: who tries PINs before the cable is plugged in must
+    /// not keep the machine from saying that it is awake.
     pub fn keep(&mut self, step: Step) {
-        if self.0.len() < Self::MOST {
-            self.0.push((facts::uptime_ms(), step));
+        if self.0.len() == Self::MOST {
+            self.0.pop_front();
         }
+        self.0.push_back((facts::uptime_ms(), step));
     }
 
     /// Hands all of them out, as reports of this machine.

@@ -1,7 +1,6 @@
 //! A room that has DHCP servers already: they give the addresses, bt-server only says what to boot.
 
 use std::net::Ipv4Addr;
-use std::time::Duration;
 
 use lab::{
     Classroom, Firmware, Foreign, Kea, Machine, Nic, Plan, Spec, Start, Stop, TargetOs, built,
@@ -10,14 +9,13 @@ use lab::{
 use report::Step;
 
 use crate::firmware::says_hello;
-use crate::room::{FOREIGN, MIB, bt_server, target};
+use crate::room::{FOREIGN, MIB, SOON, bt_server, open, target};
+
+const SETTINGS: &str = "boottorrent:\n  version: 0\n  timeout: 0\n  seed_time: 0\n";
 
 /// Kea's host, and what it gives: none of dnsmasq's.
 const KEA: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 3);
 const OF_KEA: (Ipv4Addr, Ipv4Addr) = (Ipv4Addr::new(10, 77, 0, 150), Ipv4Addr::new(10, 77, 0, 199));
-
-/// From its first word to ours of it: the next look at the wire, and the time that takes.
-const NOTICED: Duration = Duration::from_secs(90);
 
 /// Each of the two machines is known to one of the servers only, so that both are beside one boot.
 #[test]
@@ -33,7 +31,7 @@ fn boot_beside_dhcp_servers_that_know_nothing_of_us() {
     let not_of_dnsmasq = format!("--dhcp-host={of_kea},ignore");
     let plan = Plan {
         program: &bt_server(),
-        settings: "boottorrent:\n  version: 0\n  timeout: 0\n  seed_time: 0\n",
+        settings: SETTINGS,
         start: Start::Flags,
         options: &[],
         has_address: true,
@@ -68,18 +66,7 @@ fn boot_beside_dhcp_servers_that_know_nothing_of_us() {
 fn boot_where_another_dhcp_server_comes_later() {
     let logs = tempfile::tempdir().unwrap();
     let system = TargetOs::build(&target().join("phase1"), "small", MIB).unwrap();
-    let plan = Plan {
-        program: &bt_server(),
-        settings: "boottorrent:\n  version: 0\n  timeout: 0\n  seed_time: 0\n",
-        start: Start::Flags,
-        options: &[],
-        has_address: true,
-        server_rate: Some(200),
-        beside: None,
-        logs: logs.path(),
-    };
-    let furnish = |oss: &std::path::Path| system.write_to(oss);
-    let mut class = Classroom::open(&plan, furnish, &Stop::never()).unwrap();
+    let mut class = open(SETTINGS, logs.path(), |oss| system.write_to(oss));
     let said = class.server().said();
     assert!(said.contains("DHCP   full server"), "{said}");
     let its_host = class.room().host(Some((KEA, 24))).unwrap();
@@ -90,7 +77,7 @@ fn boot_where_another_dhcp_server_comes_later() {
     };
     let _kea = Foreign::kea(&its_host, logs.path(), &kea).unwrap();
     let reported = format!("proxy: another DHCP server answers, {KEA}");
-    until("the report", NOTICED, &Stop::never(), || {
+    until("the report", SOON, &Stop::never(), || {
         Ok(class.server().said().contains(&reported).then_some(()))
     })
     .unwrap();
