@@ -67,8 +67,7 @@ fn boot_where_another_dhcp_server_comes_later() {
     let logs = tempfile::tempdir().unwrap();
     let system = TargetOs::build(&target().join("phase1"), "small", MIB).unwrap();
     let mut class = open(SETTINGS, logs.path(), |oss| system.write_to(oss));
-    let said = class.server().said();
-    assert!(said.contains("DHCP   full server"), "{said}");
+    said(&mut class, "DHCP   full server");
     let its_host = class.room().host(Some((KEA, 24))).unwrap();
     let kea = Kea {
         program: &built::kea(target()).unwrap(),
@@ -76,15 +75,22 @@ fn boot_where_another_dhcp_server_comes_later() {
         only: None,
     };
     let _kea = Foreign::kea(&its_host, logs.path(), &kea).unwrap();
-    let reported = format!("proxy: another DHCP server answers, {KEA}");
-    until("the report", SOON, &Stop::never(), || {
-        Ok(class.server().said().contains(&reported).then_some(()))
-    })
-    .unwrap();
+    said(
+        &mut class,
+        &format!("proxy: another DHCP server answers, {KEA}"),
+    );
     let spec = Spec::new("uefi", Nic::Virtio, 1).with(Firmware::Uefi);
     let mut machine = class.machine(&spec).unwrap();
     let is_of_kea = |address| (OF_KEA.0..=OF_KEA.1).contains(&address);
     took_its_address(&class, &mut machine, &is_of_kea);
+}
+
+/// Waits until the server has said these words; it serves before it has said all of them.
+fn said(class: &mut Classroom, words: &str) {
+    let said = until(words, SOON, &Stop::never(), || {
+        Ok(class.server().said().contains(words).then_some(()))
+    });
+    said.unwrap_or_else(|error| panic!("{error:#}\n{}", class.server().said()));
 }
 
 /// Waits until the machine's system says hello, and sees that every address it had is the other server's.
