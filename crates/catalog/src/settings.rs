@@ -50,6 +50,8 @@ pub struct Settings {
     /// `boottorrent.remote_shell`: whether `bt-server shell` opens one on machines that are in phase 1. Whoever can
     /// send from this server's address can then do anything there, and the wire carries it unencrypted.
     pub remote_shell: bool,
+    /// `boottorrent.multicast`: whether pieces may be sent to all machines at a time where their ways out are slow.
+    pub multicast: bool,
     /// `dnsmasq.enable_dhcp`: true looks at the wire and decides, false never answers DHCP.
     pub enable_dhcp: Option<Placed<bool>>,
     /// `dnsmasq.enable_tftp`: without it only firmware that is iPXE gets a loader from here.
@@ -144,6 +146,7 @@ impl Default for Settings {
             host_ip: None,
             display_oss: Vec::new(),
             remote_shell: false,
+            multicast: true,
             enable_dhcp: None,
             enable_tftp: Placed::default_of(true),
             interface: Vec::new(),

@@ -92,6 +92,36 @@ impl Room {
         Ok(lost)
     }
 
+    /// Lets nothing through to `host` that is sent to groups of the site (239.0.0.0/8), as a switch does that takes it for
+    /// no member.
+    ///
+    /// # Errors
+    /// There is no `nft`, or the kernel cannot do this.
+    pub fn make_deaf(&self, host: &Host) -> Result<()> {
+        let (place, device) = (host.namespace(), host.interface());
+        for command in [
+            "add table netdev deaf".to_owned(),
+            format!(
+                "add chain netdev deaf in {{ type filter hook ingress device {device} priority 0 ; }}"
+            ),
+            "add rule netdev deaf in ip daddr 239.0.0.0/8 counter drop".to_owned(),
+        ] {
+            place.network_tool("nft", &command)?;
+        }
+        Ok(())
+    }
+
+    /// Packets that `host` did not hear since [`Room::make_deaf`].
+    ///
+    /// # Errors
+    /// It is not deaf.
+    pub fn not_heard(&self, host: &Host) -> Result<u64> {
+        let shown = host
+            .namespace()
+            .network_tool("nft", "list chain netdev deaf in")?;
+        dropped(&shown).with_context(|| format!("no packets are counted: {shown}"))
+    }
+
     /// Keeps `host` from all other hosts that are kept apart, as Wi-Fi access points do ("client
     /// isolation"), or no more. The others reach it, and it reaches them.
     pub fn keep_apart(&self, host: &Host, apart: Apart) -> Result<()> {

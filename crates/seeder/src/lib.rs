@@ -4,7 +4,7 @@
 //! makes of the same bytes. [`Cache`] remembers that, and believes it only while every file has the
 //! [`Fingerprint`] it had. [`Seeder`] sends those bytes to peers. It is the one place that knows
 //! librqbit, and hands it a storage of ours that can only read. [`Dialer`] opens a connection to a peer
-//! that waits for one. [`InMemory`] is a torrent of a file that lies on no disk.
+//! that waits for one. [`Reader`] gives pieces to who sends them in another way. [`InMemory`] is a torrent of a file that lies on no disk.
 //!
 //! This crate never writes below a payload folder, never dials a tracker, nor a peer that the caller did
 //! not name, and never serves a file that is known to have changed since it was added.
@@ -21,6 +21,7 @@ mod fingerprint;
 mod hash;
 mod memory;
 mod payload;
+mod reader;
 mod seeder;
 mod storage;
 
@@ -31,4 +32,5 @@ pub use error::Error;
 pub use fingerprint::Fingerprint;
 pub use hash::hash_folder;
 pub use memory::InMemory;
+pub use reader::{Pieces, Reader};
 pub use seeder::{Peer, Seeder, Settings, Stats};

@@ -75,6 +75,7 @@ pub(crate) struct Shared {
 }
 
 struct Seed {
+    info: Arc<Info>,
     source: Arc<Source>,
     /// None if there are no bytes: librqbit knows no empty torrents, and nobody needs a seed for one.
     handle: Option<Arc<ManagedTorrent>>,
@@ -200,6 +201,7 @@ impl Seeder {
             _ => Some(self.shared.engine.add(torrent, Arc::clone(&source)).await?),
         };
         let seed = Seed {
+            info: Arc::new(torrent.info().clone()),
             source,
             handle,
             uploaded_before: 0,
@@ -264,6 +266,18 @@ impl Shared {
         self.seeds().get(hash).map(Seed::stats)
     }
 
+    /// What a torrent consists of, and where its bytes are.
+    pub(crate) fn parts(&self, hash: &InfoHash) -> Option<(Arc<Info>, Arc<Source>)> {
+        let seeds = self.seeds();
+        let seed = seeds.get(hash)?;
+        Some((Arc::clone(&seed.info), Arc::clone(&seed.source)))
+    }
+
+    /// Payload bytes of a torrent that were sent to peers.
+    pub(crate) fn uploaded(&self, hash: &InfoHash) -> Option<u64> {
+        self.seeds().get(hash).map(Seed::uploaded)
+    }
+
     fn seeds(&self) -> MutexGuard<'_, HashMap<InfoHash, Seed>> {
         self.seeds.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -281,14 +295,18 @@ impl Shared {
 }
 
 impl Seed {
+    fn uploaded(&self) -> u64 {
+        let live = self.handle.as_ref().and_then(|handle| handle.live());
+        self.uploaded_before + live.map_or(0, |live| live.get_uploaded_bytes())
+    }
+
     fn stats(&self) -> Stats {
         let mut stats = Stats {
-            uploaded: self.uploaded_before,
+            uploaded: self.uploaded(),
             peers: Vec::new(),
             trouble: self.source.trouble(),
         };
         if let Some(live) = self.handle.as_ref().and_then(|handle| handle.live()) {
-            stats.uploaded += live.get_uploaded_bytes();
             let peers = live.per_peer_stats_snapshot(Default::default()).peers;
             stats.peers = peers
                 .into_iter()

@@ -90,7 +90,7 @@ impl Source {
         lock(&self.trouble).clone()
     }
 
-    fn read(&self, index: usize, buf: &mut [u8], offset: u64) -> Result<(), Error> {
+    pub(crate) fn read(&self, index: usize, buf: &mut [u8], offset: u64) -> Result<(), Error> {
         // librqbit asks for nothing at the end of a file when a chunk starts with the next one.
         if buf.is_empty() {
             return Ok(());
@@ -102,7 +102,7 @@ impl Source {
     }
 
     /// Keeps the reason, and logs it when it is a new one: every request of every peer may fail.
-    fn remember(&self, error: &Error) {
+    pub(crate) fn remember(&self, error: &Error) {
         let text = match std::error::Error::source(error) {
             Some(source) => format!("{error}: {source}"),
             None => error.to_string(),

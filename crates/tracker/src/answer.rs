@@ -28,6 +28,8 @@ pub struct Answer {
     pub counts: Counts,
     /// Whom to talk to; never the asker itself.
     pub peers: Vec<Peer>,
+    /// Another key for programs that know it, and its value; others pass over it (BEP 3).
+    pub extra: Option<(&'static str, &'static str)>,
     pub(crate) compact: bool,
     pub(crate) ids: bool,
 }
@@ -36,7 +38,8 @@ impl Answer {
     /// The response's body (BEP 3), compact (BEP 23) or long as the client asked.
     #[must_use]
     pub fn to_bencode(&self) -> Vec<u8> {
-        Encoded::dict([
+        let extra = self.extra.map(|(key, value)| (key, Encoded::bytes(value)));
+        let entries = [
             ("complete", Encoded::size(self.counts.complete)),
             ("incomplete", Encoded::size(self.counts.incomplete)),
             ("interval", Encoded::size(self.interval.as_secs())),
@@ -49,8 +52,8 @@ impl Answer {
                     self.long()
                 },
             ),
-        ])
-        .into_bytes()
+        ];
+        Encoded::dict(entries.into_iter().chain(extra)).into_bytes()
     }
 
     fn compact(&self) -> Encoded {

@@ -26,6 +26,8 @@ pub struct Settings {
     pub peers_per_torrent: usize,
     /// What tells this run of the tracker from others on its statistics page. The caller draws it.
     pub id: u32,
+    /// A key of every answer beside those of BEP 3, and its value: see [`Answer::extra`].
+    pub extra: Option<(&'static str, &'static str)>,
 }
 
 impl Default for Settings {
@@ -36,6 +38,7 @@ impl Default for Settings {
             expiry: Duration::from_secs(6 * 60),
             peers_per_torrent: 2000,
             id: 0,
+            extra: None,
         }
     }
 }
@@ -98,6 +101,7 @@ impl Tracker {
             expiry,
             peers_per_torrent,
             id: _,
+            extra,
         } = self.settings;
         let swarm = self
             .torrents
@@ -117,6 +121,7 @@ impl Tracker {
             min_interval,
             counts: swarm.counts(),
             peers,
+            extra,
             compact: asker.compact,
             ids: !asker.no_peer_id,
         })

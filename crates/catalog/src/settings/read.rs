@@ -73,7 +73,7 @@ fn read(file: &str, root: Node, settings: &mut Settings) -> Vec<Problem> {
 fn section_of(key: &str) -> Option<String> {
     let section = match key {
         "version" | "timeout" | "default_os" | "seed_time" | "seed_until" | "seed_max"
-        | "shell" | "remote_shell" | "host_ip" | "display_oss" => "boottorrent",
+        | "shell" | "remote_shell" | "multicast" | "host_ip" | "display_oss" => "boottorrent",
         "enable_dhcp" | "enable_tftp" | "interface" | "bind_interfaces" | "dhcp_range" | "user" => {
             "dnsmasq"
         }
@@ -105,6 +105,7 @@ fn boottorrent(mut section: Section<'_>, settings: &mut Settings) -> Vec<Problem
     settings.host_ip = network::host_ip(&mut section);
     settings.display_oss = display_oss(&mut section);
     set(&mut settings.remote_shell, section.boolean("remote_shell"));
+    set(&mut settings.multicast, section.boolean("multicast"));
     let unheard = [
         (
             "seed_until",

@@ -4,8 +4,9 @@ use lab::{Stop, until};
 
 use crate::machine::{Cable, Class, Machine, PATIENCE, total};
 
-/// They receive faster than they send, so that a piece that is out is not with everybody at once.
-const CABLE: Cable = Cable { down: 40, up: 8 };
+/// They receive faster than they send, so that a piece that is out is not with everybody at once; but not so much that the
+/// server would send to all at a time.
+const CABLE: Cable = Cable { down: 40, up: 14 };
 /// What each gets, at least, of what is out already.
 const MORE: u64 = 1 << 20;
 

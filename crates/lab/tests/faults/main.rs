@@ -10,6 +10,7 @@ mod crash;
 mod isolated;
 mod lossy;
 mod machine;
+mod multicast;
 mod slow;
 mod vanish;
 

@@ -10,6 +10,7 @@ mod body;
 mod files;
 mod limit;
 mod look;
+mod multicast;
 mod range;
 mod serve;
 mod stats;
@@ -27,6 +28,7 @@ use tokio_util::sync::CancellationToken;
 use tracker::Tracker;
 
 use crate::doors::connect_back::Announced;
+use crate::doors::multicast::Desk;
 use crate::journal::{Journal, Snapshot};
 use crate::offer::Offers;
 use crate::once::Once;
@@ -38,6 +40,9 @@ const BREAKING_OFF: Duration = Duration::from_millis(200);
 /// Largest request body: a report is a few hundred bytes.
 const REQUEST_BODY: usize = 64 * 1024;
 
+/// Where machines tell what they lack; the torrent's info hash follows.
+pub const MULTICAST: &str = "/api/v1/multicast";
+
 /// What the door needs to answer.
 #[derive(Clone)]
 pub struct State {
@@ -46,6 +51,8 @@ pub struct State {
     /// Who shares what; none where the configuration switched the tracker off. A plain mutex is right: an announce is a few table look-ups and never waits
     /// while holding it.
     pub tracker: Option<Arc<Mutex<Tracker>>>,
+    /// Who hears what machines lack, because of what is sent to all of them.
+    pub desk: Desk,
     /// Who is told of announces, because some programs wait to be connected to.
     pub announced: Announced,
     /// Where steps go.
@@ -120,6 +127,7 @@ fn router(state: State) -> Router {
         .route("/api/v1/machines/{id}/look/{page}", get(look::page))
         .route("/api/v1/report", post(api::report))
         .route("/api/v1/waiting/{name}", get(waiting::waiting))
+        .route("/api/v1/multicast/{torrent}", post(multicast::report))
         .fallback(async || files::no_such_file())
         .layer(DefaultBodyLimit::max(REQUEST_BODY))
         .with_state(state)

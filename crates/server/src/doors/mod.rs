@@ -11,6 +11,7 @@ pub mod ear;
 pub mod follow;
 pub mod http;
 pub mod lsd;
+pub mod multicast;
 pub mod neighbour;
 pub mod pxe4011;
 mod quota;

@@ -84,6 +84,7 @@ fn every_key_is_there_and_right() {
         "host_ip",
         "display_oss",
         "remote_shell",
+        "multicast",
         "enable_dhcp",
         "enable_tftp",
         "interface",

@@ -21,7 +21,7 @@ use super::offering::{Changes, Offering};
 use super::{LAST_BYTES, LAST_WORDS};
 use crate::bind::{self, Bound};
 use crate::doors::wire::{self, Wire};
-use crate::doors::{connect_back, dhcp, follow, http, lsd, second, tftp};
+use crate::doors::{connect_back, dhcp, follow, http, lsd, multicast, second, tftp};
 use crate::journal::{Journal, Snapshot};
 use crate::offer::Offers;
 use crate::once::Once;
@@ -134,7 +134,14 @@ async fn open(
     let (dialer, own) = (seeder.dialer(), network.interface.address);
     let dialing = connect_back::run(announcements, dialer, own, stop.clone());
     doors.spawn(dialing.in_current_span());
+    let desk = match plan.library.settings.multicast {
+        true => multicast::Desk::new(seeder.reader()),
+        false => multicast::Desk::closed(),
+    };
+    let sending = multicast::run(desk.clone(), own, stop.clone());
+    doors.spawn(sending.in_current_span());
     let state = http::State {
+        desk,
         offers: offers.clone(),
         tracker: offering.tracker.clone(),
         announced,

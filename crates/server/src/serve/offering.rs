@@ -11,9 +11,11 @@ use std::time::Duration;
 
 use anyhow::Context;
 use seeder::Seeder;
+use swarm::core::multicast::DESK;
 use tokio::sync::watch;
 use tracker::Tracker;
 
+use crate::doors::http;
 use crate::offer::{Offer, Offers};
 use crate::plan::Plan;
 use crate::prepare::Prepared;
@@ -59,6 +61,11 @@ impl Offering {
         let tracker = network.announce.is_some().then(|| {
             Tracker::new(tracker::Settings {
                 id: rand::random(),
+                extra: plan
+                    .library
+                    .settings
+                    .multicast
+                    .then_some((DESK, http::MULTICAST)),
                 ..tracker::Settings::default()
             })
         });

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use bt_server::doors::connect_back;
 use bt_server::doors::http::{self, State};
+use bt_server::doors::multicast::Desk;
 use bt_server::journal;
 use bt_server::offer::Offer;
 use bt_server::once::Once;
@@ -31,6 +32,7 @@ pub(crate) struct Setup {
     pub(crate) systems: HashMap<String, InfoHash>,
     pub(crate) tracker: Option<Tracker>,
     pub(crate) once: Once,
+    pub(crate) desk: Desk,
     /// When the tracker began.
     pub(crate) begun: Instant,
 }
@@ -46,6 +48,7 @@ impl Default for Setup {
             systems: HashMap::from([("debian".to_owned(), HASH)]),
             tracker: Some(tracker),
             once: Once::unused(),
+            desk: Desk::closed(),
             begun: Instant::now(),
         }
     }
@@ -90,6 +93,7 @@ pub(crate) fn open(setup: Setup) -> Door {
     let state = State {
         offers: watch::channel(Arc::new(offer)).1,
         tracker: setup.tracker.map(|tracker| Arc::new(Mutex::new(tracker))),
+        desk: setup.desk,
         announced: connect_back::channel().0,
         journal,
         once: setup.once,

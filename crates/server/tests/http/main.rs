@@ -6,6 +6,7 @@ mod door;
 mod files;
 mod look;
 mod machines;
+mod multicast;
 mod sharing;
 mod stats;
 mod waiting;

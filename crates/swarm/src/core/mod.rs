@@ -30,7 +30,9 @@
 //!    complete with them, says so (BEP 21), and serves what it has to whoever wants more. Two that want nothing
 //!    more of each other part. Claims of what it does not want it passes over, so that it never waits
 //!    for somebody who wants much.
-//! 7. Who promises and does not deliver loses its requests after seconds and is passed over for a
+//! 7. Where the machines' ways out are so slow that the server sends everything several times over, it sends it once to
+//!    everybody at a time: [`multicast`]. Who hears that asks nobody meanwhile.
+//! 8. Who promises and does not deliver loses its requests after seconds and is passed over for a
 //!    while; who vanishes loses them at once.
 //!
 //! Nothing here sleeps, reads or sends. Time is an argument, counted from wherever the caller
@@ -46,6 +48,7 @@ mod dialer;
 mod exchange;
 mod layout;
 mod meter;
+pub mod multicast;
 mod offenders;
 mod peer;
 mod picker;
@@ -62,4 +65,4 @@ pub use layout::{BLOCK, Block, Layout};
 pub(crate) use peer::HOUSE;
 pub use peer::Offer;
 pub use requests::{MAX_WINDOW, MIN_WINDOW};
-pub use swarm::{Settings, Status, Swarm};
+pub use swarm::{Holdings, Settings, Status, Swarm};

@@ -212,6 +212,16 @@ impl Picker {
         debug_assert_eq!(self.wanting, wanting.count());
     }
 
+    /// A block came that was sent to everybody, whoever was asked for it. Pieces that were wrong once are not begun by it.
+    pub(crate) fn overheard(&mut self, block: Block, conn: ConnId, group: Ipv4Addr) -> Arrival {
+        if !self.alone.contains(&block.piece) && self.order.remove(block.piece) {
+            let blocks = self.layout.blocks(block.piece);
+            self.partial.insert(block.piece, Partial::new(blocks, None));
+            self.wanting += 1;
+        }
+        self.arrived(block, conn, group)
+    }
+
     /// A block came from somebody.
     pub(crate) fn arrived(&mut self, block: Block, conn: ConnId, from: Ipv4Addr) -> Arrival {
         let number = self.layout.number(block);

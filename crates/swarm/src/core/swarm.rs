@@ -5,6 +5,7 @@ mod converse;
 mod exchange;
 mod fetch;
 mod greet;
+mod listen;
 mod serve;
 mod verdict;
 
@@ -35,6 +36,9 @@ const MAX_FROM_ONE: usize = 4;
 
 /// The rate shown to people is that of about so long.
 const RATE_MEMORY: Duration = Duration::from_secs(2);
+
+pub use listen::Holdings;
+use listen::{Fetched, Overhearing};
 
 /// What a swarm is about and who we are in it.
 #[derive(Clone, Debug)]
@@ -93,6 +97,8 @@ pub struct Swarm {
     offenders: Offenders,
     sources: BTreeMap<Ipv4Addr, u64>,
     uploaded: u64,
+    fetched: Fetched,
+    overhearing: Overhearing,
     meter: Meter,
     rng: StdRng,
     actions: VecDeque<Action>,
@@ -119,6 +125,8 @@ impl Swarm {
             offenders: Offenders::default(),
             sources: BTreeMap::new(),
             uploaded: 0,
+            fetched: Fetched::default(),
+            overhearing: Overhearing::default(),
             meter: Meter::new(RATE_MEMORY, now),
             rng: StdRng::seed_from_u64(settings.seed),
             actions: VecDeque::new(),

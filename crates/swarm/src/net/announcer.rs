@@ -15,7 +15,9 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::event::Event;
+use super::multicast::Desk;
 use super::{Progress, http};
+use crate::core::multicast::DESK;
 use crate::core::wire::from_compact;
 
 /// What an announce may take; a tracker in the same room answers in milliseconds.
@@ -41,6 +43,8 @@ pub(super) struct Announcer {
     pub(super) port: u16,
     pub(super) progress: watch::Receiver<Progress>,
     pub(super) events: mpsc::Sender<Event>,
+    /// Where a tracker of ours wants to hear more: see [`multicast`](super::multicast).
+    pub(super) desk: watch::Sender<Option<Desk>>,
 }
 
 impl Announcer {
@@ -69,6 +73,12 @@ impl Announcer {
             let wait = match answer {
                 Ok(answer) => {
                     (event, retries) = (None, Retries::default());
+                    let desk = answer.desk.and_then(|path| Desk::of(&tracker, path));
+                    self.desk.send_if_modified(|known| {
+                        let changed = *known != desk;
+                        *known = desk;
+                        changed
+                    });
                     let _ = self.events.send(Event::Tracker(Ok(answer.peers))).await;
                     answer.interval.clamp(INTERVALS.0, INTERVALS.1)
                 }
@@ -146,6 +156,8 @@ impl Retries {
 struct Answer {
     interval: Duration,
     peers: Vec<SocketAddrV4>,
+    /// The path of the desk.
+    desk: Option<String>,
 }
 
 async fn ask(url: &str) -> Result<Answer, String> {
@@ -178,9 +190,11 @@ fn read(body: &[u8]) -> Result<Answer, String> {
         Some(Value::List(list)) => list.iter().filter_map(long_peer).collect(),
         _ => Vec::new(),
     };
+    let desk = dict.get(DESK).and_then(Value::as_str);
     Ok(Answer {
         interval: Duration::from_secs(interval),
         peers,
+        desk: desk.map(str::to_owned),
     })
 }
 
@@ -250,6 +264,7 @@ mod tests {
                 port: 6881,
                 progress,
                 events,
+                desk: watch::Sender::new(None),
             };
             Self {
                 tracker,

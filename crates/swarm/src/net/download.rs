@@ -17,6 +17,7 @@ use super::announcer::Announcer;
 use super::engine::Engine;
 use super::event::EVENTS;
 use super::lsd::Lsd;
+use super::multicast::Listener;
 use super::storage::{Joined, Storage};
 use super::sums::{Sums, Verdict};
 use super::wanted::Wanted;
@@ -174,12 +175,21 @@ impl Download {
             };
             lsd.search(progress.clone(), events.clone(), stop.clone())
         });
+        let overhearing = Listener {
+            torrent: about,
+            layout: Layout::of(torrent.info()),
+            peer_id,
+            from: *address.ip(),
+            events: events.clone(),
+        };
+        let (desk, desks) = watch::channel(None);
         let announcer = Announcer {
             torrent,
             peer_id,
             port: address.port(),
             progress: progress.clone(),
             events: events.clone(),
+            desk,
         };
         let engine = Engine {
             swarm,
@@ -196,6 +206,9 @@ impl Download {
         let mut tasks = JoinSet::new();
         tasks.spawn(engine.run(reports, stop.clone()));
         tasks.spawn(announcer.run(stop.clone()));
+        if !complete {
+            tasks.spawn(overhearing.run(desks, stop.clone()));
+        }
         if let Some(lsd) = lsd {
             tasks.spawn(lsd);
         }

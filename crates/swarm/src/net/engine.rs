@@ -152,6 +152,16 @@ impl Engine {
             }
             Event::Neighbour(peer) => self.swarm.learned([peer], now),
             Event::Tracker(Err(why)) => hands.tracker = Some(why),
+            Event::Overheard(whose, blocks) => {
+                for (block, data) in blocks {
+                    self.swarm.overheard(whose, block, data, now);
+                }
+            }
+            Event::Listen(on) => self.swarm.listen(on, now),
+            Event::Holdings(asker) => {
+                // Whoever asked may be gone by now.
+                let _ = asker.send(self.swarm.holdings());
+            }
             Event::Failed(why) => return Err(why),
         }
         Ok(())

@@ -1,11 +1,13 @@
 //! What the tasks around the engine tell it.
 
-use std::net::SocketAddrV4;
+use std::net::{Ipv4Addr, SocketAddrV4};
 
+use bytes::Bytes;
 use tokio::net::TcpStream;
+use tokio::sync::oneshot;
 
 use super::{Error, http};
-use crate::core::{Block, ConnId, wire};
+use crate::core::{Block, ConnId, Holdings, wire};
 
 /// Events that may wait for the engine; tasks with more to say wait themselves.
 pub(super) const EVENTS: usize = 1024;
@@ -32,6 +34,12 @@ pub(super) enum Event {
     Unserved(ConnId, http::Error),
     /// Somebody in the same network says that it shares this torrent.
     Neighbour(SocketAddrV4),
+    /// The server, the second address, has sent these blocks to everybody in the group, the first one.
+    Overheard((Ipv4Addr, Ipv4Addr), Vec<(Block, Bytes)>),
+    /// Everything comes by itself, or not any more.
+    Listen(bool),
+    /// Somebody wants to know what is here.
+    Holdings(oneshot::Sender<Holdings>),
     /// A file cannot be read or written: nothing can go on.
     Failed(Error),
 }

@@ -1,7 +1,8 @@
 //! A small HTTP/1.1 client for machines that have no resolver: hosts are IP literals.
 //!
 //! One connection per request, a time limit for all of it, and a limit on the size of the answer.
-//! No TLS, no redirects, no proxies. [`Session`] alone keeps its connection, for many parts of files.
+//! No TLS, no redirects, no proxies. [`Session`] alone keeps its connection, for many parts of files and for what is said several
+//! times a second.
 
 mod session;
 
@@ -157,19 +158,8 @@ impl Target {
         limit: usize,
     ) -> Result<(u16, Bytes), Error> {
         let mut answer = self.send(request).await?;
-        let mut body = BytesMut::new();
-        while let Some(frame) = answer.body_mut().frame().await {
-            let frame = frame.map_err(|why| broken(self.address, why))?;
-            let Ok(data) = frame.into_data() else {
-                continue;
-            };
-            if body.len() + data.len() > limit {
-                let to = self.address;
-                return Err(Error::TooLarge { to, limit });
-            }
-            body.extend_from_slice(&data);
-        }
-        Ok((answer.status().as_u16(), body.freeze()))
+        let body = collect(answer.body_mut(), self.address, limit).await?;
+        Ok((answer.status().as_u16(), body))
     }
 
     async fn connect(&self) -> std::io::Result<TcpStream> {
@@ -192,6 +182,22 @@ impl Target {
             .await
             .map_err(|why| broken(self.address, why))
     }
+}
+
+/// All of an answer's body, which is no larger than `limit` bytes.
+async fn collect(answer: &mut Incoming, to: SocketAddr, limit: usize) -> Result<Bytes, Error> {
+    let mut body = BytesMut::new();
+    while let Some(frame) = answer.frame().await {
+        let frame = frame.map_err(|why| broken(to, why))?;
+        let Ok(data) = frame.into_data() else {
+            continue;
+        };
+        if body.len() + data.len() > limit {
+            return Err(Error::TooLarge { to, limit });
+        }
+        body.extend_from_slice(&data);
+    }
+    Ok(body.freeze())
 }
 
 /// A request that says what all of ours say: to which host, and from whom.

@@ -16,6 +16,7 @@ mod error;
 mod event;
 mod lsd;
 mod margins;
+mod multicast;
 mod progress;
 mod storage;
 mod sums;

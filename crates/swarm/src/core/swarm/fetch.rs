@@ -46,6 +46,9 @@ impl Swarm {
 
     /// Asks a peer for as much as its window allows.
     pub(super) fn fill(&mut self, conn: ConnId, now: Duration) {
+        if self.overhearing.on {
+            return;
+        }
         // Who has promised in vain is tried with one block at a time that another brings as well: however many
         // of them there are, they hold up nothing a second time.
         let doubted = self.doubts(conn) && self.somebody_delivers();
@@ -161,17 +164,33 @@ impl Swarm {
             return peer.unasked;
         }
         self.meter.add(block.length, now);
-        if let Arrival::Stored { cancel, full } = self.picker.arrived(block, conn, peer.ip()) {
-            self.actions.push_back(Action::Store { conn, block, data });
-            if full {
-                self.actions.push_back(Action::Check { piece });
-            }
-            for other in cancel {
-                self.withdraw(other, block, now);
-            }
-        }
+        self.fetched.came(block.length, peer.server());
+        let arrival = self.picker.arrived(block, conn, peer.ip());
+        self.take_in(arrival, conn, block, data, now);
         self.fill(conn, now);
         0
+    }
+
+    /// Has a block stored that was good for something, and its piece hashed where it was the last one.
+    pub(super) fn take_in(
+        &mut self,
+        arrival: Arrival,
+        conn: ConnId,
+        block: Block,
+        data: Bytes,
+        now: Duration,
+    ) {
+        let Arrival::Stored { cancel, full } = arrival else {
+            return;
+        };
+        self.actions.push_back(Action::Store { conn, block, data });
+        if full {
+            let piece = block.piece;
+            self.actions.push_back(Action::Check { piece });
+        }
+        for other in cancel {
+            self.withdraw(other, block, now);
+        }
     }
 
     /// A block that came from somebody else is not wanted of this peer any more.
@@ -213,7 +232,7 @@ impl Swarm {
             }
         }
         let waiting = self.peers.values().any(|peer| !peer.requests.is_empty());
-        if !waiting {
+        if !waiting && !self.overhearing.on {
             self.picker.start_over();
         }
     }

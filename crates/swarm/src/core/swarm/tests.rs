@@ -4,6 +4,7 @@ mod claims;
 mod exchange;
 mod haste;
 mod haves;
+mod listen;
 mod server;
 mod trade;
 mod wanted;

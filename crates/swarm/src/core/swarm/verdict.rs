@@ -29,6 +29,7 @@ impl Swarm {
         self.claims.fetched(piece);
         self.claims.came(piece, None);
         for (from, bytes) in providers {
+            let from = self.overhearing.speaker_of(from);
             *self.sources.entry(from).or_default() += u64::from(bytes);
         }
         self.tell_all(piece, now);
@@ -87,6 +88,10 @@ impl Swarm {
     /// them bring whole pieces alone from now on, until one of those is right.
     fn refuted(&mut self, piece: u32, now: Duration) {
         let providers = self.picker.refuted(piece);
+        if let Some(group) = self.overhearing.group_among(&providers) {
+            self.refill = true;
+            return self.misheard(group, now);
+        }
         if let [(liar, _)] = providers[..] {
             self.offenders.ban(liar, now);
             self.actions.push_back(Action::Banned { address: liar });

@@ -1,4 +1,4 @@
-//! One connection for many requests: parts of files, one after the other.
+//! One connection for many requests, one after the other: parts of files, and small words back and forth.
 
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::ops::Range;
@@ -9,9 +9,9 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::SendRequest;
 use hyper::header::{CONTENT_RANGE, RANGE};
-use hyper::{Request, Response, StatusCode};
+use hyper::{Method, Request, Response, StatusCode};
 
-use super::{Error, broken, request, speak, within};
+use super::{Error, broken, collect, request, speak, within};
 use crate::net::connection::connect;
 
 /// How long the server may say nothing while it owes an answer or the rest of one.
@@ -40,7 +40,7 @@ impl Session {
         path: &str,
         part: Range<u64>,
     ) -> Result<Part, Error> {
-        let answer = self.ask(path, &part).await?;
+        let answer = self.ask(|to| get(path, &part, to)).await?;
         let to = SocketAddr::V4(self.to);
         let begins = format!("bytes {}-{}/", part.start, part.end - 1);
         let range = answer.headers().get(CONTENT_RANGE);
@@ -54,20 +54,36 @@ impl Session {
         Ok(Part { answer, left, to })
     }
 
+    /// Sends `body` to `path` and gives the status, and an answer of at most `limit` bytes.
+    ///
+    /// # Errors
+    /// No answer, or a larger one.
+    pub(in crate::net) async fn post(
+        &mut self,
+        path: &str,
+        body: Bytes,
+        limit: usize,
+    ) -> Result<(u16, Bytes), Error> {
+        let mut answer = self.ask(|to| post(path, body.clone(), to)).await?;
+        let to = SocketAddr::V4(self.to);
+        let body = within(to, SILENCE, collect(answer.body_mut(), to, limit)).await??;
+        Ok((answer.status().as_u16(), body))
+    }
+
     /// Asks on the connection there is; a server may have closed that since, then on a new one.
-    async fn ask(&mut self, path: &str, part: &Range<u64>) -> Result<Response<Incoming>, Error> {
+    async fn ask(
+        &mut self,
+        request: impl Fn(SocketAddrV4) -> Request<Full<Bytes>>,
+    ) -> Result<Response<Incoming>, Error> {
         if let Some(mut sender) = self.sender.take()
             && sender.ready().await.is_ok()
-            && let Ok(answer) = self
-                .within(sender.send_request(self.request(path, part)))
-                .await?
+            && let Ok(answer) = self.within(sender.send_request(request(self.to))).await?
         {
             self.sender = Some(sender);
             return Ok(answer);
         }
         let mut sender = self.connect().await?;
-        let asked = sender.send_request(self.request(path, part));
-        let answer = self.within(asked).await?;
+        let answer = self.within(sender.send_request(request(self.to))).await?;
         let answer = answer.map_err(|why| broken(self.to.into(), why))?;
         self.sender = Some(sender);
         Ok(answer)
@@ -82,17 +98,23 @@ impl Session {
         self.within(speak(stream, to)).await?
     }
 
-    fn request(&self, path: &str, part: &Range<u64>) -> Request<Full<Bytes>> {
-        let mut request = request(path, &self.to.to_string(), Bytes::new());
-        let range = format!("bytes={}-{}", part.start, part.end - 1);
-        let range = range.parse().expect("digits");
-        request.headers_mut().insert(RANGE, range);
-        request
-    }
-
     async fn within<T>(&self, work: impl Future<Output = T>) -> Result<T, Error> {
         within(self.to.into(), SILENCE, work).await
     }
+}
+
+fn get(path: &str, part: &Range<u64>, to: SocketAddrV4) -> Request<Full<Bytes>> {
+    let mut request = request(path, &to.to_string(), Bytes::new());
+    let range = format!("bytes={}-{}", part.start, part.end - 1);
+    let range = range.parse().expect("digits");
+    request.headers_mut().insert(RANGE, range);
+    request
+}
+
+fn post(path: &str, body: Bytes, to: SocketAddrV4) -> Request<Full<Bytes>> {
+    let mut request = request(path, &to.to_string(), body);
+    *request.method_mut() = Method::POST;
+    request
 }
 
 /// A part of a file on its way.

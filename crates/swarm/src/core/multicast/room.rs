@@ -1,0 +1,403 @@
+//! The server's end: whether sending to everybody at a time pays, what is sent, and when it ends.
+
+mod member;
+
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use super::pace::Pace;
+use super::packet::{HEADER, Kind, PART, parts};
+use super::report::{Answer, Burst, Invitation, Report};
+use crate::core::{Block, Layout};
+use member::Member;
+
+/// Fewer machines share well, or have little to gain.
+const FEWEST: usize = 3;
+/// Machines that are remembered of one torrent, and of one address.
+const MOST: usize = 2048;
+const MOST_OF_ONE: usize = 4;
+/// How often machines report where they are few, and how many that are; more report less often, so that all together
+/// report 256 times a second at most.
+const INTERVAL: Duration = Duration::from_millis(250);
+const FEW: usize = 64;
+/// The server must send so many times what a machine gets: that many times does it send each byte. Where cables are alike it
+/// is 1.1.
+const COPIES: f64 = 2.0;
+/// Before the server has sent so many pieces for each machine, the room has nothing to share yet.
+const FIRST_PIECES: u64 = 4;
+/// A room that will be done within so long is left alone.
+const WORTH: Duration = Duration::from_secs(3);
+/// The slowest must be able to get so many times what it gets.
+const GAIN: f64 = 1.5;
+/// It goes on while it is this many times as fast as before.
+const STILL_GAIN: f64 = 1.2;
+/// Blocks of a trial: 134 KB on the wire, which a switch of a room can hold.
+const TRIAL: usize = 8;
+/// Fewer of its datagrams say nothing about a cable but that it is a bad one.
+const FEW_OF_TRIAL: u32 = 8;
+/// The part of the slowest machine's cable that is used at first.
+const CAREFUL: f64 = 0.9;
+/// The part of the machines that must hear it.
+const HEARD: f64 = 0.75;
+/// How long machines may take to tell how a trial arrived, beyond two intervals.
+const ANSWERS: Duration = Duration::from_millis(500);
+/// After a trial that showed nothing to gain, the next one follows so much later, twice as late each time.
+const PAUSES: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs(320));
+/// After all was sent the room does the rest by itself.
+const REST: Duration = Duration::from_secs(2);
+/// How many must lack a piece for it to be sent to everybody.
+const LACKING: usize = 2;
+/// Without a word from any machine for so long, nothing more is sent to all.
+const UNHEARD: Duration = Duration::from_secs(3);
+/// How often to look again when nothing is due.
+const LOOK: Duration = Duration::from_millis(50);
+/// Ethernet, IP and UDP around each datagram.
+const FRAME: u64 = 14 + 20 + 8;
+
+/// What the sender has to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// Nothing; ask again after so long.
+    Wait(Duration),
+    /// Send these blocks, the first datagram with this number. A trial leaves as fast as it can, with
+    /// [`Kind::TrialEnd`] in its last datagram; before each block of a pass [`Room::due`] says when.
+    Send {
+        /// Trial or pass.
+        kind: Kind,
+        /// What.
+        blocks: Vec<Block>,
+        /// Number of the first datagram.
+        number: u32,
+    },
+    /// Say that it is over, in a datagram with this number.
+    Over {
+        /// Its number.
+        number: u32,
+    },
+}
+
+/// All machines that fetch one torrent, as far as they report.
+#[derive(Debug)]
+pub struct Room {
+    layout: Layout,
+    invitation: Invitation,
+    members: BTreeMap<[u8; 20], Member>,
+    /// Payload that the seed has sent to anybody, since a while.
+    seed: member::Flow,
+    phase: Phase,
+    /// Nothing is tried before.
+    not_before: Duration,
+    pause: Duration,
+    /// Of the next datagram.
+    number: u32,
+}
+
+#[derive(Debug)]
+enum Phase {
+    Watching,
+    Trying(Trial),
+    Sending(Pass),
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Trial {
+    first: u32,
+    datagrams: u32,
+    until: Duration,
+    /// What a machine got, in bytes per second.
+    gets: f64,
+}
+
+#[derive(Debug)]
+struct Pass {
+    /// The piece to look at next.
+    next: u32,
+    pace: Pace,
+    gets: f64,
+    /// When somebody last told what it hears.
+    told: Duration,
+}
+
+impl Room {
+    /// Nobody is there. What is sent goes to where the invitation says.
+    #[must_use]
+    pub fn new(layout: Layout, invitation: Invitation) -> Self {
+        Self {
+            layout,
+            invitation,
+            members: BTreeMap::new(),
+            seed: member::Flow::default(),
+            phase: Phase::Watching,
+            not_before: Duration::ZERO,
+            pause: PAUSES.0,
+            // A machine that has heard nothing says 0.
+            number: 1,
+        }
+    }
+
+    /// Where machines listen.
+    #[must_use]
+    pub fn invitation(&self) -> Invitation {
+        self.invitation
+    }
+
+    /// How many machines have reported and lack something.
+    #[must_use]
+    pub fn machines(&self) -> usize {
+        self.members.len()
+    }
+
+    /// Of how many pieces it is.
+    #[must_use]
+    pub fn pieces(&self) -> u32 {
+        self.layout.pieces()
+    }
+
+    /// Whether nothing is sent, and no trial waited for.
+    #[must_use]
+    pub fn is_watching(&self) -> bool {
+        matches!(self.phase, Phase::Watching)
+    }
+
+    /// A rate at which is sent now, in bytes per second on the wire.
+    #[must_use]
+    pub fn rate(&self) -> Option<f64> {
+        match &self.phase {
+            Phase::Sending(pass) => Some(pass.pace.rate()),
+            Phase::Watching | Phase::Trying(_) => None,
+        }
+    }
+
+    /// A machine tells how it is.
+    pub fn report(&mut self, from: Ipv4Addr, report: Report, now: Duration) -> Answer {
+        if report.lacking.is_empty() {
+            self.members.remove(&report.peer_id);
+        } else if self.has_place(from, &report.peer_id) {
+            let member = self.members.entry(report.peer_id);
+            let member = member.or_insert_with(|| Member::new(from));
+            let told = member.reports(report, (self.invitation.session, self.number), now);
+            if let (Phase::Sending(pass), true) = (&mut self.phase, told) {
+                pass.told = now;
+            }
+        }
+        Answer {
+            interval: self.interval(),
+            invitation: self.invitation,
+        }
+    }
+
+    /// The seed has sent so much of this torrent to anybody, all in all. Tell it a few times a second.
+    pub fn seed_sent(&mut self, bytes: u64, now: Duration) {
+        self.seed.add(bytes, now);
+    }
+
+    /// What to do now.
+    pub fn poll(&mut self, now: Duration) -> Order {
+        let silence = (4 * self.interval()).max(Duration::from_secs(2));
+        self.members.retain(|_, member| !member.silent(silence, now));
+        match &self.phase {
+            Phase::Watching => self.watch(now),
+            Phase::Trying(trial) => self.judge(*trial, now),
+            Phase::Sending(_) => self.go_on(now),
+        }
+    }
+
+    /// When the next block of a pass may leave.
+    pub fn due(&mut self, block: Block, now: Duration) -> Duration {
+        match &mut self.phase {
+            Phase::Sending(pass) => pass.pace.spend(on_wire(block), now),
+            Phase::Watching | Phase::Trying(_) => now,
+        }
+    }
+
+    /// What was ordered cannot be sent. Nothing is tried for a while.
+    pub fn give_up(&mut self, now: Duration) {
+        self.rest();
+        self.put_off(now);
+    }
+
+    fn has_place(&self, from: Ipv4Addr, peer_id: &[u8; 20]) -> bool {
+        let of_one = self.members.values().filter(|member| member.from == from);
+        self.members.contains_key(peer_id)
+            || self.members.len() < MOST && of_one.count() < MOST_OF_ONE
+    }
+
+    fn interval(&self) -> Duration {
+        let times = self.members.len() as f64 / FEW as f64;
+        INTERVAL.mul_f64(times.max(1.0))
+    }
+
+    fn watch(&mut self, now: Duration) -> Order {
+        let gets = match self.gain_is_likely() {
+            Some(gets) if now >= self.not_before => gets,
+            _ => return Order::Wait(LOOK),
+        };
+        let lacked = (0..self.layout.pieces()).filter(|piece| self.is_lacked(*piece));
+        let blocks = lacked.flat_map(|piece| self.blocks(piece));
+        let blocks: Vec<_> = blocks.take(TRIAL).collect();
+        let datagrams = blocks.iter().map(|block| parts(*block)).sum();
+        self.phase = Phase::Trying(Trial {
+            first: self.number,
+            datagrams,
+            until: now + 2 * self.interval() + ANSWERS,
+            gets,
+        });
+        self.send(Kind::Trial, blocks)
+    }
+
+    /// What a machine gets, in bytes per second, where the server sends the same several times and goes on doing so for
+    /// a while.
+    fn gain_is_likely(&self) -> Option<f64> {
+        let machines = self.members.len();
+        if machines < FEWEST {
+            return None;
+        }
+        let rates: Option<Vec<_>> = self.members.values().map(Member::rates).collect();
+        let (fetched, of_server) = rates?.into_iter().fold((0.0, 0.0), |sum, (fetched, of_server)| {
+            (sum.0 + fetched, sum.1 + of_server)
+        });
+        let gets = fetched / machines as f64;
+        // What machines tell is believed only as far as the seed has really sent it.
+        let sends = f64::min(of_server, self.seed.rate()?);
+        let sent: u64 = self.members.values().map(Member::of_server).sum();
+        let piece = u64::from(self.layout.piece_size(0));
+        let begun = sent >= FIRST_PIECES * machines as u64 * piece;
+        let lacking: u64 = self.members.values().map(Member::lacks).sum();
+        let left = (lacking / machines as u64 * piece) as f64;
+        let long = left > gets * WORTH.as_secs_f64();
+        (begun && long && gets > 0.0 && sends > COPIES * gets).then_some(gets)
+    }
+
+    /// Whether so many lack it that it is sent to everybody.
+    fn is_lacked(&self, piece: u32) -> bool {
+        let lacking = self.members.values().filter(|member| member.lacking.has(piece));
+        lacking.take(LACKING).count() == LACKING
+    }
+
+    fn blocks(&self, piece: u32) -> impl Iterator<Item = Block> + use<> {
+        let layout = self.layout;
+        (0..layout.blocks(piece)).map(move |number| layout.block(piece, number))
+    }
+
+    fn send(&mut self, kind: Kind, blocks: Vec<Block>) -> Order {
+        let number = self.number;
+        self.number += blocks.iter().map(|block| parts(*block)).sum::<u32>();
+        Order::Send {
+            kind,
+            blocks,
+            number,
+        }
+    }
+
+    /// Once everybody has told how the trial arrived, or has had time to.
+    fn judge(&mut self, trial: Trial, now: Duration) -> Order {
+        let ends = trial.first + trial.datagrams;
+        let all: Vec<_> = self.members.values().map(|one| one.burst(trial.first..ends)).collect();
+        if now < trial.until && all.iter().any(Option::is_none) {
+            return Order::Wait(LOOK / 5);
+        }
+        let carried: Vec<f64> = all.iter().flatten().map(carried).collect();
+        let slowest = carried.iter().copied().fold(f64::INFINITY, f64::min);
+        let heard = carried.len() as f64 >= HEARD * all.len() as f64;
+        let pays = heard && !carried.is_empty() && slowest >= GAIN * trial.gets;
+        tracing::debug!(
+            "a trial: {} of {} machines hear it, the slowest {:.1} MB/s, each gets {:.1} MB/s now",
+            carried.len(),
+            all.len(),
+            if carried.is_empty() { 0.0 } else { slowest / 1e6 },
+            trial.gets / 1e6
+        );
+        if !pays {
+            self.give_up(now);
+            return Order::Wait(LOOK);
+        }
+        self.phase = Phase::Sending(Pass {
+            next: 0,
+            pace: Pace::new(slowest * CAREFUL, now),
+            gets: trial.gets,
+            told: now,
+        });
+        self.go_on(now)
+    }
+
+    fn put_off(&mut self, now: Duration) {
+        self.not_before = now + self.pause;
+        self.pause = (self.pause * 2).min(PAUSES.1);
+    }
+
+    fn rest(&mut self) {
+        self.phase = Phase::Watching;
+        for member in self.members.values_mut() {
+            member.starts_over();
+        }
+    }
+
+    fn go_on(&mut self, now: Duration) -> Order {
+        if !self.still_pays(now) {
+            self.put_off(now);
+            return self.over();
+        }
+        let Phase::Sending(pass) = &self.phase else {
+            return Order::Wait(LOOK);
+        };
+        let mut rest = pass.next..self.layout.pieces();
+        let Some(piece) = rest.find(|piece| self.is_lacked(*piece)) else {
+            (self.pause, self.not_before) = (PAUSES.0, now + REST);
+            return self.over();
+        };
+        if let Phase::Sending(pass) = &mut self.phase {
+            pass.next = piece + 1;
+        }
+        self.send(Kind::Pass, self.blocks(piece).collect())
+    }
+
+    fn over(&mut self) -> Order {
+        self.rest();
+        let number = self.number;
+        self.number += 1;
+        Order::Over { number }
+    }
+
+    /// Follows what the machines tell. False where it is to end.
+    fn still_pays(&mut self, now: Duration) -> bool {
+        let round = self.interval().mul_f64(1.2);
+        let Phase::Sending(pass) = &mut self.phase else {
+            return false;
+        };
+        if now.saturating_sub(pass.told) > UNHEARD {
+            return self.members.is_empty();
+        }
+        let since = pass.pace.round();
+        if now.saturating_sub(since) < round {
+            return true;
+        }
+        let losses = self.members.values().filter_map(|member| member.loss(since));
+        let (losses, deaf): (Vec<f64>, Vec<f64>) = losses.partition(|loss| *loss < 0.5);
+        if losses.is_empty() && deaf.is_empty() {
+            return true;
+        }
+        let heard = losses.len() as f64 >= HEARD * (losses.len() + deaf.len()) as f64;
+        let most = losses.into_iter().fold(0.0, f64::max);
+        pass.pace.review(most, now);
+        heard && pass.pace.rate() > STILL_GAIN * pass.gets
+    }
+}
+
+/// How many bytes a second the cable carries that a trial came over: what arrived, in the time that it took. Where a
+/// queue on the way was too short for all of it, what passed was as far apart.
+fn carried(burst: &Burst) -> f64 {
+    if burst.datagrams < FEW_OF_TRIAL {
+        return 0.0;
+    }
+    let bytes = u64::from(burst.datagrams - 1) * (HEADER as u64 + u64::from(PART) + FRAME);
+    bytes as f64 / burst.span.as_secs_f64().max(1e-6)
+}
+
+/// Bytes of a block's datagrams on the wire.
+fn on_wire(block: Block) -> u64 {
+    u64::from(block.length) + u64::from(parts(block)) * (HEADER as u64 + FRAME)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,120 @@
+//! Taking in what is sent to everybody: see [`multicast`](crate::core::multicast).
+
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::{Action, Bitfield, Block, ConnId, Swarm};
+
+/// So many wrong pieces, and nothing that is sent to everybody is believed any more: anybody can send to a group.
+const MOST_WRONG: u32 = 3;
+
+/// What a machine tells the server of its download.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Holdings {
+    /// Wanted, and not verified yet.
+    pub lacking: Bitfield,
+    /// Payload bytes that peers have sent.
+    pub fetched: u64,
+    /// Those of them that came from the server's seed.
+    pub of_server: u64,
+    /// Whether it takes what is sent to everybody.
+    pub believes: bool,
+}
+
+/// What peers have sent.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Fetched {
+    all: u64,
+    of_server: u64,
+}
+
+impl Fetched {
+    pub(super) fn came(&mut self, bytes: u32, from_server: bool) {
+        self.all += u64::from(bytes);
+        self.of_server += u64::from(bytes) * u64::from(from_server);
+    }
+}
+
+/// What is known of those who speak to everybody.
+#[derive(Debug, Default)]
+pub(super) struct Overhearing {
+    /// Everything comes by itself: nobody is asked.
+    pub(super) on: bool,
+    /// As whom blocks of the group are known; no connection has this name.
+    conn: Option<ConnId>,
+    /// The server, which speaks.
+    speaker: Option<Ipv4Addr>,
+    wrong: u32,
+}
+
+impl Overhearing {
+    /// The group's blocks are the server's.
+    pub(super) fn speaker_of(&self, from: Ipv4Addr) -> Ipv4Addr {
+        let speaker = self.speaker.filter(|_| from.is_multicast());
+        speaker.unwrap_or(from)
+    }
+
+    /// The group, where it has brought a part of this.
+    pub(super) fn group_among(&self, providers: &[(Ipv4Addr, u32)]) -> Option<Ipv4Addr> {
+        let mut from = providers.iter().map(|(from, _)| *from);
+        from.find(Ipv4Addr::is_multicast)
+    }
+
+    fn believes(&self) -> bool {
+        self.wrong < MOST_WRONG
+    }
+}
+
+impl Swarm {
+    /// Everything comes by itself from now on, so that nobody is asked for anything; or not any more.
+    pub fn listen(&mut self, on: bool, now: Duration) {
+        self.overhearing.on = on && self.overhearing.believes();
+        self.refill |= !on;
+        self.settle(now);
+    }
+
+    /// The server, `speaker`, has sent a block to everybody in `group`.
+    pub fn overheard(
+        &mut self,
+        (group, speaker): (Ipv4Addr, Ipv4Addr),
+        block: Block,
+        data: Bytes,
+        now: Duration,
+    ) {
+        if !self.overhearing.believes() || !group.is_multicast() {
+            return;
+        }
+        self.overhearing.speaker = Some(speaker);
+        let next = &mut self.next_conn;
+        let conn = *self.overhearing.conn.get_or_insert_with(|| {
+            *next += 1;
+            ConnId(*next - 1)
+        });
+        let arrival = self.picker.overheard(block, conn, group);
+        self.meter.add(block.length, now);
+        self.take_in(arrival, conn, block, data, now);
+        self.settle(now);
+    }
+
+    /// What to tell the server of this download.
+    pub fn holdings(&self) -> Holdings {
+        Holdings {
+            lacking: self.picker.lacking().clone(),
+            fetched: self.fetched.all,
+            of_server: self.fetched.of_server,
+            believes: self.overhearing.believes(),
+        }
+    }
+
+    /// A piece that the group had a part in is wrong. Who else brought blocks of it is not suspected: anybody can speak in
+    /// the group, and could have others suspected.
+    pub(super) fn misheard(&mut self, group: Ipv4Addr, now: Duration) {
+        self.overhearing.wrong += 1;
+        if !self.overhearing.believes() {
+            self.actions.push_back(Action::Banned { address: group });
+            self.listen(false, now);
+        }
+    }
+}
