@@ -1,29 +1,46 @@
 //! How fast to send to everybody.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 /// Less than this is not worth it: a rate never falls below, in bytes per second.
 const SLOWEST: f64 = 12_500.0;
 /// What the sender may catch up at once, when it was held up.
 const SLACK: Duration = Duration::from_millis(5);
-/// A part of the datagrams that is lost by chance. One lost datagram costs a block of twelve.
-const BY_CHANCE: f64 = 0.002;
-/// More than this says that a cable is full.
-const TOO_MUCH: f64 = 0.005;
+/// More losses than twice what the best of the last rounds had, and this, say that a cable is full. One lost datagram costs a
+/// block of twelve.
+const TOO_MUCH: f64 = 0.001;
+const ROUNDS: usize = 8;
 /// The rate after a loss is so much of what arrived.
-const BACK: f64 = 0.97;
-/// How much faster it becomes after a round without losses, until there was one, and then.
-const FIRST: f64 = 1.1;
-const LATER: f64 = 1.02;
+const BACK: f64 = 0.98;
+/// At first what others sent before everybody fell silent is in the queues yet: for so long half of the rate is left to that, and
+/// what is told of losses in the first rounds says nothing.
+const SETTLING: Duration = Duration::from_millis(300);
+const SETTLING_ROUNDS: u32 = 2;
+/// How many times as fast it becomes at most after a round without losses: up to what the server is known to send, and beyond.
+const KNOWN: f64 = 1.5;
+const BEYOND: f64 = 1.25;
+/// After a loss it becomes faster by this part, and with each round without another by twice as much as in the round before.
+const STEP: f64 = 0.005;
+/// A sender that its own cable holds up is given so much more than leaves, so that this cable stays full.
+const HELD_UP_BY: f64 = 1.1;
 /// Who sends less than this part of the rate is held up by its own cable.
-const HELD_UP: f64 = 0.9;
+const HELD_UP: f64 = 0.95;
 
 /// A rate that follows what arrives.
 #[derive(Debug)]
 pub(super) struct Pace {
     /// Bytes per second on the wire.
     rate: f64,
-    lossless: bool,
+    /// What leaves the server where others ask it.
+    known: f64,
+    /// By which part it grew last, once there was a loss.
+    step: Option<f64>,
+    /// In so many rounds what is told of losses is not of the present rate.
+    settling: u32,
+    settled: Duration,
+    /// What was lost in the last rounds.
+    losses: VecDeque<f64>,
     /// When the next datagrams may leave.
     next: Duration,
     /// Since when the present round is, and what was sent in it.
@@ -32,10 +49,15 @@ pub(super) struct Pace {
 }
 
 impl Pace {
-    pub(super) fn new(rate: f64, now: Duration) -> Self {
+    /// Begins with `rate`, where the server is known to be able to send `known`, both in bytes per second.
+    pub(super) fn new(rate: f64, known: f64, now: Duration) -> Self {
         Self {
             rate: rate.max(SLOWEST),
-            lossless: true,
+            known,
+            step: None,
+            settling: SETTLING_ROUNDS,
+            settled: now + SETTLING,
+            losses: VecDeque::from([0.0]),
             next: now,
             round: now,
             sent: 0,
@@ -55,7 +77,8 @@ impl Pace {
     /// So many bytes are to leave next: not before when.
     pub(super) fn spend(&mut self, bytes: u64, now: Duration) -> Duration {
         let due = self.next.max(now.saturating_sub(SLACK));
-        self.next = due + Duration::from_secs_f64(bytes as f64 / self.rate);
+        let part = if due < self.settled { 0.5 } else { 1.0 };
+        self.next = due + Duration::from_secs_f64(bytes as f64 / (self.rate * part));
         self.sent += bytes;
         due
     }
@@ -65,17 +88,49 @@ impl Pace {
         let seconds = now.saturating_sub(self.round).as_secs_f64();
         let sent = self.sent as f64 / seconds.max(1e-3);
         (self.round, self.sent) = (now, 0);
+        tracing::debug!(
+            "multicast: {:.1} Mbit/s of {:.1} sent, {:.2} % lost where most was",
+            sent * 8e-6,
+            self.rate * 8e-6,
+            loss * 100.0
+        );
         let held_up = sent < self.rate * HELD_UP;
-        if loss > TOO_MUCH {
-            self.lossless = false;
+        if self.settling > 0 {
+            self.settling -= 1;
+            if loss <= TOO_MUCH {
+                self.grow();
+            }
+            return;
+        }
+        let by_chance = self.losses.iter().copied().fold(f64::INFINITY, f64::min);
+        if self.losses.len() == ROUNDS {
+            self.losses.pop_front();
+        }
+        self.losses.push_back(loss);
+        if loss > 2.0 * by_chance + TOO_MUCH {
+            (self.step, self.settling) = (Some(STEP / 2.0), 1);
             self.rate = self.rate.min(sent) * (1.0 - loss) * BACK;
         } else if held_up {
-            // A little more than leaves, so that its own cable stays full.
-            self.rate = sent * FIRST;
-        } else if loss <= BY_CHANCE {
-            self.rate *= if self.lossless { FIRST } else { LATER };
+            self.rate = sent * HELD_UP_BY;
+        } else {
+            self.grow();
         }
         self.rate = self.rate.max(SLOWEST);
+    }
+
+    fn grow(&mut self) {
+        let most = if self.rate < self.known {
+            KNOWN.min(self.known / self.rate)
+        } else {
+            BEYOND
+        };
+        self.rate *= match &mut self.step {
+            None => most,
+            Some(step) => {
+                *step *= 2.0;
+                most.min(1.0 + *step)
+            }
+        };
     }
 }
 
@@ -99,12 +154,25 @@ mod tests {
     }
 
     fn settled(start: f64, carries: f64, own: f64) -> f64 {
-        let (mut pace, mut now) = (Pace::new(start, Duration::ZERO), Duration::ZERO);
+        let (mut pace, mut now) = (Pace::new(start, 2e5, Duration::ZERO), Duration::ZERO);
         for _ in 0..60 {
             let loss = second(&mut pace, carries, own, &mut now);
             pace.review(loss, now);
         }
         pace.rate()
+    }
+
+    #[test]
+    fn a_bad_cable_is_not_taken_for_a_full_one() {
+        let (mut pace, mut now) = (Pace::new(5e5, 2e5, Duration::ZERO), Duration::ZERO);
+        for round in 0..60 {
+            let full = second(&mut pace, 1e6, 1e9, &mut now);
+            // Two of a hundred by chance, more or less.
+            let by_chance = 0.015 + 0.01 * f64::from(round % 2);
+            pace.review(full.max(by_chance), now);
+        }
+        let rate = pace.rate();
+        assert!((0.85e6..1.1e6).contains(&rate), "{rate}");
     }
 
     #[test]
@@ -123,8 +191,8 @@ mod tests {
 
     #[test]
     fn a_pause_is_not_made_up_for() {
-        let mut pace = Pace::new(1e6, Duration::ZERO);
-        pace.spend(1000, Duration::ZERO);
+        let mut pace = Pace::new(1e6, 1e6, Duration::ZERO);
+        pace.spend(1000, 500 * MS);
         assert_eq!(pace.spend(1000, 1000 * MS), 995 * MS);
         assert_eq!(pace.spend(1000, 1000 * MS), 996 * MS);
     }

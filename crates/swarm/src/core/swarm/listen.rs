@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::{Action, Bitfield, Block, ConnId, Swarm};
+use super::{Action, Bitfield, Block, ConnId, Message, Swarm};
 
 /// So many wrong pieces, and nothing that is sent to everybody is believed any more: anybody can send to a group.
 const MOST_WRONG: u32 = 3;
@@ -71,8 +71,22 @@ impl Swarm {
     /// Everything comes by itself from now on, so that nobody is asked for anything; or not any more.
     pub fn listen(&mut self, on: bool, now: Duration) {
         self.overhearing.on = on && self.overhearing.believes();
+        if self.overhearing.on {
+            self.cancel_at_machines(now);
+        }
         self.refill |= !on;
         self.settle(now);
+    }
+
+    /// What machines still bring gets in the way of what comes by itself. (The server's seed does not hear of cancels.)
+    fn cancel_at_machines(&mut self, now: Duration) {
+        let machines = self.peers.iter().filter(|(_, peer)| peer.is_machine());
+        let machines: Vec<_> = machines.map(|(conn, _)| *conn).collect();
+        for conn in machines {
+            for block in self.take_back(conn) {
+                self.send(conn, Message::Cancel(block), now);
+            }
+        }
     }
 
     /// The server, `speaker`, has sent a block to everybody in `group`.

@@ -85,18 +85,19 @@ impl Member {
         }
         let gone = heard.highest.saturating_sub(self.heard.highest);
         let came = heard.datagrams.saturating_sub(self.heard.datagrams);
-        // Of what left while it reported nothing is known yet.
-        let left = sent.saturating_sub(self.sent);
+        // What had left before its last report, and is not here. Of what left since it may not have known yet.
+        let due = self.sent.saturating_sub(heard.highest);
+        self.sent = sent;
         if gone >= SAMPLE {
             self.loss = Some((now, 1.0 - (came as f64 / f64::from(gone)).min(1.0)));
-        } else if gone == 0 && left >= 2 * SAMPLE {
-            self.loss = Some((now, 1.0));
+            self.heard = heard;
         } else {
             // Too few; they count the next time.
             self.heard.burst = heard.burst;
-            return true;
+            if gone == 0 && due >= SAMPLE {
+                self.loss = Some((now, 1.0));
+            }
         }
-        (self.heard, self.sent) = (heard, sent);
         true
     }
 
