@@ -41,12 +41,17 @@ fn who_hears_nothing_of_it_and_who_comes_late_get_everything() {
         class.start(machine);
     }
     let half = class.size() / 2;
-    class.wait("half of it", early, |early| (early[1].have() > half).then_some(()));
+    class.wait("half of it", early, |early| {
+        (early[1].have() > half).then_some(())
+    });
     class.start(late);
     class.until_complete(&machines);
     assert!(class.world.said().contains(BEGUN), "{}", class.world.said());
     let not_heard = class.world.room.not_heard(&machines[0].host).unwrap();
-    assert!(not_heard > 1000, "only {not_heard} packets were kept from it");
+    assert!(
+        not_heard > 1000,
+        "only {not_heard} packets were kept from it"
+    );
 }
 
 /// Those that listen notice that nothing comes any more, and ask each other, and the server when it is back.
@@ -65,7 +70,10 @@ fn a_server_that_is_killed_while_it_sends_to_all_holds_up_nobody() {
         (machines[0].have() > before + (2 << 20)).then_some(())
     });
     class.world.kill();
-    assert!(machines.iter().all(|one| one.complete().is_none()), "too late");
+    assert!(
+        machines.iter().all(|one| one.complete().is_none()),
+        "too late"
+    );
     class.world.start();
     for complete in class.until_complete(&machines) {
         let sources: u64 = complete.sources.iter().map(|(_, bytes)| bytes).sum();

@@ -110,7 +110,11 @@ fn of_what_is_not_seeded_and_where_it_is_switched_off_there_is_no_such_thing() {
     let world = World::new();
     let unknown = "ab".repeat(20);
     for path in [unknown.as_str(), "debian", ".."] {
-        assert_eq!(report(&world.door, path, &lacking(PIECES)).status, 404, "{path}");
+        assert_eq!(
+            report(&world.door, path, &lacking(PIECES)).status,
+            404,
+            "{path}"
+        );
     }
     let door = open(Setup::default());
     let torrent = world.torrent.to_string();

@@ -93,7 +93,10 @@ impl Rooms {
             if turn.is_some_and(|turn| turn != *torrent) {
                 continue;
             }
-            if entry.asked.is_none_or(|asked| now.saturating_sub(asked) >= SEED) {
+            if entry
+                .asked
+                .is_none_or(|asked| now.saturating_sub(asked) >= SEED)
+            {
                 entry.asked = Some(now);
                 let sent = self.seed.uploaded(torrent).unwrap_or_default();
                 entry.room.seed_sent(sent, now);

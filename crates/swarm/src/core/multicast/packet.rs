@@ -155,6 +155,9 @@ mod tests {
             begin: 0,
             length,
         };
-        assert_eq!([BLOCK, 1, PART, PART + 1].map(|length| parts(block(length))), [12, 1, 1, 2]);
+        assert_eq!(
+            [BLOCK, 1, PART, PART + 1].map(|length| parts(block(length))),
+            [12, 1, 1, 2]
+        );
     }
 }

@@ -124,7 +124,11 @@ impl Receiver {
     /// Time passes. Call it about ten times a second.
     pub fn tick(&mut self, now: Duration) -> Option<Change> {
         let silent = |last: Duration, limit| now.saturating_sub(last) >= limit;
-        if self.trial.as_ref().is_some_and(|trial| silent(trial.last, TRIAL_SILENCE)) {
+        if self
+            .trial
+            .as_ref()
+            .is_some_and(|trial| silent(trial.last, TRIAL_SILENCE))
+        {
             self.trial = None;
             return Some(Change::Tell);
         }

@@ -1,19 +1,19 @@
 //! The server's end: whether sending to everybody at a time pays, what is sent, and when it ends.
 
 mod member;
+mod trial;
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use super::pace::Pace;
-use super::packet::{HEADER, Kind, PART, parts};
-use super::report::{Answer, Burst, Invitation, Report};
+use super::packet::{HEADER, Kind, parts};
+use super::report::{Answer, Invitation, Report};
 use crate::core::{Block, Layout};
 use member::Member;
+use trial::Trial;
 
-/// Fewer machines share well, or have little to gain.
-const FEWEST: usize = 3;
 /// Machines that are remembered of one torrent, and of one address.
 const MOST: usize = 2048;
 const MOST_OF_ONE: usize = 4;
@@ -21,27 +21,10 @@ const MOST_OF_ONE: usize = 4;
 /// report 256 times a second at most.
 const INTERVAL: Duration = Duration::from_millis(250);
 const FEW: usize = 64;
-/// The server must send so many times what a machine gets: that many times does it send each byte. Where cables are alike it
-/// is 1.1.
-const COPIES: f64 = 2.0;
-/// Before the server has sent so many pieces for each machine, the room has nothing to share yet.
-const FIRST_PIECES: u64 = 4;
-/// A room that will be done within so long is left alone.
-const WORTH: Duration = Duration::from_secs(3);
-/// The slowest must be able to get so many times what it gets.
-const GAIN: f64 = 1.5;
 /// It goes on while it is this many times as fast as before.
 const STILL_GAIN: f64 = 1.2;
-/// Blocks of a trial: 134 KB on the wire, which a switch of a room can hold.
-const TRIAL: usize = 8;
-/// Fewer of its datagrams say nothing about a cable but that it is a bad one.
-const FEW_OF_TRIAL: u32 = 8;
-/// The part of what the cable in the middle carries that is used at first.
-const CAREFUL: f64 = 0.9;
 /// The part of the machines that must hear it.
 const HEARD: f64 = 0.75;
-/// How long machines may take to tell how a trial arrived, beyond two intervals.
-const ANSWERS: Duration = Duration::from_millis(500);
 /// After a trial that showed nothing to gain, the next one follows so much later, twice as late each time.
 const PAUSES: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs(320));
 /// After all was sent the room does the rest by itself.
@@ -98,23 +81,6 @@ enum Phase {
     Watching,
     Trying(Trial),
     Sending(Pass),
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Trial {
-    first: u32,
-    datagrams: u32,
-    until: Duration,
-    was: Was,
-}
-
-/// What was before, in bytes per second.
-#[derive(Clone, Copy, Debug)]
-struct Was {
-    /// What a machine got.
-    gets: f64,
-    /// What the server sent.
-    sends: f64,
 }
 
 #[derive(Debug)]
@@ -203,7 +169,8 @@ impl Room {
     /// What to do now.
     pub fn poll(&mut self, now: Duration) -> Order {
         let silence = (4 * self.interval()).max(Duration::from_secs(2));
-        self.members.retain(|_, member| !member.silent(silence, now));
+        self.members
+            .retain(|_, member| !member.silent(silence, now));
         match &self.phase {
             Phase::Watching => self.watch(now),
             Phase::Trying(trial) => self.judge(*trial, now),
@@ -236,49 +203,12 @@ impl Room {
         INTERVAL.mul_f64(times.max(1.0))
     }
 
-    fn watch(&mut self, now: Duration) -> Order {
-        let was = match self.gain_is_likely() {
-            Some(was) if now >= self.not_before => was,
-            _ => return Order::Wait(LOOK),
-        };
-        let lacked = (0..self.layout.pieces()).filter(|piece| self.is_lacked(*piece));
-        let blocks = lacked.flat_map(|piece| self.blocks(piece));
-        let blocks: Vec<_> = blocks.take(TRIAL).collect();
-        let datagrams = blocks.iter().map(|block| parts(*block)).sum();
-        self.phase = Phase::Trying(Trial {
-            first: self.number,
-            datagrams,
-            until: now + 2 * self.interval() + ANSWERS,
-            was,
-        });
-        self.send(Kind::Trial, blocks)
-    }
-
-    /// What is now, where the server sends the same several times and goes on doing so for a while.
-    fn gain_is_likely(&self) -> Option<Was> {
-        let machines = self.members.len();
-        if machines < FEWEST {
-            return None;
-        }
-        let rates: Option<Vec<_>> = self.members.values().map(Member::rates).collect();
-        let (fetched, of_server) = rates?.into_iter().fold((0.0, 0.0), |sum, (fetched, of_server)| {
-            (sum.0 + fetched, sum.1 + of_server)
-        });
-        let gets = fetched / machines as f64;
-        // What machines tell is believed only as far as the seed has really sent it.
-        let sends = f64::min(of_server, self.seed.rate()?);
-        let sent: u64 = self.members.values().map(Member::of_server).sum();
-        let piece = u64::from(self.layout.piece_size(0));
-        let begun = sent >= FIRST_PIECES * machines as u64 * piece;
-        let lacking: u64 = self.members.values().map(Member::lacks).sum();
-        let left = (lacking / machines as u64 * piece) as f64;
-        let long = left > gets * WORTH.as_secs_f64();
-        (begun && long && gets > 0.0 && sends > COPIES * gets).then_some(Was { gets, sends })
-    }
-
     /// Whether so many lack it that it is sent to everybody.
     fn is_lacked(&self, piece: u32) -> bool {
-        let lacking = self.members.values().filter(|member| member.lacking.has(piece));
+        let lacking = self
+            .members
+            .values()
+            .filter(|member| member.lacking.has(piece));
         lacking.take(LACKING).count() == LACKING
     }
 
@@ -295,40 +225,6 @@ impl Room {
             blocks,
             number,
         }
-    }
-
-    /// Once everybody has told how the trial arrived, or has had time to.
-    fn judge(&mut self, trial: Trial, now: Duration) -> Order {
-        let ends = trial.first + trial.datagrams;
-        let all: Vec<_> = self.members.values().map(|one| one.burst(trial.first..ends)).collect();
-        if now < trial.until && all.iter().any(Option::is_none) {
-            return Order::Wait(LOOK / 5);
-        }
-        let mut carried: Vec<f64> = all.iter().flatten().map(carried).collect();
-        carried.sort_by(f64::total_cmp);
-        let (slowest, middle) = (carried.first().copied(), carried.get(carried.len() / 2));
-        let slowest = slowest.unwrap_or_default();
-        let heard = carried.len() as f64 >= HEARD * all.len() as f64;
-        let pays = middle.filter(|_| heard && slowest >= GAIN * trial.was.gets);
-        tracing::debug!(
-            "a trial: {} of {} machines hear it, the slowest {:.1} MB/s, each gets {:.1} MB/s now",
-            carried.len(),
-            all.len(),
-            slowest / 1e6,
-            trial.was.gets / 1e6
-        );
-        let Some(middle) = pays else {
-            self.give_up(now);
-            return Order::Wait(LOOK);
-        };
-        self.phase = Phase::Sending(Pass {
-            next: 0,
-            // Most cables are alike, and what else comes over one at that moment makes it look slower.
-            pace: Pace::new(middle * CAREFUL, trial.was.sends, now),
-            gets: trial.was.gets,
-            told: now,
-        });
-        self.go_on(now)
     }
 
     fn put_off(&mut self, now: Duration) {
@@ -382,7 +278,10 @@ impl Room {
         if now.saturating_sub(since) < round {
             return true;
         }
-        let losses = self.members.values().filter_map(|member| member.loss(since));
+        let losses = self
+            .members
+            .values()
+            .filter_map(|member| member.loss(since));
         let (losses, deaf): (Vec<f64>, Vec<f64>) = losses.partition(|loss| *loss < 0.5);
         if losses.is_empty() && deaf.is_empty() {
             return true;
@@ -392,16 +291,6 @@ impl Room {
         pass.pace.review(most, now);
         heard && pass.pace.rate() > STILL_GAIN * pass.gets
     }
-}
-
-/// How many bytes a second the cable carries that a trial came over: what arrived, in the time that it took. Where a
-/// queue on the way was too short for all of it, what passed was as far apart.
-fn carried(burst: &Burst) -> f64 {
-    if burst.datagrams < FEW_OF_TRIAL {
-        return 0.0;
-    }
-    let bytes = u64::from(burst.datagrams - 1) * (HEADER as u64 + u64::from(PART) + FRAME);
-    bytes as f64 / burst.span.as_secs_f64().max(1e-6)
 }
 
 /// Bytes of a block's datagrams on the wire.

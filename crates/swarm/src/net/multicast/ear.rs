@@ -36,7 +36,7 @@ impl Listener {
                     Ok(socket) => self.hear(&socket, (invitation, server), common).await,
                     Err(why) => {
                         tracing::debug!("no multicast from {server}: {why}");
-                        std::future::pending().await
+                        std::future::pending::<()>().await;
                     }
                 }
             };
@@ -84,7 +84,11 @@ impl Listener {
             changes.extend(receiver.tick(begun.elapsed()));
             common.heard.send_replace(Some(receiver.heard()));
             if !blocks.is_empty()
-                && self.events.send(Event::Overheard(whose, blocks)).await.is_err()
+                && self
+                    .events
+                    .send(Event::Overheard(whose, blocks))
+                    .await
+                    .is_err()
             {
                 return;
             }

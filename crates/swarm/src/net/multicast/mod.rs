@@ -120,7 +120,9 @@ impl Listener {
                 of_server: holdings.of_server,
                 heard: *common.heard.borrow(),
             };
-            let said = session.post(&path, report.to_bencode().into(), LARGEST).await;
+            let said = session
+                .post(&path, report.to_bencode().into(), LARGEST)
+                .await;
             if last || matches!(said, Ok((NOT_FOUND, _))) {
                 return;
             }
@@ -129,9 +131,9 @@ impl Listener {
                     interval,
                     invitation,
                 })) => {
-                    common.invitation.send_if_modified(|known| {
-                        known.replace(invitation) != Some(invitation)
-                    });
+                    common
+                        .invitation
+                        .send_if_modified(|known| known.replace(invitation) != Some(invitation));
                     interval.clamp(INTERVALS.0, INTERVALS.1)
                 }
                 Ok(None) => PAUSE,

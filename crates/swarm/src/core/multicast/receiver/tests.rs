@@ -15,7 +15,9 @@ fn receiver() -> Receiver {
 /// The bytes of a block, no two parts alike.
 fn content(block: Block) -> Vec<u8> {
     let first = block.piece * 31 + block.begin;
-    (0..block.length).map(|at| ((first + at) % 251) as u8).collect()
+    (0..block.length)
+        .map(|at| ((first + at) % 251) as u8)
+        .collect()
 }
 
 /// The datagrams of a block, the first one with this number.
@@ -111,7 +113,10 @@ fn a_trial_is_told_with_its_end_and_changes_nothing() {
         span: 22 * MS,
     };
     assert_eq!(receiver.heard().burst, Some(burst));
-    assert_eq!((receiver.heard().highest, receiver.heard().datagrams), (16, 12));
+    assert_eq!(
+        (receiver.heard().highest, receiver.heard().datagrams),
+        (16, 12)
+    );
     assert!(!receiver.listening());
     assert_eq!(receiver.tick(1000 * MS), None, "told already");
     // The next one, whose end is lost.
@@ -126,12 +131,20 @@ fn a_pass_begins_with_its_first_datagram_and_ends_with_the_word_or_silence() {
     let mut receiver = receiver();
     let pass = datagrams(Kind::Pass, layout().block(0, 0), 1);
     let over = datagrams(Kind::Over, layout().block(2, 1), 13).remove(0);
-    assert_eq!(hear(&mut receiver, &over, MS).1, None, "of what was not heard");
+    assert_eq!(
+        hear(&mut receiver, &over, MS).1,
+        None,
+        "of what was not heard"
+    );
     assert_eq!(hear(&mut receiver, &pass[0], MS).1, Some(Change::Begin));
     assert!(receiver.listening());
     assert_eq!(hear(&mut receiver, &pass[1], 2 * MS).1, None);
     assert_eq!(hear(&mut receiver, &over, 3 * MS).1, Some(Change::End));
-    assert_eq!(hear(&mut receiver, &over, 3 * MS).1, None, "said three times");
+    assert_eq!(
+        hear(&mut receiver, &over, 3 * MS).1,
+        None,
+        "said three times"
+    );
     assert!(!receiver.listening());
     assert_eq!(hear(&mut receiver, &pass[2], 4 * MS).1, Some(Change::Begin));
     assert_eq!(receiver.tick(1003 * MS), None);

@@ -70,7 +70,12 @@ impl Member {
     }
 
     /// It tells this, of a sender with this session and next number. Gives whether it tells what it hears.
-    pub(super) fn reports(&mut self, report: Report, (session, sent): (u64, u32), now: Duration) -> bool {
+    pub(super) fn reports(
+        &mut self,
+        report: Report,
+        (session, sent): (u64, u32),
+        now: Duration,
+    ) -> bool {
         self.last = now;
         self.lacking = report.lacking;
         self.fetched.add(report.fetched, now);
@@ -123,7 +128,9 @@ impl Member {
 
     /// How a trial with these numbers arrived.
     pub(super) fn burst(&self, numbers: Range<u32>) -> Option<Burst> {
-        self.heard.burst.filter(|burst| numbers.contains(&burst.first))
+        self.heard
+            .burst
+            .filter(|burst| numbers.contains(&burst.first))
     }
 
     /// What part was lost, if that was told after `since`.

@@ -111,7 +111,9 @@ impl World {
                     of_server: (teller.fetched * machine.of_server) as u64,
                     heard: Some(teller.heard),
                 };
-                let answer = self.room.report([10, 0, 0, number].into(), report, self.now);
+                let answer = self
+                    .room
+                    .report([10, 0, 0, number].into(), report, self.now);
                 teller.due = self.now + answer.interval;
             }
         }
@@ -173,7 +175,11 @@ fn where_the_server_sends_all_several_times_it_sends_it_once_to_all() {
     assert!(world.room.is_watching());
     assert_eq!(world.sent_pieces(), PIECES, "each once");
     for (_, teller) in &world.machines {
-        assert!(teller.lacking.ones() < PIECES / 100, "{}", teller.lacking.ones());
+        assert!(
+            teller.lacking.ones() < PIECES / 100,
+            "{}",
+            teller.lacking.ones()
+        );
     }
     assert_eq!(world.trials, 1, "the rest is not worth another one");
 }

@@ -67,7 +67,11 @@ fn a_piece_that_nobody_was_asked_for_is_stored_verified_and_counted_as_the_serve
     assert_eq!(actions(&mut swarm), [], "it is here already");
     let holdings = swarm.holdings();
     assert_eq!(holdings.lacking.ones(), PIECES - 1);
-    assert_eq!((holdings.fetched, holdings.of_server), (0, 0), "nobody was asked");
+    assert_eq!(
+        (holdings.fetched, holdings.of_server),
+        (0, 0),
+        "nobody was asked"
+    );
 }
 
 #[test]
@@ -80,7 +84,10 @@ fn nobody_is_asked_meanwhile_and_everybody_afterwards() {
     for block in &first {
         bring(&mut swarm, conn, *block);
     }
-    assert_eq!(swarm.holdings().fetched, u64::from(BLOCK) * first.len() as u64);
+    assert_eq!(
+        swarm.holdings().fetched,
+        u64::from(BLOCK) * first.len() as u64
+    );
     for tick in 1..20 {
         swarm.tick(NOW + Duration::from_millis(100 * tick));
     }
@@ -126,7 +133,9 @@ fn after_three_wrong_pieces_nothing_is_believed_and_no_peer_is_blamed() {
         .map(|number| block(shared.piece, number))
         .filter(|block| *block != shared)
         .for_each(|block| overhear(&mut swarm, block));
-    assert!(actions(&mut swarm).contains(&Action::Check { piece: shared.piece }));
+    assert!(actions(&mut swarm).contains(&Action::Check {
+        piece: shared.piece
+    }));
     swarm.checked(shared.piece, false, NOW);
     assert!(swarm.holdings().believes);
     let mut done = actions(&mut swarm);
@@ -138,7 +147,10 @@ fn after_three_wrong_pieces_nothing_is_believed_and_no_peer_is_blamed() {
         bring(&mut swarm, conn, *block);
     }
     let last = overhear_piece(&mut swarm, others[1], false);
-    assert!(last.contains(&Action::Banned { address: GROUP }), "{last:?}");
+    assert!(
+        last.contains(&Action::Banned { address: GROUP }),
+        "{last:?}"
+    );
     assert!(!requests(&last, conn).is_empty(), "the peer is asked again");
     assert!(!swarm.holdings().believes);
     let next = requests(&last, conn)[0];
