@@ -277,6 +277,7 @@ impl Swarm {
                 self.send(*conn, Message::KeepAlive, now);
             }
         }
+        self.remember_the_others(now);
         self.keep_up(now);
         self.pass_over_the_slow(now);
         self.review_claims(now);

@@ -10,6 +10,9 @@ use super::{Action, Bitfield, Block, ConnId, Message, Swarm};
 /// So many wrong pieces, and nothing that is sent to everybody is believed any more: anybody can send to a group.
 const MOST_WRONG: u32 = 3;
 
+/// Who listens and hears nothing for so long goes on as before, whatever the shell says: longer than a receiver waits.
+const FORGOTTEN: Duration = Duration::from_secs(3);
+
 /// What a machine tells the server of its download.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Holdings {
@@ -42,6 +45,8 @@ impl Fetched {
 pub(super) struct Overhearing {
     /// Everything comes by itself: nobody is asked.
     pub(super) on: bool,
+    /// When the last of it came.
+    last: Duration,
     /// As whom blocks of the group are known; no connection has this name.
     conn: Option<ConnId>,
     /// The server, which speaks.
@@ -71,6 +76,7 @@ impl Swarm {
     /// Everything comes by itself from now on, so that nobody is asked for anything; or not any more.
     pub fn listen(&mut self, on: bool, now: Duration) {
         self.overhearing.on = on && self.overhearing.believes();
+        self.overhearing.last = now;
         if self.overhearing.on {
             self.cancel_at_machines(now);
         }
@@ -101,6 +107,7 @@ impl Swarm {
             return;
         }
         self.overhearing.speaker = Some(speaker);
+        self.overhearing.last = now;
         let next = &mut self.next_conn;
         let conn = *self.overhearing.conn.get_or_insert_with(|| {
             *next += 1;
@@ -110,6 +117,13 @@ impl Swarm {
         self.meter.add(block.length, now);
         self.take_in(arrival, conn, block, data, now);
         self.settle(now);
+    }
+
+    pub(super) fn remember_the_others(&mut self, now: Duration) {
+        let silence = now.saturating_sub(self.overhearing.last);
+        if self.overhearing.on && silence > FORGOTTEN {
+            self.listen(false, now);
+        }
     }
 
     /// What to tell the server of this download.

@@ -46,6 +46,10 @@ impl Listener {
                     return std::future::pending().await;
                 }
             }
+            // Another session, such as that of a server that was started anew: the end of this one is heard no more.
+            if self.events.send(Event::Listen(false)).await.is_err() {
+                return;
+            }
         }
     }
 

@@ -88,7 +88,7 @@ fn nobody_is_asked_meanwhile_and_everybody_afterwards() {
         swarm.holdings().fetched,
         u64::from(BLOCK) * first.len() as u64
     );
-    for tick in 1..20 {
+    for tick in 1..20u64 {
         swarm.tick(NOW + Duration::from_millis(100 * tick));
     }
     assert_eq!(requests(&verify(&mut swarm), conn), []);
@@ -105,6 +105,28 @@ fn nobody_is_asked_meanwhile_and_everybody_afterwards() {
         asked.extend(more);
     }
     assert!(swarm.complete());
+}
+
+#[test]
+fn who_listens_in_vain_goes_on_asking() {
+    let mut swarm = empty();
+    let conn = generous(&mut swarm, 1);
+    let asked = requests(&actions(&mut swarm), conn);
+    swarm.listen(true, NOW);
+    let mut seconds = 0;
+    for block in &asked {
+        seconds += 2;
+        let now = NOW + Duration::from_secs(seconds);
+        swarm.overheard((GROUP, SERVER), *block, vec![0; BLOCK as usize].into(), now);
+        swarm.tick(now + Duration::from_secs(2));
+        assert_eq!(
+            requests(&actions(&mut swarm), conn),
+            [],
+            "after {seconds} s"
+        );
+    }
+    swarm.tick(NOW + Duration::from_secs(seconds + 4));
+    assert!(!requests(&actions(&mut swarm), conn).is_empty());
 }
 
 #[test]
