@@ -4,16 +4,17 @@ use lab::{Stop, until};
 
 use crate::machine::{Cable, Class, Machine, PATIENCE, total};
 
-/// They receive faster than they send, so that a piece that is out is not with everybody at once; but not so much that the
-/// server would send to all at a time.
-const CABLE: Cable = Cable { down: 40, up: 14 };
+/// They receive faster than they send, so that a piece that is out is not with everybody at once.
+const CABLE: Cable = Cable { down: 40, up: 8 };
+/// Nor is anything sent to all at a time.
+const SETTINGS: &str = "boottorrent:\n  version: 0\n  multicast: no\n";
 /// What each gets, at least, of what is out already.
 const MORE: u64 = 1 << 20;
 
 #[test]
 #[ignore = "needs root and target/dist/bt-server; cargo xtask test runs it"]
 fn a_killed_server_stops_nobody_and_is_used_again_when_it_is_back() {
-    let mut class = Class::open(16 << 20, CABLE.down);
+    let mut class = Class::open_with(SETTINGS, 16 << 20, CABLE.down);
     let mut machines = class.machines(4, CABLE);
     for machine in &mut machines {
         class.start(machine);

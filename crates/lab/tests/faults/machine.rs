@@ -42,13 +42,21 @@ pub(crate) struct Machine {
 impl Class {
     /// A serving server with an image of so many bytes, whose cable sends so many Mbit/s.
     pub(crate) fn open(image: usize, megabits: u32) -> Class {
+        Class::open_with("", image, megabits)
+    }
+
+    /// The same with a Boottorrent.yaml.
+    pub(crate) fn open_with(settings: &str, image: usize, megabits: u32) -> Class {
         let files = [("vmlinuz", 100_000), ("initrd.img", image)];
         let tree: Tree = files
             .into_iter()
             .zip(1..)
             .map(|((path, length), seed)| (path.to_owned(), noise(seed, length)))
             .collect();
-        let world = World::open(|oss| tree::write(&oss.join(SYSTEM), &tree));
+        let world = World::open(|oss| {
+            tree::write(&oss.join(SYSTEM), &tree);
+            fs::write(oss.with_file_name("Boottorrent.yaml"), settings).unwrap();
+        });
         world.limit_sending(megabits);
         let offer = world.offer(SYSTEM);
         Class {

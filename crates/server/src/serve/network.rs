@@ -134,12 +134,16 @@ async fn open(
     let (dialer, own) = (seeder.dialer(), network.interface.address);
     let dialing = connect_back::run(announcements, dialer, own, stop.clone());
     doors.spawn(dialing.in_current_span());
-    let desk = match plan.library.settings.multicast {
-        true => multicast::Desk::new(seeder.reader()),
+    // Machines hear of the desk from the tracker.
+    let desk = match plan.library.settings.multicast && network.announce.is_some() {
+        true => {
+            let desk = multicast::Desk::new(seeder.reader());
+            let sending = multicast::run(desk.clone(), own, stop.clone());
+            doors.spawn(sending.in_current_span());
+            desk
+        }
         false => multicast::Desk::closed(),
     };
-    let sending = multicast::run(desk.clone(), own, stop.clone());
-    doors.spawn(sending.in_current_span());
     let state = http::State {
         desk,
         offers: offers.clone(),

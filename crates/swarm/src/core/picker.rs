@@ -222,6 +222,16 @@ impl Picker {
         self.arrived(block, conn, group)
     }
 
+    /// Blocks that were sent to everybody are wanted again, but of pieces that are complete and being checked.
+    pub(crate) fn forget_overheard(&mut self) {
+        for partial in self.partial.values_mut().filter(|partial| !partial.full()) {
+            let wanting = partial.wanting();
+            partial.forget(Ipv4Addr::is_multicast);
+            self.wanting += usize::from(partial.wanting() && !wanting);
+        }
+        self.restart(|partial| partial.stored() == 0);
+    }
+
     /// A block came from somebody.
     pub(crate) fn arrived(&mut self, block: Block, conn: ConnId, from: Ipv4Addr) -> Arrival {
         let number = self.layout.number(block);

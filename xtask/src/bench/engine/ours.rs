@@ -29,7 +29,7 @@ pub(super) fn open(stage: &Stage<'_>) -> Result<Served> {
         stage.server,
         &program,
         &stage.payload.oss(),
-        &["--dhcp", "off", "--log", "info,swarm=debug,bt_server=debug"],
+        &["--dhcp", "off"],
         &log,
     )?;
     ours.wait_until_it_serves(stage.server, READY)?;

@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-/// Less than this is not worth it: a rate never falls below, in bytes per second.
-const SLOWEST: f64 = 12_500.0;
+/// Less than this is not worth it: a rate never falls below, in bytes per second. Receivers take a silence of a second for the end.
+const SLOWEST: f64 = 50_000.0;
 /// What the sender may catch up at once, when it was held up.
 const SLACK: Duration = Duration::from_millis(5);
 /// More losses than twice what the best of the last rounds had, and this, say that a cable is full. One lost datagram costs a
@@ -14,14 +14,15 @@ const ROUNDS: usize = 8;
 /// The rate after a loss is so much of what arrived.
 const BACK: f64 = 0.98;
 /// At first what others sent before everybody fell silent is in the queues yet: for so long half of the rate is left to that, and
-/// what is told of losses in the first rounds says nothing.
+/// what is told of losses in the first rounds says nothing, unless it is more than that can explain.
 const SETTLING: Duration = Duration::from_millis(300);
 const SETTLING_ROUNDS: u32 = 2;
-/// How many times as fast it becomes at most after a round without losses: up to what the server is known to send, and beyond.
-const KNOWN: f64 = 1.5;
-const BEYOND: f64 = 1.25;
-/// After a loss it becomes faster by this part, and with each round without another by twice as much as in the round before.
+const FAR_TOO_MUCH: f64 = 0.2;
+/// How many times as fast it becomes at most after a round without losses.
+const FASTER: f64 = 1.25;
+/// After a loss it becomes faster by this part, and after so many rounds without another by twice as much.
 const STEP: f64 = 0.005;
+const STEPS: u32 = 5;
 /// A sender that its own cable holds up is given so much more than leaves, so that this cable stays full.
 const HELD_UP_BY: f64 = 1.1;
 /// Who sends less than this part of the rate is held up by its own cable.
@@ -32,10 +33,8 @@ const HELD_UP: f64 = 0.95;
 pub(super) struct Pace {
     /// Bytes per second on the wire.
     rate: f64,
-    /// What leaves the server where others ask it.
-    known: f64,
-    /// By which part it grew last, once there was a loss.
-    step: Option<f64>,
+    /// How often it grew since there was a loss.
+    grown: Option<u32>,
     /// In so many rounds what is told of losses is not of the present rate.
     settling: u32,
     settled: Duration,
@@ -49,12 +48,11 @@ pub(super) struct Pace {
 }
 
 impl Pace {
-    /// Begins with `rate`, where the server is known to be able to send `known`, both in bytes per second.
-    pub(super) fn new(rate: f64, known: f64, now: Duration) -> Self {
+    /// Begins with `rate`, in bytes per second.
+    pub(super) fn new(rate: f64, now: Duration) -> Self {
         Self {
             rate: rate.max(SLOWEST),
-            known,
-            step: None,
+            grown: None,
             settling: SETTLING_ROUNDS,
             settled: now + SETTLING,
             losses: VecDeque::from([0.0]),
@@ -83,6 +81,11 @@ impl Pace {
         due
     }
 
+    /// A round is over of which nothing is known.
+    pub(super) fn hold(&mut self, now: Duration) {
+        (self.round, self.sent) = (now, 0);
+    }
+
     /// A round is over, in which who lost most lost this part.
     pub(super) fn review(&mut self, loss: f64, now: Duration) {
         let seconds = now.saturating_sub(self.round).as_secs_f64();
@@ -95,7 +98,7 @@ impl Pace {
             loss * 100.0
         );
         let held_up = sent < self.rate * HELD_UP;
-        if self.settling > 0 {
+        if self.settling > 0 && loss < FAR_TOO_MUCH {
             self.settling -= 1;
             if loss <= TOO_MUCH {
                 self.grow();
@@ -108,7 +111,7 @@ impl Pace {
         }
         self.losses.push_back(loss);
         if loss > 2.0 * by_chance + TOO_MUCH {
-            (self.step, self.settling) = (Some(STEP / 2.0), 1);
+            (self.grown, self.settling) = (Some(0), 1);
             self.rate = self.rate.min(sent) * (1.0 - loss) * BACK;
         } else if held_up {
             self.rate = sent * HELD_UP_BY;
@@ -119,16 +122,12 @@ impl Pace {
     }
 
     fn grow(&mut self) {
-        let most = if self.rate < self.known {
-            KNOWN.min(self.known / self.rate)
-        } else {
-            BEYOND
-        };
-        self.rate *= match &mut self.step {
-            None => most,
-            Some(step) => {
-                *step *= 2.0;
-                most.min(1.0 + *step)
+        self.rate *= match &mut self.grown {
+            None => FASTER,
+            Some(times) => {
+                let twice = f64::from(*times / STEPS);
+                *times += 1;
+                FASTER.min(1.0 + STEP * twice.exp2())
             }
         };
     }
@@ -154,7 +153,7 @@ mod tests {
     }
 
     fn settled(start: f64, carries: f64, own: f64) -> f64 {
-        let (mut pace, mut now) = (Pace::new(start, 2e5, Duration::ZERO), Duration::ZERO);
+        let (mut pace, mut now) = (Pace::new(start, Duration::ZERO), Duration::ZERO);
         for _ in 0..60 {
             let loss = second(&mut pace, carries, own, &mut now);
             pace.review(loss, now);
@@ -164,7 +163,7 @@ mod tests {
 
     #[test]
     fn a_bad_cable_is_not_taken_for_a_full_one() {
-        let (mut pace, mut now) = (Pace::new(5e5, 2e5, Duration::ZERO), Duration::ZERO);
+        let (mut pace, mut now) = (Pace::new(5e5, Duration::ZERO), Duration::ZERO);
         for round in 0..60 {
             let full = second(&mut pace, 1e6, 1e9, &mut now);
             // Two of a hundred by chance, more or less.
@@ -191,7 +190,7 @@ mod tests {
 
     #[test]
     fn a_pause_is_not_made_up_for() {
-        let mut pace = Pace::new(1e6, 1e6, Duration::ZERO);
+        let mut pace = Pace::new(1e6, Duration::ZERO);
         pace.spend(1000, 500 * MS);
         assert_eq!(pace.spend(1000, 1000 * MS), 995 * MS);
         assert_eq!(pace.spend(1000, 1000 * MS), 996 * MS);

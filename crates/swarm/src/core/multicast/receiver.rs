@@ -7,19 +7,21 @@ use bytes::{Bytes, BytesMut};
 
 use super::packet::{Kind, PART, Packet, parts};
 use super::report::{Burst, Heard};
-use crate::core::{Block, Layout};
+use crate::core::{BLOCK, Block, Layout};
 
 /// Blocks that are put together at a time (512 KiB). They come in order, so an older one has lost a part.
 const ASSEMBLING: usize = 32;
-/// The server is taken for gone when nothing came for so long in the middle. At 1 Mbit/s a block comes every 0.14 s.
+/// The server is taken for gone when nothing came for so long in the middle. It sends a block every third of that, at least.
 const SILENCE: Duration = Duration::from_secs(1);
 /// A trial is over when nothing of it came for so long: its last datagram was lost.
 const TRIAL_SILENCE: Duration = Duration::from_millis(100);
-/// Who loses more than so much within [`WINDOW`] has a cable that is too slow for this, and is better off asking.
-const TOO_MUCH: f64 = 0.2;
-const WINDOW: Duration = Duration::from_secs(1);
-/// Datagrams that say something about losses.
-const ENOUGH: u32 = 50;
+/// Who gets fewer of the blocks whole than this within [`WINDOW`] has a cable that is too slow for this, or a bad one, and is better
+/// off asking; who gets more than that again is not.
+const TOO_FEW: f64 = 0.5;
+const ENOUGH: f64 = 0.8;
+const WINDOW: Duration = Duration::from_secs(2);
+/// Datagrams that say something.
+const SAMPLE: u32 = 48;
 
 /// What a machine is to do differently.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,7 +73,8 @@ struct Pass {
 struct Window {
     began: Duration,
     highest: u32,
-    datagrams: u64,
+    /// Those that came whole.
+    blocks: u32,
 }
 
 impl Receiver {
@@ -90,10 +93,13 @@ impl Receiver {
         }
     }
 
-    /// What to report.
+    /// What to report. A trial is told when all of it is here.
     #[must_use]
     pub fn heard(&self) -> Heard {
-        self.heard
+        Heard {
+            burst: self.heard.burst.filter(|_| self.trial.is_none()),
+            ..self.heard
+        }
     }
 
     /// Whether this machine asks nobody now.
@@ -136,13 +142,19 @@ impl Receiver {
         if silent(pass.last, SILENCE) {
             return self.over();
         }
-        let lost = pass.window.lost(self.heard, now)?;
+        let whole = pass.window.whole(self.heard, now)?;
         pass.window = Window::of(self.heard, now);
-        if lost > TOO_MUCH && !pass.given_up {
-            pass.given_up = true;
-            return Some(Change::End);
+        match pass.given_up {
+            false if whole < TOO_FEW => {
+                pass.given_up = true;
+                Some(Change::End)
+            }
+            true if whole > ENOUGH => {
+                pass.given_up = false;
+                Some(Change::Begin)
+            }
+            _ => None,
         }
-        None
     }
 
     fn tried(&mut self, packet: &Packet<'_>, now: Duration) -> Option<Change> {
@@ -213,6 +225,9 @@ impl Receiver {
             return None;
         }
         let whole = self.assembling.remove(at)?;
+        if let Some(pass) = &mut self.pass {
+            pass.window.blocks += 1;
+        }
         Some((block, whole.bytes.freeze()))
     }
 
@@ -238,16 +253,16 @@ impl Window {
         Self {
             began: now,
             highest: heard.highest,
-            datagrams: heard.datagrams,
+            blocks: 0,
         }
     }
 
-    /// Which part was lost since it began, once that says something.
-    fn lost(&self, heard: Heard, now: Duration) -> Option<f64> {
+    /// Which part of the blocks came whole since it began, once that says something.
+    fn whole(&self, heard: Heard, now: Duration) -> Option<f64> {
         let sent = heard.highest - self.highest;
-        let came = heard.datagrams - self.datagrams;
-        let due = now.saturating_sub(self.began) >= WINDOW && sent >= ENOUGH;
-        due.then(|| 1.0 - (came as f64 / f64::from(sent)).min(1.0))
+        let due = now.saturating_sub(self.began) >= WINDOW && sent >= SAMPLE;
+        let parts = f64::from(self.blocks * BLOCK.div_ceil(PART));
+        due.then(|| parts / f64::from(sent))
     }
 }
 

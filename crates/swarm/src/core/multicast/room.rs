@@ -8,17 +8,16 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use super::pace::Pace;
-use super::packet::{HEADER, Kind, parts};
+use super::packet::{HEADER, Kind, PART, parts};
 use super::report::{Answer, Invitation, Report};
-use crate::core::{Block, Layout};
+use crate::core::{BLOCK, Block, Layout};
 use member::Member;
 use trial::Trial;
 
 /// Machines that are remembered of one torrent, and of one address.
 const MOST: usize = 2048;
 const MOST_OF_ONE: usize = 4;
-/// How often machines report where they are few, and how many that are; more report less often, so that all together
-/// report 256 times a second at most.
+/// How often so many machines report; the others do as often together.
 const INTERVAL: Duration = Duration::from_millis(250);
 const FEW: usize = 64;
 /// It goes on while it is this many times as fast as before.
@@ -33,6 +32,16 @@ const REST: Duration = Duration::from_secs(2);
 const LACKING: usize = 2;
 /// Without a word from any machine for so long, nothing more is sent to all.
 const UNHEARD: Duration = Duration::from_secs(3);
+/// Blocks that are ordered at a time: between two orders it is looked at what the machines tell.
+const AT_A_TIME: usize = 8;
+/// It ends after so many rounds that were not worth it: the first ones may not be.
+const MOST_POOR: u32 = 5;
+/// How often that changes the rate: those that report often have all done so.
+const ROUND: Duration = Duration::from_millis(300);
+/// Datagrams of a whole block.
+const WHOLE: i32 = BLOCK.div_ceil(PART) as i32;
+/// Who has not reported for so long, or for four times as long as it was to, is gone.
+const SILENCE: Duration = Duration::from_secs(6);
 /// How often to look again when nothing is due.
 const LOOK: Duration = Duration::from_millis(50);
 /// Ethernet, IP and UDP around each datagram.
@@ -85,12 +94,14 @@ enum Phase {
 
 #[derive(Debug)]
 struct Pass {
-    /// The piece to look at next.
-    next: u32,
+    /// The piece to send next, and the number of its block; with block 0, the first piece to look at.
+    next: (u32, usize),
     pace: Pace,
     gets: f64,
     /// When somebody last told what it hears.
     told: Duration,
+    /// So many rounds, one after the other, were not worth it.
+    poor: u32,
 }
 
 impl Room {
@@ -145,6 +156,7 @@ impl Room {
 
     /// A machine tells how it is.
     pub fn report(&mut self, from: Ipv4Addr, report: Report, now: Duration) -> Answer {
+        let peer_id = report.peer_id;
         if report.lacking.is_empty() {
             self.members.remove(&report.peer_id);
         } else if self.has_place(from, &report.peer_id) {
@@ -156,7 +168,7 @@ impl Room {
             }
         }
         Answer {
-            interval: self.interval(),
+            interval: self.interval(&peer_id),
             invitation: self.invitation,
         }
     }
@@ -168,7 +180,7 @@ impl Room {
 
     /// What to do now.
     pub fn poll(&mut self, now: Duration) -> Order {
-        let silence = (4 * self.interval()).max(Duration::from_secs(2));
+        let silence = (4 * self.longest_interval()).max(SILENCE);
         self.members
             .retain(|_, member| !member.silent(silence, now));
         match &self.phase {
@@ -198,7 +210,16 @@ impl Room {
             || self.members.len() < MOST && of_one.count() < MOST_OF_ONE
     }
 
-    fn interval(&self) -> Duration {
+    /// The first ones by their names, which are drawn by lot, report as often as those of a small room, so that a pass is
+    /// followed as closely in a large one.
+    fn interval(&self, peer_id: &[u8; 20]) -> Duration {
+        match self.members.range(..*peer_id).take(FEW).count() < FEW {
+            true => INTERVAL,
+            false => self.longest_interval(),
+        }
+    }
+
+    fn longest_interval(&self) -> Duration {
         let times = self.members.len() as f64 / FEW as f64;
         INTERVAL.mul_f64(times.max(1.0))
     }
@@ -219,7 +240,8 @@ impl Room {
 
     fn send(&mut self, kind: Kind, blocks: Vec<Block>) -> Order {
         let number = self.number;
-        self.number += blocks.iter().map(|block| parts(*block)).sum::<u32>();
+        let datagrams: u32 = blocks.iter().map(|block| parts(*block)).sum();
+        self.number = self.number.saturating_add(datagrams);
         Order::Send {
             kind,
             blocks,
@@ -247,27 +269,37 @@ impl Room {
         let Phase::Sending(pass) = &self.phase else {
             return Order::Wait(LOOK);
         };
-        let mut rest = pass.next..self.layout.pieces();
-        let Some(piece) = rest.find(|piece| self.is_lacked(*piece)) else {
-            (self.pause, self.not_before) = (PAUSES.0, now + REST);
-            return self.over();
+        let (piece, block) = match pass.next {
+            (piece, 0) => {
+                let mut rest = piece..self.layout.pieces();
+                let Some(piece) = rest.find(|piece| self.is_lacked(*piece)) else {
+                    (self.pause, self.not_before) = (PAUSES.0, now + REST);
+                    return self.over();
+                };
+                (piece, 0)
+            }
+            begun => begun,
         };
+        let blocks: Vec<_> = self.blocks(piece).skip(block).take(AT_A_TIME).collect();
         if let Phase::Sending(pass) = &mut self.phase {
-            pass.next = piece + 1;
+            let block = block + blocks.len();
+            pass.next = match block < self.layout.blocks(piece) as usize {
+                true => (piece, block),
+                false => (piece + 1, 0),
+            };
         }
-        self.send(Kind::Pass, self.blocks(piece).collect())
+        self.send(Kind::Pass, blocks)
     }
 
     fn over(&mut self) -> Order {
         self.rest();
         let number = self.number;
-        self.number += 1;
+        self.number = self.number.saturating_add(1);
         Order::Over { number }
     }
 
     /// Follows what the machines tell. False where it is to end.
     fn still_pays(&mut self, now: Duration) -> bool {
-        let round = self.interval().mul_f64(1.2);
         let Phase::Sending(pass) = &mut self.phase else {
             return false;
         };
@@ -275,7 +307,7 @@ impl Room {
             return self.members.is_empty();
         }
         let since = pass.pace.round();
-        if now.saturating_sub(since) < round {
+        if now.saturating_sub(since) < ROUND {
             return true;
         }
         let losses = self
@@ -287,10 +319,23 @@ impl Room {
             return true;
         }
         let heard = losses.len() as f64 >= HEARD * (losses.len() + deaf.len()) as f64;
-        let most = losses.into_iter().fold(0.0, f64::max);
-        pass.pace.review(most, now);
-        heard && pass.pace.rate() > STILL_GAIN * pass.gets
+        let (most, middle) = (losses.iter().copied().fold(0.0, f64::max), median(losses));
+        if heard {
+            pass.pace.review(most, now);
+        } else {
+            pass.pace.hold(now);
+        }
+        // Of a block that has lost one datagram nothing is left.
+        let whole = (1.0 - middle.unwrap_or(0.0)).powi(WHOLE);
+        let good = heard && pass.pace.rate() * whole > STILL_GAIN * pass.gets;
+        pass.poor = if good { 0 } else { pass.poor + 1 };
+        pass.poor < MOST_POOR
     }
+}
+
+fn median(mut values: Vec<f64>) -> Option<f64> {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied()
 }
 
 /// Bytes of a block's datagrams on the wire.

@@ -126,6 +126,17 @@ impl Partial {
         }
     }
 
+    /// Blocks that these have brought are wanted again.
+    pub(super) fn forget(&mut self, who: impl Fn(&Ipv4Addr) -> bool) {
+        for state in &mut self.states {
+            if matches!(state, State::Stored(from) if who(from)) {
+                *state = State::Wanted;
+                self.stored -= 1;
+                self.wanted += 1;
+            }
+        }
+    }
+
     /// Who brought how many bytes.
     pub(super) fn providers(&self, layout: &Layout, piece: u32) -> Vec<(Ipv4Addr, u32)> {
         let mut bytes = BTreeMap::new();

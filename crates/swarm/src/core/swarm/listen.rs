@@ -6,12 +6,14 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::{Action, Bitfield, Block, ConnId, Message, Swarm};
+use crate::core::picker::Arrival;
 
 /// So many wrong pieces, and nothing that is sent to everybody is believed any more: anybody can send to a group.
 const MOST_WRONG: u32 = 3;
 
-/// Who listens and hears nothing for so long goes on as before, whatever the shell says: longer than a receiver waits.
-const FORGOTTEN: Duration = Duration::from_secs(3);
+/// Who listens for so long without one right piece more goes on as before, whatever the shell says: nothing that it lacks is sent, or
+/// somebody wants to keep it silent. It counts as a wrong piece.
+const IN_VAIN: Duration = Duration::from_secs(5);
 
 /// What a machine tells the server of its download.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,7 +47,7 @@ impl Fetched {
 pub(super) struct Overhearing {
     /// Everything comes by itself: nobody is asked.
     pub(super) on: bool,
-    /// When the last of it came.
+    /// When it began, or a piece that the group had a part in was last right.
     last: Duration,
     /// As whom blocks of the group are known; no connection has this name.
     conn: Option<ConnId>,
@@ -107,22 +109,25 @@ impl Swarm {
             return;
         }
         self.overhearing.speaker = Some(speaker);
-        self.overhearing.last = now;
         let next = &mut self.next_conn;
         let conn = *self.overhearing.conn.get_or_insert_with(|| {
             *next += 1;
             ConnId(*next - 1)
         });
         let arrival = self.picker.overheard(block, conn, group);
-        self.meter.add(block.length, now);
+        if matches!(arrival, Arrival::Stored { .. }) {
+            self.meter.add(block.length, now);
+        }
         self.take_in(arrival, conn, block, data, now);
         self.settle(now);
     }
 
     pub(super) fn remember_the_others(&mut self, now: Duration) {
         let silence = now.saturating_sub(self.overhearing.last);
-        if self.overhearing.on && silence > FORGOTTEN {
+        if self.overhearing.on && silence > IN_VAIN {
             self.listen(false, now);
+            self.overhearing.wrong += 1;
+            self.disbelieve(now);
         }
     }
 
@@ -140,8 +145,24 @@ impl Swarm {
     /// the group, and could have others suspected.
     pub(super) fn misheard(&mut self, group: Ipv4Addr, now: Duration) {
         self.overhearing.wrong += 1;
-        if !self.overhearing.believes() {
+        if self.overhearing.wrong == MOST_WRONG {
             self.actions.push_back(Action::Banned { address: group });
+            self.disbelieve(now);
+        }
+    }
+
+    /// A piece is right that these have brought.
+    pub(super) fn heard_right(&mut self, providers: &[(Ipv4Addr, u32)], now: Duration) {
+        if self.overhearing.group_among(providers).is_some() {
+            self.overhearing.last = self.overhearing.last.max(now);
+        }
+    }
+
+    /// Once nothing of the group is believed, what it brought is fetched from others: what of that is wrong would spoil
+    /// each of these pieces a first time.
+    fn disbelieve(&mut self, now: Duration) {
+        if !self.overhearing.believes() {
+            self.picker.forget_overheard();
             self.listen(false, now);
         }
     }

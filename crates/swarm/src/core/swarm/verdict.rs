@@ -25,6 +25,7 @@ impl Swarm {
         if let [(alone, _)] = providers[..] {
             self.offenders.clear(alone);
         }
+        self.heard_right(&providers, now);
         let news = self.picker.copies(piece) == 0;
         self.claims.fetched(piece);
         self.claims.came(piece, None);

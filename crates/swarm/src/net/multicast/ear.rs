@@ -13,7 +13,7 @@ use super::{Common, Listener};
 use crate::core::multicast::{Change, HEADER, Invitation, PART, Packet, Receiver};
 use crate::net::event::Event;
 
-/// What may wait until this program reads it, in bytes: at 1 Gbit/s some 10 ms.
+/// What may wait until this program reads it, in bytes: at 1 Gbit/s some 30 ms.
 const WAITING: usize = 4 << 20;
 /// As often as the receiver wants to be told that time passes.
 const TICK: Duration = Duration::from_millis(100);
@@ -32,12 +32,15 @@ impl Listener {
                 return std::future::pending().await;
             };
             let hearing = async {
-                match open(invitation, server) {
-                    Ok(socket) => self.hear(&socket, (invitation, server), common).await,
-                    Err(why) => {
-                        tracing::debug!("no multicast from {server}: {why}");
-                        std::future::pending::<()>().await;
+                loop {
+                    match open(invitation, server) {
+                        Ok(socket) => {
+                            return self.hear(&socket, (invitation, server), common).await;
+                        }
+                        Err(why) => tracing::debug!("no multicast from {server}: {why}"),
                     }
+                    // The network may be down for a moment.
+                    sleep(PAUSE).await;
                 }
             };
             tokio::select! {

@@ -13,6 +13,8 @@ const FIGURES: usize = 5;
 const ENOUGH: usize = 4;
 /// Datagrams between two reports that say something about losses.
 const SAMPLE: u32 = 32;
+/// So many that have not come say that nothing comes: more than are ordered at a time, for those may not have left.
+const OVERDUE: u32 = 128;
 
 /// A sum that grows, and how fast.
 #[derive(Debug, Default)]
@@ -99,7 +101,7 @@ impl Member {
         } else {
             // Too few; they count the next time.
             self.heard.burst = heard.burst;
-            if gone == 0 && due >= SAMPLE {
+            if gone == 0 && due >= OVERDUE {
                 self.loss = Some((now, 1.0));
             }
         }

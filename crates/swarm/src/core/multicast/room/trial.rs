@@ -1,13 +1,14 @@
 //! Whether it pays: what the machines tell, and a trial.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::member::Member;
-use super::{FRAME, HEARD, LOOK, Order, Pace, Pass, Phase, Room};
+use super::{FRAME, HEARD, INTERVAL, LOOK, Order, Pace, Pass, Phase, Room, median};
 use crate::core::multicast::packet::{HEADER, Kind, PART, parts};
 use crate::core::multicast::report::Burst;
 
-/// Fewer machines share well, or have little to gain.
+/// Machines at fewer addresses share well, or have little to gain.
 const FEWEST: usize = 3;
 /// The server must send so many times what a machine gets: that many times does it send each byte. Where cables are alike it
 /// is 1.1.
@@ -24,6 +25,8 @@ const TRIAL: usize = 8;
 const FEW_OF_TRIAL: u32 = 8;
 /// The part of what the cable in the middle carries that is used at first.
 const CAREFUL: f64 = 0.9;
+/// After so many datagrams (3 TB) nothing more is tried in this session, so that their numbers never begin anew.
+const NUMBERS: u32 = u32::MAX / 2;
 /// How long machines may take to tell how a trial arrived, beyond two intervals.
 const ANSWERS: Duration = Duration::from_millis(500);
 
@@ -40,14 +43,14 @@ pub(super) struct Trial {
 pub(super) struct Was {
     /// What a machine got.
     pub(super) gets: f64,
-    /// What the server sent.
+    /// What the server sent to all together.
     pub(super) sends: f64,
 }
 
 impl Room {
     pub(super) fn watch(&mut self, now: Duration) -> Order {
         let was = match self.gain_is_likely() {
-            Some(was) if now >= self.not_before => was,
+            Some(was) if now >= self.not_before && self.number < NUMBERS => was,
             _ => return Order::Wait(LOOK),
         };
         let lacked = (0..self.layout.pieces()).filter(|piece| self.is_lacked(*piece));
@@ -57,7 +60,7 @@ impl Room {
         self.phase = Phase::Trying(Trial {
             first: self.number,
             datagrams,
-            until: now + 2 * self.interval() + ANSWERS,
+            until: now + 2 * INTERVAL + ANSWERS,
             was,
         });
         self.send(Kind::Trial, blocks)
@@ -66,19 +69,22 @@ impl Room {
     /// What is now, where the server sends the same several times and goes on doing so for a while.
     fn gain_is_likely(&self) -> Option<Was> {
         let machines = self.members.len();
-        if machines < FEWEST {
+        // A stranger can have many names and not as many addresses.
+        let addresses: BTreeSet<_> = self.members.values().map(|member| member.from).collect();
+        if addresses.len() < FEWEST {
             return None;
         }
-        let rates: Option<Vec<_>> = self.members.values().map(Member::rates).collect();
-        let (fetched, of_server) = rates?
-            .into_iter()
-            .fold((0.0, 0.0), |sum, (fetched, of_server)| {
-                (sum.0 + fetched, sum.1 + of_server)
-            });
-        let gets = fetched / machines as f64;
+        // Of who has just come nothing is known yet; there may always be one.
+        let rates: Vec<_> = self.members.values().filter_map(Member::rates).collect();
+        if (rates.len() as f64) < HEARD * machines as f64 {
+            return None;
+        }
+        let gets = median(rates.iter().map(|(fetched, _)| *fetched).collect())?;
+        let of_server: f64 = rates.iter().map(|(_, of_server)| of_server).sum();
         // What machines tell is believed only as far as the seed has really sent it.
         let sends = f64::min(of_server, self.seed.rate()?);
-        let sent: u64 = self.members.values().map(Member::of_server).sum();
+        let sums = self.members.values().map(Member::of_server);
+        let sent = sums.fold(0, u64::saturating_add).min(self.seed.sum());
         let piece = u64::from(self.layout.piece_size(0));
         let begun = sent >= FIRST_PIECES * machines as u64 * piece;
         let lacking: u64 = self.members.values().map(Member::lacks).sum();
@@ -116,11 +122,13 @@ impl Room {
             return Order::Wait(LOOK);
         };
         self.phase = Phase::Sending(Pass {
-            next: 0,
-            // Most cables are alike, and what else comes over one at that moment makes it look slower.
-            pace: Pace::new(middle * CAREFUL, trial.was.sends, now),
+            next: (0, 0),
+            // Most cables are alike, and what else comes over one at that moment makes it look slower. More than the server
+            // has really sent nobody can make it send at first.
+            pace: Pace::new(f64::min(middle * CAREFUL, trial.was.sends), now),
             gets: trial.was.gets,
             told: now,
+            poor: 0,
         });
         self.go_on(now)
     }

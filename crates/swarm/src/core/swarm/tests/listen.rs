@@ -88,7 +88,7 @@ fn nobody_is_asked_meanwhile_and_everybody_afterwards() {
         swarm.holdings().fetched,
         u64::from(BLOCK) * first.len() as u64
     );
-    for tick in 1..20u64 {
+    for tick in 1..20 {
         swarm.tick(NOW + Duration::from_millis(100 * tick));
     }
     assert_eq!(requests(&verify(&mut swarm), conn), []);
@@ -107,26 +107,42 @@ fn nobody_is_asked_meanwhile_and_everybody_afterwards() {
     assert!(swarm.complete());
 }
 
+/// Blocks that complete nothing are no reason to go on: anybody could send them.
 #[test]
-fn who_listens_in_vain_goes_on_asking() {
+fn who_listens_in_vain_goes_on_asking_and_the_third_time_believes_nothing_any_more() {
     let mut swarm = empty();
     let conn = generous(&mut swarm, 1);
-    let asked = requests(&actions(&mut swarm), conn);
-    swarm.listen(true, NOW);
-    let mut seconds = 0;
-    for block in &asked {
-        seconds += 2;
-        let now = NOW + Duration::from_secs(seconds);
-        swarm.overheard((GROUP, SERVER), *block, vec![0; BLOCK as usize].into(), now);
-        swarm.tick(now + Duration::from_secs(2));
-        assert_eq!(
-            requests(&actions(&mut swarm), conn),
-            [],
-            "after {seconds} s"
-        );
+    let mut asked = requests(&actions(&mut swarm), conn);
+    let mut now = NOW;
+    for times in 1..=3 {
+        assert!(!asked.is_empty(), "before the {times}. time");
+        swarm.listen(true, now);
+        for block in std::mem::take(&mut asked) {
+            bring(&mut swarm, conn, block);
+        }
+        verify(&mut swarm);
+        for (second, number) in (1..=5).zip([0, 1, 2, 0, 0]) {
+            now += Duration::from_secs(1);
+            let block = block(30 - times, number);
+            swarm.overheard((GROUP, SERVER), block, vec![0; BLOCK as usize].into(), now);
+            swarm.tick(now);
+            assert_eq!(requests(&actions(&mut swarm), conn), [], "after {second} s");
+        }
+        now += Duration::from_secs(1);
+        swarm.tick(now);
+        asked = requests(&actions(&mut swarm), conn);
+        assert_eq!(swarm.holdings().believes, times < 3);
     }
-    swarm.tick(NOW + Duration::from_secs(seconds + 4));
-    assert!(!requests(&actions(&mut swarm), conn).is_empty());
+    assert!(!asked.is_empty());
+    // What was overheard last, of a piece that is not complete, is fetched from the peer.
+    let mut again = 0;
+    while let Some(block) = asked.pop() {
+        again += u32::from(block.piece == 27 && block.begin < 3 * BLOCK);
+        bring(&mut swarm, conn, block);
+        asked.extend(requests(&verify(&mut swarm), conn));
+    }
+    assert!(swarm.complete());
+    assert_eq!(again, 3);
 }
 
 #[test]
