@@ -21,8 +21,10 @@
 //!    what the one lacks the others have.
 //!
 //! Nobody has to hear it: a machine on a port where multicast is filtered, that came late or was started after
-//! the middle fetches from the others what it lacks. Nobody has to believe it: three wrong pieces, and a machine listens
-//! no more.
+//! the middle fetches from the others what it lacks, and so does one that gets fewer than half of the blocks whole. Nobody has to
+//! believe it: after three wrong pieces, or three times five seconds without a right one, a machine listens no more and
+//! fetches what it heard of unfinished pieces anew. Nobody can start it alone: it takes machines at three addresses, and is
+//! never faster at first than what the seed has really sent.
 //!
 //! All of this is decided from values and a `now`; sockets are the shell's.
 
