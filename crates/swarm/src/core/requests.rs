@@ -136,9 +136,10 @@ impl Requests {
     /// A block came.
     pub(crate) fn answered(&mut self, block: Block, now: Duration) -> Answer {
         if let Some(at) = self.open.iter().position(|open| open.block == block) {
+            let full = self.open.len() as u32 >= self.window.min(self.limit);
             let open = self.open.remove(at).expect("found there");
             self.delivered(block, now);
-            self.adapt(now.saturating_sub(open.since), now);
+            self.adapt(now.saturating_sub(open.since), full, now);
             self.patience = PATIENCE.max(self.patience / 2);
             return Answer::Due;
         }
@@ -193,11 +194,14 @@ impl Requests {
         self.meter.add(block.length, now);
     }
 
-    /// A block that came back soon shows that the peer could have more to do; one that waited long
-    /// shows a queue, which is then cut to what the peer delivers in `depth`.
-    fn adapt(&mut self, waited: Duration, now: Duration) {
+    /// A block that came back soon shows that the peer could have more to do, if it had as much as the window allows;
+    /// one that waited long shows a queue, which is then cut to what the peer delivers in `depth`.
+    ///
+    /// A window that grew while little was asked would be filled at once later, far beyond what comes in `depth`: two
+    /// hundred blocks that only the server has were seen to wait for one machine's cable while all others had nothing to do.
+    fn adapt(&mut self, waited: Duration, full: bool, now: Duration) {
         if waited < self.depth / 2 {
-            self.window += 1;
+            self.window += u32::from(full);
         } else if waited > self.depth {
             let fits = self.meter.rate(now) * self.depth.as_secs_f64() / f64::from(BLOCK);
             self.window = self.window.min(fits.ceil() as u32);
@@ -270,6 +274,20 @@ mod tests {
                 "{pace:?}: window {window}"
             );
         }
+    }
+
+    #[test]
+    fn a_window_that_is_not_used_does_not_grow() {
+        let ms = Duration::from_millis;
+        let mut requests = Requests::new(DEPTH, Duration::ZERO);
+        let before = requests.window;
+        for step in 0..1000 {
+            let now = ms(20 * u64::from(step));
+            assert_eq!(requests.room_within(1, now), 1);
+            requests.asked(block(step), now);
+            assert_eq!(requests.answered(block(step), now + ms(10)), Answer::Due);
+        }
+        assert_eq!(requests.room(ms(20_000)), before);
     }
 
     #[test]
