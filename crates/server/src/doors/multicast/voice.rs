@@ -4,7 +4,6 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::time::Duration;
 
-use metainfo::InfoHash;
 use seeder::Pieces;
 use socket2::{Domain, Protocol, Socket, Type};
 use swarm::core::Block;
@@ -20,7 +19,6 @@ const SHORT: Duration = Duration::from_millis(1);
 /// To whom something is sent, and of what.
 #[derive(Clone, Debug)]
 pub(super) struct Audience {
-    pub(super) torrent: InfoHash,
     pub(super) pieces: Pieces,
     pub(super) invitation: Invitation,
 }

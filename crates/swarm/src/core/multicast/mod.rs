@@ -26,6 +26,8 @@
 //! fetches what it heard of unfinished pieces anew. Nobody can start it alone: it takes machines at three addresses, and is
 //! never faster at first than what the seed has really sent.
 //!
+//! Of several torrents one at a time is sent so ([`Rooms`]).
+//!
 //! All of this is decided from values and a `now`; sockets are the shell's.
 
 mod pace;
@@ -33,6 +35,7 @@ mod packet;
 mod receiver;
 mod report;
 mod room;
+mod rooms;
 
 /// The key of a tracker's answer that names the path to which machines report, at the tracker's own address. Other programs pass
 /// over keys that they do not know (BEP 3).
@@ -42,3 +45,4 @@ pub use packet::{HEADER, Kind, PART, Packet, parts};
 pub use receiver::{Change, Receiver};
 pub use report::{Answer, Burst, Heard, Invitation, Report};
 pub use room::{Order, Room};
+pub use rooms::{Rooms, Task};
