@@ -141,6 +141,7 @@ async fn speak(desk: &Desk, mut voice: Voice) {
         };
         let Some(to) = desk.audience(&torrent) else {
             desk.rooms().failed(&torrent, desk.now());
+            told = None;
             continue;
         };
         let name = &to.pieces.info().name;
