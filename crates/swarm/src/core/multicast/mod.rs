@@ -7,7 +7,8 @@
 //!
 //! # How it goes
 //! 1. A machine that is fetching tells the server what it lacks, how much came and how much of that from the server itself: a
-//!    [`Report`], four times a second, by HTTP. It has joined the group that the [`Answer`] names, in which nothing is said yet.
+//!    [`Report`], up to four times a second, by HTTP: the rarer the slower the server's cable is, since the answers go over
+//!    it. It has joined the group that the [`Answer`] names, in which nothing is said yet.
 //! 2. [`Room`] sees that the server sends more than twice as much as a machine gets. It sends one short burst of packets
 //!    as fast as they leave (a trial), and hears from each machine whether they came and how far they were apart on arrival:
 //!    that is what the machine's cable carries.

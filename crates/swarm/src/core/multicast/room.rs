@@ -17,9 +17,15 @@ use trial::Trial;
 /// Machines that are remembered of one torrent, and of one address.
 const MOST: usize = 2048;
 const MOST_OF_ONE: usize = 4;
-/// How often so many machines report; the others do as often together.
-const INTERVAL: Duration = Duration::from_millis(250);
+/// How often so many machines report, at most and at least; the others do as often together.
+const INTERVALS: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(2));
 const FEW: usize = 64;
+/// Bytes of an answer to a report on the wire, with all headers.
+const ANSWER: f64 = 250.0;
+/// The part of what the seed sends that the answers to those many may take: they go over the same cable. While something is
+/// sent to all, the machines' words set the rate, and each byte counts many times.
+const ANSWERS: f64 = 0.005;
+const ANSWERS_IN_PASS: f64 = 0.02;
 /// It goes on while it is this many times as fast as before.
 const STILL_GAIN: f64 = 1.2;
 /// The part of the machines that must hear it.
@@ -36,8 +42,8 @@ const UNHEARD: Duration = Duration::from_secs(3);
 const AT_A_TIME: usize = 8;
 /// It ends after so many rounds that were not worth it: the first ones may not be.
 const MOST_POOR: u32 = 5;
-/// How often that changes the rate: those that report often have all done so.
-const ROUND: Duration = Duration::from_millis(300);
+/// After so many intervals that changes the rate: those that report often have all done so.
+const ROUND: f64 = 1.2;
 /// Datagrams of a whole block.
 const WHOLE: i32 = BLOCK.div_ceil(PART) as i32;
 /// Who has not reported for so long, or for four times as long as it was to, is gone.
@@ -214,14 +220,29 @@ impl Room {
     /// followed as closely in a large one.
     fn interval(&self, peer_id: &[u8; 20]) -> Duration {
         match self.members.range(..*peer_id).take(FEW).count() < FEW {
-            true => INTERVAL,
+            true => self.shortest_interval(),
             false => self.longest_interval(),
         }
     }
 
+    /// Of who reports often: the rarer the slower the server's cable seems to be.
+    fn shortest_interval(&self) -> Duration {
+        let (rate, part) = match &self.phase {
+            Phase::Sending(pass) => (Some(pass.pace.rate()), ANSWERS_IN_PASS),
+            Phase::Watching | Phase::Trying(_) => (self.seed.rate(), ANSWERS),
+        };
+        // A seed that sends nothing at all says nothing about its cable.
+        let Some(rate) = rate.filter(|rate| *rate > 0.0) else {
+            return INTERVALS.0;
+        };
+        let all = self.members.len().min(FEW) as f64 * ANSWER;
+        let seconds = all / (rate * part);
+        Duration::from_secs_f64(seconds.min(INTERVALS.1.as_secs_f64())).max(INTERVALS.0)
+    }
+
     fn longest_interval(&self) -> Duration {
         let times = self.members.len() as f64 / FEW as f64;
-        INTERVAL.mul_f64(times.max(1.0))
+        self.shortest_interval().mul_f64(times.max(1.0))
     }
 
     /// Whether so many lack it that it is sent to everybody.
@@ -300,6 +321,7 @@ impl Room {
 
     /// Follows what the machines tell. False where it is to end.
     fn still_pays(&mut self, now: Duration) -> bool {
+        let round = self.shortest_interval().mul_f64(ROUND);
         let Phase::Sending(pass) = &mut self.phase else {
             return false;
         };
@@ -307,7 +329,7 @@ impl Room {
             return self.members.is_empty();
         }
         let since = pass.pace.round();
-        if now.saturating_sub(since) < ROUND {
+        if now.saturating_sub(since) < round {
             return true;
         }
         let losses = self

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::member::Member;
-use super::{FRAME, HEARD, INTERVAL, LOOK, Order, Pace, Pass, Phase, Room, median};
+use super::{FRAME, HEARD, LOOK, Order, Pace, Pass, Phase, Room, median};
 use crate::core::multicast::packet::{HEADER, Kind, PART, parts};
 use crate::core::multicast::report::Burst;
 
@@ -28,7 +28,7 @@ const CAREFUL: f64 = 0.9;
 /// After so many datagrams (3 TB) nothing more is tried in this session, so that their numbers never begin anew.
 const NUMBERS: u32 = u32::MAX / 2;
 /// How long machines may take to tell how a trial arrived, beyond two intervals.
-const ANSWERS: Duration = Duration::from_millis(500);
+const TIME_TO_ANSWER: Duration = Duration::from_millis(500);
 
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Trial {
@@ -60,7 +60,7 @@ impl Room {
         self.phase = Phase::Trying(Trial {
             first: self.number,
             datagrams,
-            until: now + 2 * INTERVAL + ANSWERS,
+            until: now + 2 * self.shortest_interval() + TIME_TO_ANSWER,
             was,
         });
         self.send(Kind::Trial, blocks)
