@@ -4,12 +4,17 @@
 //! yet. It is a courtesy, never a lock: it ends by itself, nobody has more than a few of them before
 //! pieces came of the first ones, and who breaks one is not believed any more.
 
+mod reach;
+mod standing;
+
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use super::ConnId;
 use super::wire::{Claim, Kind, Way};
+use reach::{LARGEST, Reach};
+use standing::{FIRST_CLAIMS, MOST_TOLD, Standing};
 
 /// A claim that still holds is repeated so often.
 const REPEAT: Duration = Duration::from_secs(1);
@@ -21,49 +26,19 @@ const LONGEST: Duration = Duration::from_secs(60);
 const DOUBTFUL: Duration = Duration::from_secs(5);
 /// With so many pieces claimed the server has enough to do. In a room of a thousand it would begin with
 /// one piece for everybody, and nobody would have a whole one to share for a long time.
-const ENOUGH: usize = 64;
-/// Claims of others that a peer may tell of at a time, and how many of them it may tell in vain beyond
-/// those that came true. With its own first ones fewer than [`ENOUGH`]: one connection makes nobody wait.
-const MOST_TOLD: u32 = 48;
-/// Claims that a peer may have at a time before it has kept one, and at most.
-const FIRST_CLAIMS: u32 = 4;
-const MOST_CLAIMS: u32 = 128;
+const ENOUGH: u32 = 64;
 /// Who has so many pieces more of the server than the others, and an eighth beyond that, lets them go first.
 const AHEAD: u32 = 2;
-const _: () = assert!(((MOST_TOLD + FIRST_CLAIMS) as usize) < ENOUGH);
+/// So many neighbouring pieces one after the other, where not everybody hears everybody.
+const WALK: u32 = 16;
+// One connection makes nobody wait.
+const _: () = assert!(MOST_TOLD + FIRST_CLAIMS < ENOUGH && FIRST_CLAIMS * LARGEST < ENOUGH);
 
 struct Other {
     conn: ConnId,
     way: Way,
     first: Duration,
     heard: Duration,
-}
-
-/// What a peer's claims were worth so far.
-#[derive(Default)]
-struct Standing {
-    live: u32,
-    told: u32,
-    kept: u32,
-    in_vain: u32,
-    broken: bool,
-}
-
-impl Standing {
-    /// Live claims of this kind.
-    fn count(&mut self, way: Way) -> &mut u32 {
-        match way {
-            Way::ToldOn => &mut self.told,
-            Way::Direct | Way::TellOn => &mut self.live,
-        }
-    }
-
-    /// A claim ended, and the piece did not come.
-    fn failed(&mut self, way: Way) {
-        *self.count(way) -= 1;
-        self.in_vain += 1;
-        self.broken |= self.in_vain > MOST_TOLD + self.kept;
-    }
 }
 
 /// One of ours.
@@ -90,8 +65,10 @@ pub(crate) struct Claims {
     ours: BTreeMap<u32, Own>,
     /// The one among ours that is to be fetched when the present one is asked.
     next: Option<u32>,
-    /// The one that was begun last; the next one is its neighbour if possible.
+    /// The one that was begun last; the next one is its neighbour if possible. So many neighbours came before it.
     last: Option<u32>,
+    walked: u32,
+    reach: Reach,
     /// Claims of ours that came true.
     kept: u32,
     to_tell: VecDeque<Said>,
@@ -137,12 +114,21 @@ impl Claims {
 
     /// Whether the server has enough to do with what others claim, or we wait for another reason.
     pub(crate) fn crowded(&self, now: Duration) -> bool {
-        now < self.hold || self.others.len() >= ENOUGH
+        now < self.hold || self.enough()
     }
 
     /// Whether all that is claimed is claimed by others, and is enough.
     pub(crate) fn left_out(&self) -> bool {
-        self.ours.is_empty() && self.others.len() >= ENOUGH
+        self.ours.is_empty() && self.enough()
+    }
+
+    /// In a room that is larger than what we are connected to, only the claims that we hear directly are counted, as a part
+    /// of all: that others came true we hear after a second or more, and three machines of a thousand were seen to have the
+    /// server for themselves while everybody else thought it busy.
+    fn enough(&self) -> bool {
+        let direct = self.standings.values().map(|standing| standing.live).sum();
+        let all = self.reach.in_the_room(direct);
+        all.unwrap_or(self.others.len() as u32) >= ENOUGH
     }
 
     /// Whether nobody is known to fetch anything from the server, as far as that is believed.
@@ -155,8 +141,11 @@ impl Claims {
         self.next
     }
 
+    /// What was begun last, where the next one may be its neighbour. In a large room nobody walks for long: two that do not hear
+    /// each other and met would go on one behind the other.
     pub(crate) fn last(&self) -> Option<u32> {
-        self.last
+        let tired = self.reach.is_partial() && self.walked >= WALK;
+        self.last.filter(|_| !tired)
     }
 
     /// We begin to fetch a piece.
@@ -164,6 +153,8 @@ impl Claims {
         if self.next == Some(piece) {
             self.next = None;
         }
+        let walks = piece > 0 && self.last == Some(piece - 1);
+        self.walked = if walks { self.walked + 1 } else { 0 };
         self.last = Some(piece);
         self.claim(piece, rank, now);
     }
@@ -282,15 +273,10 @@ impl Claims {
             return Heard::Noted;
         }
         let standing = self.standings.entry(conn).or_default();
-        let limit = MOST_CLAIMS.min(FIRST_CLAIMS + standing.kept);
-        let room = match way {
-            Way::ToldOn => standing.told < MOST_TOLD,
-            Way::Direct | Way::TellOn => standing.live < limit,
-        };
-        if standing.broken || !room {
+        if !standing.claims(way) {
             return Heard::Ignored;
         }
-        *standing.count(way) += 1;
+        self.reach.heard(way);
         let other = Other {
             conn,
             way,
@@ -318,13 +304,14 @@ impl Claims {
 
     /// Somebody has a piece, a peer or ourselves, so that nobody needs the server for it.
     pub(crate) fn came(&mut self, piece: u32, to: Option<ConnId>) {
+        // Somebody whose claims do not reach us goes before us, and would go on to: in a room of a thousand, one that walked
+        // behind another fetched a twentieth of everything a second time.
+        if to.is_some() && self.ours.contains_key(&piece) && self.next != Some(piece) {
+            self.last = None;
+        }
         if let Some(other) = self.others.remove(&piece) {
-            self.standing(other.conn, |standing| {
-                *standing.count(other.way) -= 1;
-                // What comes to others is no merit of who claimed it.
-                let kept = other.way == Way::ToldOn || to == Some(other.conn);
-                standing.kept += u32::from(kept);
-            });
+            let to_itself = to == Some(other.conn);
+            self.standing(other.conn, |standing| standing.came(other.way, to_itself));
         }
     }
 
@@ -342,9 +329,7 @@ impl Claims {
             let holds = now.saturating_sub(other.heard) < UNREPEATED
                 && now.saturating_sub(other.first) < LONGEST;
             if !holds && let Some(standing) = standings.get_mut(&other.conn) {
-                standing.failed(other.way);
-                // The claimer itself would have said so, or be gone; who tells of others cannot know.
-                standing.broken |= other.way != Way::ToldOn;
+                standing.expired(other.way);
             }
             holds
         });

@@ -55,10 +55,10 @@ pub(super) const ROWS: [Row; 12] = [
     of_bound("equal-8", room(8, 128, 40, 40, 40), 1.10, ONE_COPY),
     of_bound("equal-16", room(16, 256, 40, 40, 40), 1.10, ONE_COPY),
     of_bound("equal-32", room(32, 256, 20, 20, 20), 1.12, ONE_COPY),
-    // The same rooms with cables half as fast, which take as long: where one computer of two processors that plays
-    // all of it is too slow for those, these tell the engine's part from the computer's.
+    // The same rooms with slower cables: where one computer of two processors that plays all of it is too slow for those,
+    // these tell the engine's part from the computer's.
     of_bound("half-16", room(16, 128, 20, 20, 20), 1.10, ONE_COPY),
-    of_bound("half-32", room(32, 128, 10, 10, 10), 1.12, ONE_COPY),
+    of_bound("quarter-32", room(32, 256, 5, 5, 5), 1.12, ONE_COPY),
     // A laptop on slow Wi-Fi serves.
     of_bound("slow-server", room(8, 32, 4, 40, 40), 1.10, None),
     of_bound("fast-server", room(16, 128, 200, 20, 20), 1.10, None),

@@ -65,8 +65,84 @@ fn who_had_more_of_the_server_than_the_others_is_ahead_until_they_catch_up() {
     assert!(!claims.ahead(), "100 each");
     fetch(&mut claims, 100..130);
     assert!(claims.ahead(), "130 beside twice 100");
-    // A piece that came from elsewhere is nobody's merit.
+    // What a peer tells of others is not what it had itself.
+    for piece in 2000..2200 {
+        let (kind, rank, way) = (Kind::Takes, 0, Way::ToldOn);
+        let claim = Claim {
+            kind,
+            piece,
+            rank,
+            way,
+        };
+        claims.heard(ConnId(0), &claim, now);
+        claims.came(piece, Some(ConnId(0)));
+    }
+    assert!(claims.ahead(), "130 beside twice 100 and what one told of");
     claims.gone(ConnId(0));
     claims.gone(ConnId(1));
     assert!(!claims.ahead(), "they are gone");
+}
+
+#[test]
+fn who_walks_behind_another_goes_elsewhere() {
+    let mut claims = Claims::default();
+    claims.take(7, 0, Duration::ZERO);
+    claims.reserve(8, 0, Duration::ZERO);
+    // The next one is not asked for yet: another one will be.
+    claims.came(8, Some(ConnId(1)));
+    assert_eq!(claims.last(), Some(7));
+    claims.came(7, None);
+    assert_eq!(claims.last(), Some(7), "it came to us");
+    claims.came(7, Some(ConnId(1)));
+    assert_eq!(claims.last(), None);
+}
+
+/// Two peers of a large room that claim four pieces each, and tell of forty others each.
+fn large_room() -> Claims {
+    let mut claims = Claims::default();
+    for (conn, first) in [(1, 0), (2, 100)] {
+        for piece in first..first + 44 {
+            let way = match piece - first {
+                ..4 => Way::TellOn,
+                4.. => Way::ToldOn,
+            };
+            let (kind, rank) = (Kind::Takes, 0);
+            let claim = Claim {
+                kind,
+                piece,
+                rank,
+                way,
+            };
+            assert_eq!(
+                claims.heard(ConnId(conn), &claim, Duration::ZERO),
+                Heard::Noted
+            );
+        }
+    }
+    claims
+}
+
+#[test]
+fn in_a_large_room_what_is_heard_late_keeps_nobody_from_the_server() {
+    let mut claims = large_room();
+    assert!(claims.crowded(Duration::ZERO), "88 pieces are claimed");
+    for (conn, piece) in [(1, 0), (1, 1), (1, 2), (2, 100), (2, 101), (2, 102)] {
+        claims.came(piece, Some(ConnId(conn)));
+    }
+    // Of the eighty others most have come as well; nobody has said so yet.
+    assert_eq!(claims.others().count(), 82);
+    assert!(!claims.crowded(Duration::ZERO));
+}
+
+#[test]
+fn in_a_large_room_nobody_walks_for_long() {
+    for (mut claims, walks) in [(large_room(), WALK), (Claims::default(), 1000)] {
+        let mut piece = 1000;
+        claims.take(piece, 0, Duration::ZERO);
+        while let Some(last) = claims.last().filter(|last| *last < 2000) {
+            piece = last + 1;
+            claims.take(piece, 0, Duration::ZERO);
+        }
+        assert_eq!(piece - 1000, walks);
+    }
 }
