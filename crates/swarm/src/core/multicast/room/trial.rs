@@ -60,7 +60,7 @@ impl Room {
         self.phase = Phase::Trying(Trial {
             first: self.number,
             datagrams,
-            until: now + 2 * self.shortest_interval() + TIME_TO_ANSWER,
+            until: now + 2 * self.longest_interval() + TIME_TO_ANSWER,
             was,
         });
         self.send(Kind::Trial, blocks)
