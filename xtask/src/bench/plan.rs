@@ -1,10 +1,11 @@
 //! What is run: machines, bytes and cables; and the room of it.
 
+use std::fs;
 use std::net::Ipv4Addr;
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use lab::{Host, Room, Stop};
 
 use super::bound::Speeds;
@@ -13,6 +14,8 @@ use super::payload::MEMORY;
 /// The server's address.
 pub(super) const SERVER: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 1);
 const PREFIX: u8 = 24;
+/// A switch of the network namespace that looks at the file (Documentation/networking/ip-sysctl.rst).
+const TIMESTAMPS: &str = "/proc/sys/net/ipv4/tcp_timestamps";
 /// The machines' addresses count from here.
 const FIRST: u32 = 10;
 /// Seconds that every engine is waited for, however little it has to fetch.
@@ -65,7 +68,9 @@ impl Plan {
         let hosts: Vec<Host> = (0..self.clients + self.churn)
             .map(|number| {
                 let address = u32::from(SERVER) - 1 + FIRST + number;
-                room.host(Some((address.into(), PREFIX)))
+                let host = room.host(Some((address.into(), PREFIX)))?;
+                send_as_phase_1_does(&host)?;
+                Ok(host)
             })
             .collect::<Result<_>>()?;
         if let Some(speeds) = self.speeds {
@@ -78,6 +83,12 @@ impl Plan {
         }
         Ok((room, server, hosts))
     }
+}
+
+/// Machines in phase 1 have TCP without timestamps, and so have all engines' machines here.
+fn send_as_phase_1_does(host: &Host) -> Result<()> {
+    host.namespace()
+        .enter(|| fs::write(TIMESTAMPS, "0").with_context(|| format!("cannot write {TIMESTAMPS}")))
 }
 
 #[cfg(test)]
