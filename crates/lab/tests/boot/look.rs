@@ -54,11 +54,13 @@ pub(crate) fn at_the_menu(class: &mut Classroom, machine: &Machine, card: &str) 
             assert!(text.contains(&line), "no {line:?} on {page}:\n{text}");
         }
     }
-    let typed = "echo pid 1 is $(cat /proc/1/comm), menu: $(pidof bttui >/dev/null && echo $((40+2))); exit\n";
+    let typed = "echo pid 1 is $(cat /proc/1/comm), menu: $(pidof bttui >/dev/null && echo $((40+2))); \
+                 echo timestamps: $(cat /proc/sys/net/ipv4/tcp_timestamps); exit\n";
     let shell = as_nobody(class, &program, &["shell", &address.to_string()], typed);
     let text = String::from_utf8_lossy(&shell.stdout);
     assert!(shell.status.success(), "{shell:?}");
     assert!(text.contains("pid 1 is init, menu: 42"), "{text}");
+    assert!(text.contains("timestamps: 0"), "{text}");
     // The journal tells it from a person's at the machine, which still is at its menu.
     let from = ShellFrom::Server;
     wait_for_step(class, &mac, &Step::Shell { from });
