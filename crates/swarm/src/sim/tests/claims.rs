@@ -1,8 +1,8 @@
 //! What claims are for: the server sends everything once before it sends anything twice, and nobody
 //! waits for a claim that is not kept.
 
-use super::{Conduct, MBIT, MIB, Machine, last, run, seconds, seed};
-use crate::core::BLOCK;
+use super::{Conduct, MBIT, MIB, Machine, World, last, run, seconds, seed};
+use crate::core::{BLOCK, Layout};
 
 /// Of all blocks, so many may leave the server again before everything has left it once: requests
 /// of two machines that crossed, and what vanished with a machine.
@@ -45,6 +45,23 @@ fn the_server_sends_nothing_twice_before_everything_is_out() {
             "{machines} at {server} and {up}: {repeated:.3}"
         );
     }
+}
+
+/// Where each machine hears a third of the others, it hears late that claims came true. Did that keep it from the server,
+/// the server's cable would rest, and half of the machines would have everything after 1.55 of the bound and later.
+#[test]
+fn in_a_room_larger_than_what_anybody_hears_the_server_does_not_rest() {
+    let total = 64 * MIB;
+    let mut room = vec![seed(400.0 * MBIT)];
+    room.extend([Machine::new(400.0 * MBIT); 64]);
+    let world = World::new(Layout::new(total, 64 << 10), &room, 1).with_max_peers(24);
+    let outcomes = world.run(seconds(60.0));
+    let mut times: Vec<_> = outcomes[1..].iter().map(|one| one.finished).collect();
+    times.sort();
+    assert!(times[0].is_some(), "everybody finishes");
+    let median = times[32].expect("none comes first").as_secs_f64();
+    let bound = total as f64 / (400.0 * MBIT);
+    assert!(median < 1.45 * bound, "{:.3} of the bound", median / bound);
 }
 
 #[test]
