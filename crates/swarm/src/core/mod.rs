@@ -10,8 +10,8 @@
 //!    chose the same one notice before they ask. It walks from piece to neighbouring piece, which
 //!    keeps machines apart even where they do not hear each other. In a room larger than what
 //!    everybody is connected to, claims are told on once, and nobody walks far, since two who met there would go on one behind
-//!    the other. Where the server has enough to do already, others wait; in such a room the claims heard directly stand
-//!    for all, for that the others came true is heard late.
+//!    the other. Where the server has enough to do already, others wait; in such a room the claims heard directly are
+//!    counted as a part of all, for that the others came true is heard late.
 //!
 //!    Who took more than its share of the server's pieces asks for one block at a time until the others have caught up, and who
 //!    has just met the server for a few only, so that others have something to share soon. A claim is a courtesy: it ends

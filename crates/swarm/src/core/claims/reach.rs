@@ -1,72 +1,43 @@
-//! How much of the room is heard directly, by the claims that come.
+//! How much of the room is heard directly, by the claims that came true.
 
-use crate::core::wire::Way;
+/// With fewer nothing is known yet.
+const ENOUGH_KNOWN: u32 = 8;
 
-/// So many claims say how it is now; what was before counts half.
-const LATELY: u32 = 4096;
-
-/// A room counts as at most so many times as large as what is heard directly.
-pub(super) const LARGEST: u32 = 15;
-
-/// Claims that were heard, of who made them and of who told them on.
-#[derive(Default)]
+/// Claims that came true, of those who are connected: their own, and others' that they told of.
+#[derive(Clone, Copy)]
 pub(super) struct Reach {
-    direct: u32,
-    told_on: u32,
+    pub(super) direct: u32,
+    pub(super) told_on: u32,
 }
 
 impl Reach {
-    /// A claim is new.
-    pub(super) fn heard(&mut self, way: Way) {
-        match way {
-            Way::ToldOn => self.told_on += 1,
-            Way::Direct | Way::TellOn => self.direct += 1,
-        }
-        if self.direct + self.told_on >= LATELY {
-            (self.direct, self.told_on) = (self.direct / 2, self.told_on / 2);
-        }
-    }
-
-    /// How many there are in the room for so many that are heard directly. None if none was ever.
-    pub(super) fn in_the_room(&self, direct: u32) -> Option<u32> {
-        let heard = u64::from(direct) * u64::from(self.direct + self.told_on);
-        let all = heard.checked_div(self.direct.into())? as u32;
-        Some(all.min(LARGEST * direct))
+    /// How many claims there are in the room where so many are heard directly. None while too little came true.
+    pub(super) fn in_the_room(self, direct: u32) -> Option<u32> {
+        let all = u64::from(self.direct) + u64::from(self.told_on);
+        let scaled = u64::from(direct) * all / u64::from(self.direct.max(1));
+        (self.direct >= ENOUGH_KNOWN).then_some(u32::try_from(scaled).unwrap_or(u32::MAX))
     }
 
     /// Most of what is claimed is heard by way of others only.
-    pub(super) fn is_partial(&self) -> bool {
+    pub(super) fn is_partial(self) -> bool {
         self.told_on > self.direct
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{LARGEST, LATELY, Reach, Way};
+    use super::Reach;
 
     #[test]
     fn what_is_heard_directly_stands_for_the_room() {
-        assert_eq!(Reach::default().in_the_room(3), None);
-        let one = |told_on| {
-            let mut reach = Reach::default();
-            reach.heard(Way::TellOn);
-            (0..told_on).for_each(|_| reach.heard(Way::ToldOn));
+        let of = |direct, told_on| {
+            let reach = Reach { direct, told_on };
             (reach.in_the_room(3), reach.is_partial())
         };
-        assert_eq!(one(0), (Some(3), false));
-        assert_eq!(one(4), (Some(15), true));
-        assert_eq!(one(1000), (Some(3 * LARGEST), true));
-    }
-
-    #[test]
-    fn it_follows_a_room_that_changes() {
-        let mut reach = Reach::default();
-        for _ in 0..LATELY {
-            reach.heard(Way::ToldOn);
-        }
-        for _ in 0..4 * LATELY {
-            reach.heard(Way::Direct);
-        }
-        assert_eq!(reach.in_the_room(100), Some(100));
+        assert_eq!(of(0, 0), (None, false));
+        assert_eq!(of(0, 100), (None, true));
+        assert_eq!(of(8, 0), (Some(3), false));
+        assert_eq!(of(8, 32), (Some(15), true));
+        assert_eq!(of(u32::MAX, u32::MAX), (Some(6), false));
     }
 }

@@ -18,7 +18,7 @@ pub(super) struct Standing {
     told: u32,
     /// Of its own, so many came true, and of those that it told of.
     pub(super) kept: u32,
-    told_kept: u32,
+    pub(super) told_kept: u32,
     in_vain: u32,
     broken: bool,
 }

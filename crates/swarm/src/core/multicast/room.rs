@@ -25,6 +25,10 @@ const ANSWER: f64 = 300.0;
 /// The part of what the seed sends that the answers to those many may take: they go over the same cable. While something is
 /// sent to all, the machines' words set the rate, and each byte counts many times.
 const ANSWERS: f64 = 0.005;
+/// In so long the seed shows how fast it can be.
+const FIRST_SECONDS: Duration = Duration::from_secs(3);
+/// Nobody reports more rarely, however many there are.
+const RAREST: Duration = Duration::from_secs(15);
 const ANSWERS_IN_PASS: f64 = 0.02;
 /// It goes on while it is this many times as fast as before.
 const STILL_GAIN: f64 = 1.2;
@@ -46,8 +50,6 @@ const MOST_POOR: u32 = 5;
 const ROUND: f64 = 1.2;
 /// Datagrams of a whole block.
 const WHOLE: i32 = BLOCK.div_ceil(PART) as i32;
-/// Who has not reported for so long, or for four times as long as it was to, is gone.
-const SILENCE: Duration = Duration::from_secs(6);
 /// How often to look again when nothing is due.
 const LOOK: Duration = Duration::from_millis(50);
 /// Ethernet, IP and UDP around each datagram.
@@ -83,6 +85,9 @@ pub struct Room {
     members: BTreeMap<[u8; 20], Member>,
     /// Payload that the seed has sent to anybody, since a while.
     seed: member::Flow,
+    /// How fast it has sent at most, in bytes per second, since [`FIRST_SECONDS`] after the first byte; and when that left.
+    fastest: f64,
+    begun: Option<Duration>,
     phase: Phase,
     /// Nothing is tried before.
     not_before: Duration,
@@ -119,6 +124,8 @@ impl Room {
             invitation,
             members: BTreeMap::new(),
             seed: member::Flow::default(),
+            fastest: 0.0,
+            begun: None,
             phase: Phase::Watching,
             not_before: Duration::ZERO,
             pause: PAUSES.0,
@@ -173,8 +180,12 @@ impl Room {
                 pass.told = now;
             }
         }
+        let interval = self.interval(&peer_id);
+        if let Some(member) = self.members.get_mut(&peer_id) {
+            member.reports_in(interval);
+        }
         Answer {
-            interval: self.interval(&peer_id),
+            interval,
             invitation: self.invitation,
         }
     }
@@ -182,13 +193,17 @@ impl Room {
     /// The seed has sent so much of this torrent to anybody, all in all. Tell it a few times a second.
     pub fn seed_sent(&mut self, bytes: u64, now: Duration) {
         self.seed.add(bytes, now);
+        if bytes > 0 {
+            let begun = *self.begun.get_or_insert(now);
+            if now.saturating_sub(begun) >= FIRST_SECONDS {
+                self.fastest = self.fastest.max(self.seed.rate().unwrap_or(0.0));
+            }
+        }
     }
 
     /// What to do now.
     pub fn poll(&mut self, now: Duration) -> Order {
-        let silence = (4 * self.longest_interval()).max(SILENCE);
-        self.members
-            .retain(|_, member| !member.silent(silence, now));
+        self.members.retain(|_, member| !member.silent(now));
         match &self.phase {
             Phase::Watching => self.watch(now),
             Phase::Trying(trial) => self.judge(*trial, now),
@@ -228,15 +243,14 @@ impl Room {
     /// Of who reports often: the rarer the slower the server's cable seems to be.
     fn shortest_interval(&self) -> Duration {
         let (rate, part) = match &self.phase {
-            Phase::Sending(pass) => (Some(pass.pace.rate()), ANSWERS_IN_PASS),
+            Phase::Sending(pass) => (pass.pace.rate(), ANSWERS_IN_PASS),
             // A pass may follow.
-            Phase::Trying(_) => (self.seed.rate(), ANSWERS_IN_PASS),
-            Phase::Watching => (self.seed.rate(), ANSWERS),
+            Phase::Trying(_) => (self.fastest, ANSWERS_IN_PASS),
+            Phase::Watching => (self.fastest, ANSWERS),
         };
-        // A seed that sends nothing at all says nothing about its cable.
-        let Some(rate) = rate.filter(|rate| *rate > 0.0) else {
+        if rate <= 0.0 {
             return INTERVALS.0;
-        };
+        }
         let all = self.members.len().min(FEW) as f64 * ANSWER;
         let seconds = all / (rate * part);
         Duration::from_secs_f64(seconds.min(INTERVALS.1.as_secs_f64())).max(INTERVALS.0)
@@ -244,7 +258,8 @@ impl Room {
 
     fn longest_interval(&self) -> Duration {
         let times = self.members.len() as f64 / FEW as f64;
-        self.shortest_interval().mul_f64(times.max(1.0))
+        let shortest = self.shortest_interval();
+        shortest.mul_f64(times.max(1.0)).min(RAREST)
     }
 
     /// Whether so many lack it that it is sent to everybody.

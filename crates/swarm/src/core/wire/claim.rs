@@ -24,7 +24,7 @@ pub struct Claim {
 /// What is said about a piece.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// Somebody fetches it from the server, or will next. Repeated every second while that is so.
+    /// Somebody fetches it from the server, or will next. Repeated every two seconds while that is so.
     Takes,
     /// They do not fetch it after all.
     Leaves,

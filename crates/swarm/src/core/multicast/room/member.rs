@@ -8,9 +8,14 @@ use std::time::Duration;
 use super::super::report::{Burst, Heard, Report};
 use crate::core::Bitfield;
 
-/// Figures that a rate is taken from, and how many say something: with four reports a second, those of one second.
+/// Figures that a rate is taken from, and how many say something: with four reports a second, those of one second. Who reports
+/// more rarely tells of a longer time.
 const FIGURES: usize = 5;
 const ENOUGH: usize = 4;
+/// The rate of a longer time than this may be that of a room's beginning, when nobody had anything to share.
+const LONG: Duration = Duration::from_secs(2);
+/// Who has not reported for so long, or for four times as long as it was to, is gone.
+const SILENCE: Duration = Duration::from_secs(6);
 /// Datagrams between two reports that say something about losses.
 const SAMPLE: u32 = 32;
 /// So many that have not come say that nothing comes: more than are ordered at a time, for those may not have left.
@@ -34,6 +39,14 @@ impl Flow {
         self.0.back().map_or(0, |(_, sum)| *sum)
     }
 
+    /// What it is, or, where the rate is that of a longer time, what it was when that began.
+    fn before(&self) -> u64 {
+        match (self.0.front(), self.0.back()) {
+            (Some((begin, sum)), Some((end, _))) if end.saturating_sub(*begin) > LONG => *sum,
+            _ => self.sum(),
+        }
+    }
+
     /// How much it grows in a second. None as long as too few figures are known.
     pub(super) fn rate(&self) -> Option<f64> {
         let (first, last) = (self.0.front()?, self.0.back()?);
@@ -50,6 +63,8 @@ pub(super) struct Member {
     fetched: Flow,
     of_server: Flow,
     last: Duration,
+    /// When it was to report again, since then.
+    interval: Duration,
     heard: Heard,
     /// The sender's next number when it last told what it heard.
     sent: u32,
@@ -65,6 +80,7 @@ impl Member {
             fetched: Flow::default(),
             of_server: Flow::default(),
             last: Duration::ZERO,
+            interval: Duration::ZERO,
             heard: Heard::default(),
             sent: 0,
             loss: None,
@@ -108,9 +124,14 @@ impl Member {
         true
     }
 
-    /// It has said nothing for so long.
-    pub(super) fn silent(&self, limit: Duration, now: Duration) -> bool {
-        now.saturating_sub(self.last) > limit
+    /// It is to report again after so long.
+    pub(super) fn reports_in(&mut self, interval: Duration) {
+        self.interval = interval;
+    }
+
+    /// It has said nothing for so long that it is gone.
+    pub(super) fn silent(&self, now: Duration) -> bool {
+        now.saturating_sub(self.last) > SILENCE.max(4 * self.interval)
     }
 
     /// What it gets in a second, and how much of that from the server.
@@ -118,9 +139,9 @@ impl Member {
         Some((self.fetched.rate()?, self.of_server.rate()?))
     }
 
-    /// What it got from the server.
+    /// What it got from the server, not counting a longer time of which its rates are.
     pub(super) fn of_server(&self) -> u64 {
-        self.of_server.sum()
+        self.of_server.before()
     }
 
     /// How many pieces it lacks.

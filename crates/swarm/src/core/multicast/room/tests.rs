@@ -162,6 +162,8 @@ impl World {
                     teller.heard.highest = number;
                     teller.heard.datagrams += 1;
                     if kind == Kind::Trial {
+                        // Who hears one says so at once.
+                        teller.due = self.now;
                         let first = *began.get_or_insert(arrives);
                         let burst = teller.heard.burst.get_or_insert(Burst {
                             first: number,

@@ -33,13 +33,47 @@ fn reports_are_the_rarer_the_less_the_server_sends() {
     }
 }
 
+/// A seed that rests for a while has the same cable still.
 #[test]
-fn a_trial_waits_for_those_who_report_rarely() {
+fn reports_do_not_become_rarer_where_the_seed_rests() {
+    let mut world = World::of(&[Machine { gets: 5e6, ..SLOW }; 8]);
+    world.pass(5000);
+    for (machine, _) in &mut world.machines {
+        machine.gets = 0.0;
+    }
+    world.pass(1100);
+    for (machine, _) in &mut world.machines {
+        machine.gets = 1.0;
+    }
+    world.pass(2000);
+    assert!(world.room.seed.rate().expect("known") < 10.0);
+    assert_eq!(world.room.shortest_interval(), 250 * MS);
+}
+
+#[test]
+fn machines_that_report_rarely_are_sent_to_as_well() {
     let mut world = World::of(&[SLOW; 32]);
-    while world.trials == 0 {
+    for _ in 0..600 {
         world.pass(100);
+        if world.trials > 0 {
+            break;
+        }
     }
     world.pass(10_000);
     assert_eq!((world.trials, world.overs), (1, 0));
     assert!(world.room.rate().is_some(), "everybody has heard the trial");
 }
+
+/// Told to report after seconds, they are not given up when the seed turns out to be fast.
+#[test]
+fn who_was_to_report_rarely_is_waited_for() {
+    let mut world = World::of(&vec![SLOW; 256]);
+    world.pass(5000);
+    let told = world.room.longest_interval();
+    assert!(told > SECOND * 6 / 4, "{told:?}");
+    world.to_others = 1 << 30;
+    world.pass(6500);
+    assert_eq!(world.room.machines(), 256);
+}
+
+const SECOND: Duration = Duration::from_secs(1);
