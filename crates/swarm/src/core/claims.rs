@@ -322,12 +322,8 @@ impl Claims {
         // behind another fetched a twentieth of everything a second time.
         if to.is_some() && self.ours.contains_key(&piece) && self.next != Some(piece) {
             self.last = None;
-            let next = self.next.filter(|next| *next == piece + 1);
-            if let Some(own) = next.and_then(|next| self.ours.get(&next)) {
-                let rank = own.rank;
-                self.over(piece + 1);
-                self.say(Kind::Leaves, piece + 1, rank);
-            }
+            let behind = self.next.filter(|next| *next == piece + 1);
+            self.leave_all_but(|ours| behind != Some(ours));
         }
         if let Some(other) = self.others.remove(&piece) {
             let to_itself = to == Some(other.conn);

@@ -1,5 +1,20 @@
 use super::*;
 
+/// A peer claims these pieces for itself or tells of them, and is believed.
+fn claim(claims: &mut Claims, conn: u64, way: Way, pieces: std::ops::Range<u32>) {
+    for piece in pieces {
+        let (kind, rank) = (Kind::Takes, 0);
+        let claim = Claim {
+            kind,
+            piece,
+            rank,
+            way,
+        };
+        let heard = claims.heard(ConnId(conn), &claim, Duration::ZERO);
+        assert_eq!(heard, Heard::Noted);
+    }
+}
+
 #[test]
 fn who_repeats_a_claim_without_pause_is_noted_twice_a_second_at_most() {
     let mut claims = Claims::default();
@@ -43,41 +58,25 @@ fn who_had_more_of_the_server_than_the_others_is_ahead_until_they_catch_up() {
             claims.fetched(piece);
         }
     };
-    let others = |claims: &mut Claims, pieces: std::ops::Range<u32>| {
+    let others = |claims: &mut Claims, way, pieces: std::ops::Range<u32>| {
         for piece in pieces {
-            let (kind, rank, way) = (Kind::Takes, 0, Way::Direct);
-            let claim = Claim {
-                kind,
-                piece,
-                rank,
-                way,
-            };
-            claims.heard(ConnId(u64::from(piece % 2)), &claim, now);
-            claims.came(piece, Some(ConnId(u64::from(piece % 2))));
+            let conn = u64::from(piece % 2);
+            claim(claims, conn, way, piece..piece + 1);
+            claims.came(piece, Some(ConnId(conn)));
         }
     };
     // Alone it is ahead of nobody.
     fetch(&mut claims, 0..100);
     assert!(!claims.ahead());
-    others(&mut claims, 1000..1010);
+    others(&mut claims, Way::Direct, 1000..1010);
     assert!(claims.ahead(), "100 beside twice 5");
-    others(&mut claims, 1010..1200);
+    others(&mut claims, Way::Direct, 1010..1200);
     assert!(!claims.ahead(), "100 each");
     fetch(&mut claims, 100..130);
     assert!(claims.ahead(), "130 beside twice 100");
     // What a peer tells of others is not what it had itself.
-    for piece in 2000..2200 {
-        let (kind, rank, way) = (Kind::Takes, 0, Way::ToldOn);
-        let claim = Claim {
-            kind,
-            piece,
-            rank,
-            way,
-        };
-        claims.heard(ConnId(0), &claim, now);
-        claims.came(piece, Some(ConnId(0)));
-    }
-    assert!(claims.ahead(), "130 beside twice 100 and what one told of");
+    others(&mut claims, Way::ToldOn, 2000..2200);
+    assert!(claims.ahead(), "130 beside twice 100 and what they told of");
     claims.gone(ConnId(0));
     claims.gone(ConnId(1));
     assert!(!claims.ahead(), "they are gone");
@@ -97,21 +96,6 @@ fn who_walks_behind_another_goes_elsewhere() {
     claims.came(7, Some(ConnId(1)));
     assert_eq!((claims.last(), claims.next()), (None, None));
     assert!(claims.free(8));
-}
-
-/// So many pieces from this one on, claimed by a peer for itself or told on.
-fn claim(claims: &mut Claims, conn: u64, way: Way, pieces: std::ops::Range<u32>) {
-    for piece in pieces {
-        let (kind, rank) = (Kind::Takes, 0);
-        let claim = Claim {
-            kind,
-            piece,
-            rank,
-            way,
-        };
-        let heard = claims.heard(ConnId(conn), &claim, Duration::ZERO);
-        assert_eq!(heard, Heard::Noted);
-    }
 }
 
 /// Two peers of a large room that have kept four claims each, told of forty others that came true, and claim as much again.
@@ -151,10 +135,11 @@ fn in_a_large_room_what_is_heard_late_keeps_nobody_from_the_server() {
 fn who_comes_again_and_again_and_tells_of_claims_makes_nobody_wait() {
     let mut claims = Claims::default();
     claim(&mut claims, 0, Way::Direct, 0..4);
-    for conn in 1..100 {
+    claim(&mut claims, 1, Way::Direct, 4..8);
+    for conn in 2..100 {
         claim(&mut claims, conn, Way::ToldOn, 1000..1000 + MOST_TOLD);
-        claims.gone(ConnId(conn));
         assert!(!claims.crowded(Duration::ZERO), "{conn}");
+        claims.gone(ConnId(conn));
     }
 }
 

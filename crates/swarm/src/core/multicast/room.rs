@@ -25,11 +25,11 @@ const ANSWER: f64 = 300.0;
 /// The part of what the seed sends that the answers to those many may take: they go over the same cable. While something is
 /// sent to all, the machines' words set the rate, and each byte counts many times.
 const ANSWERS: f64 = 0.005;
+const ANSWERS_IN_PASS: f64 = 0.02;
 /// In so long the seed shows how fast it can be.
 const FIRST_SECONDS: Duration = Duration::from_secs(3);
 /// Nobody reports more rarely, however many there are.
 const RAREST: Duration = Duration::from_secs(15);
-const ANSWERS_IN_PASS: f64 = 0.02;
 /// It goes on while it is this many times as fast as before.
 const STILL_GAIN: f64 = 1.2;
 /// The part of the machines that must hear it.
