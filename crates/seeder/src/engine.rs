@@ -19,6 +19,7 @@ use tokio::net::TcpSocket;
 use tokio_util::sync::CancellationToken;
 
 use crate::Error;
+use crate::own_thread::OwnThread;
 use crate::storage::{ReadOnlyFactory, Source};
 
 /// How the peer ids of this house's programs begin (BEP 20).
@@ -42,8 +43,11 @@ pub(crate) const HELLO: Duration = Duration::from_secs(5);
 pub(crate) const SILENCE: Duration = Duration::from_secs(180);
 
 /// librqbit with its surroundings.
+///
+/// Whatever makes librqbit start a task has to be done on its own thread.
 pub(crate) struct Engine {
     session: Arc<Session>,
+    thread: OwnThread,
     folder: PathBuf,
     /// librqbit dials whom peers name (BEP 11), and that can't be turned off. All it dials goes through
     /// this "proxy", a loopback port that is taken and does not listen: no stranger can make the server
@@ -89,11 +93,14 @@ impl Engine {
             cancellation_token: Some(cancel),
             ..SessionOptions::default()
         };
-        let session = Session::new_with_opts(folder.clone(), options)
-            .await
+        let thread = OwnThread::start().map_err(|e| Error::Engine(format!("no thread: {e}")))?;
+        let session = thread
+            .run(Session::new_with_opts(folder.clone(), options))
+            .await?
             .map_err(|e| Error::Engine(format!("{e:#}{}", without_ipv6())))?;
         Ok(Self {
             session,
+            thread,
             folder,
             _wall: wall,
         })
@@ -123,7 +130,9 @@ impl Engine {
             ..AddTorrentOptions::default()
         };
         let bytes = AddTorrent::from_bytes(torrent.to_bytes());
-        let (id, handle) = match self.session.add_torrent(bytes, Some(options)).await {
+        let session = Arc::clone(&self.session);
+        let added = async move { session.add_torrent(bytes, Some(options)).await };
+        let (id, handle) = match self.thread.run(added).await? {
             Ok(AddTorrentResponse::Added(id, handle)) => (id, handle),
             Ok(_) => return Err(Error::Twice(torrent.info_hash())),
             Err(e) => return Err(Error::Engine(format!("{e:#}"))),
@@ -135,7 +144,9 @@ impl Engine {
         };
         if let Err(error) = ready {
             // Nothing is lost if this fails: it stays paused.
-            let _ = self.session.delete(id.into(), false).await;
+            let session = Arc::clone(&self.session);
+            let deleted = async move { session.delete(id.into(), false).await };
+            let _ = self.thread.run(deleted).await;
             return Err(error);
         }
         Ok(handle)
@@ -143,14 +154,22 @@ impl Engine {
 
     /// Closes a torrent's connections and forgets what is known about its peers.
     pub(crate) async fn pause(&self, handle: &Arc<ManagedTorrent>) -> Result<(), Error> {
-        let paused = self.session.pause(handle).await;
-        paused.map_err(|e| Error::Engine(format!("{e:#}")))
+        let (session, handle) = (Arc::clone(&self.session), Arc::clone(handle));
+        let paused = async move { session.pause(&handle).await };
+        self.thread
+            .run(paused)
+            .await?
+            .map_err(|e| Error::Engine(format!("{e:#}")))
     }
 
     /// Lets peers have a paused torrent.
     pub(crate) async fn resume(&self, handle: &Arc<ManagedTorrent>) -> Result<(), Error> {
-        let resumed = self.session.unpause(handle).await;
-        resumed.map_err(|e| Error::Engine(format!("{e:#}")))
+        let (session, handle) = (Arc::clone(&self.session), Arc::clone(handle));
+        let resumed = async move { session.unpause(&handle).await };
+        self.thread
+            .run(resumed)
+            .await?
+            .map_err(|e| Error::Engine(format!("{e:#}")))
     }
 
     /// Removes what is left on the disk. Connections end by the cancellation token.

@@ -20,6 +20,7 @@ mod error;
 mod fingerprint;
 mod hash;
 mod memory;
+mod own_thread;
 mod payload;
 mod reader;
 mod seeder;

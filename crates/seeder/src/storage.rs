@@ -3,6 +3,7 @@
 
 use std::any::TypeId;
 use std::fs::File;
+use std::num::NonZero;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
@@ -10,6 +11,7 @@ use bytes::Bytes;
 use librqbit::storage::filesystem::FilesystemStorageFactory;
 use librqbit::storage::{BoxStorageFactory, StorageFactory, StorageFactoryExt, TorrentStorage};
 use librqbit::{ManagedTorrentShared, TorrentMetadata};
+use rustix::fs::{Advice, fadvise};
 use tokio::sync::mpsc;
 
 use crate::Error;
@@ -17,6 +19,11 @@ use crate::payload::Payload;
 
 /// How many files of one torrent stay open. A folder may have more files than a process may open.
 const OPEN_FILES: usize = 16;
+
+/// Where a stretch of a file of so many bytes begins to be read, the disk is asked for all of it. Peers take
+/// pieces from their beginning to their end, but thirty of them thirty different ones, which the system does not see
+/// through: it would fetch block for block, and nobody gets one meanwhile (see `own_thread`).
+const STRETCH: u64 = 1 << 20;
 
 /// The bytes of one torrent, shared by everybody who reads them.
 #[derive(Debug)]
@@ -118,6 +125,7 @@ impl Source {
 impl Files {
     fn read(&self, index: usize, buf: &mut [u8], offset: u64) -> Result<(), Error> {
         let file = self.file(index)?;
+        ahead(&file, offset, buf.len() as u64);
         self.payload
             .read(index, &file, buf, offset)
             .inspect_err(|_| lock(&self.open).retain(|(open, _)| *open != index))
@@ -133,6 +141,15 @@ impl Files {
             open.insert(0, (index, file));
         }
         Ok(Arc::clone(&open[0].1))
+    }
+}
+
+/// Asks for a stretch that begins among these bytes. What is in memory already costs a look at it, and where the file
+/// system cannot do that, all goes on without.
+fn ahead(file: &File, offset: u64, length: u64) {
+    let begin = offset.next_multiple_of(STRETCH);
+    if begin < offset + length {
+        let _ = fadvise(file, begin, NonZero::new(STRETCH), Advice::WillNeed);
     }
 }
 
@@ -215,5 +232,50 @@ impl TorrentStorage for ReadOnly {
 
     fn take(&self) -> anyhow::Result<Box<dyn TorrentStorage>> {
         Ok(Box::new(Self(Arc::clone(&self.0))))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{IoSliceMut, Write};
+    use std::time::Instant;
+
+    use rustix::io::{Errno, ReadWriteFlags, preadv2};
+
+    use super::*;
+
+    /// Whether a byte comes without waiting for the disk.
+    fn in_memory(file: &File, at: u64) -> bool {
+        let mut byte = [0];
+        let mut into = [IoSliceMut::new(&mut byte)];
+        match preadv2(file, &mut into, at, ReadWriteFlags::NOWAIT) {
+            Ok(_) => true,
+            Err(Errno::AGAIN) => false,
+            Err(why) => panic!("{why}"),
+        }
+    }
+
+    #[test]
+    fn where_a_stretch_begins_all_of_it_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("image");
+        let mut file = File::create_new(&path).unwrap();
+        file.write_all(&vec![7; 4 * STRETCH as usize]).unwrap();
+        file.sync_all().unwrap();
+        fadvise(&file, 0, None, Advice::DontNeed).unwrap();
+        let file = File::open(&path).unwrap();
+        let last = 3 * STRETCH - 1;
+        if in_memory(&file, last) {
+            return eprintln!("{} is in memory for good", folder.path().display());
+        }
+        ahead(&file, STRETCH + 1, 16 << 10);
+        assert!(!in_memory(&file, last), "the stretch is begun already");
+        ahead(&file, 2 * STRETCH - (8 << 10), 16 << 10);
+        let begun = Instant::now();
+        while !in_memory(&file, last) {
+            assert!(begun.elapsed().as_secs() < 20, "it is not read");
+            std::thread::sleep(std::time::Duration::from_millis(1));
+        }
+        assert!(!in_memory(&file, last + 1), "nobody asked for the next one");
     }
 }
