@@ -130,12 +130,10 @@ impl Engine {
             ..AddTorrentOptions::default()
         };
         let bytes = AddTorrent::from_bytes(torrent.to_bytes());
-        let session = Arc::clone(&self.session);
-        let added = async move { session.add_torrent(bytes, Some(options)).await };
-        let (id, handle) = match self.thread.run(added).await? {
-            Ok(AddTorrentResponse::Added(id, handle)) => (id, handle),
-            Ok(_) => return Err(Error::Twice(torrent.info_hash())),
-            Err(e) => return Err(Error::Engine(format!("{e:#}"))),
+        let add =
+            |session: Arc<Session>| async move { session.add_torrent(bytes, Some(options)).await };
+        let AddTorrentResponse::Added(id, handle) = self.there(add).await? else {
+            return Err(Error::Twice(torrent.info_hash()));
         };
         let ready = match handle.wait_until_initialized().await {
             Ok(()) if handle.stats().finished => self.resume(&handle).await,
@@ -144,9 +142,9 @@ impl Engine {
         };
         if let Err(error) = ready {
             // Nothing is lost if this fails: it stays paused.
-            let session = Arc::clone(&self.session);
-            let deleted = async move { session.delete(id.into(), false).await };
-            let _ = self.thread.run(deleted).await;
+            let delete =
+                |session: Arc<Session>| async move { session.delete(id.into(), false).await };
+            let _ = self.there(delete).await;
             return Err(error);
         }
         Ok(handle)
@@ -154,22 +152,26 @@ impl Engine {
 
     /// Closes a torrent's connections and forgets what is known about its peers.
     pub(crate) async fn pause(&self, handle: &Arc<ManagedTorrent>) -> Result<(), Error> {
-        let (session, handle) = (Arc::clone(&self.session), Arc::clone(handle));
-        let paused = async move { session.pause(&handle).await };
-        self.thread
-            .run(paused)
-            .await?
-            .map_err(|e| Error::Engine(format!("{e:#}")))
+        let handle = Arc::clone(handle);
+        self.there(|session| async move { session.pause(&handle).await })
+            .await
     }
 
     /// Lets peers have a paused torrent.
     pub(crate) async fn resume(&self, handle: &Arc<ManagedTorrent>) -> Result<(), Error> {
-        let (session, handle) = (Arc::clone(&self.session), Arc::clone(handle));
-        let resumed = async move { session.unpause(&handle).await };
-        self.thread
-            .run(resumed)
-            .await?
-            .map_err(|e| Error::Engine(format!("{e:#}")))
+        let handle = Arc::clone(handle);
+        self.there(|session| async move { session.unpause(&handle).await })
+            .await
+    }
+
+    /// Has librqbit do something on its own thread.
+    async fn there<T, W>(&self, work: impl FnOnce(Arc<Session>) -> W) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        W: Future<Output = anyhow::Result<T>> + Send + 'static,
+    {
+        let done = self.thread.run(work(Arc::clone(&self.session))).await?;
+        done.map_err(|e| Error::Engine(format!("{e:#}")))
     }
 
     /// Removes what is left on the disk. Connections end by the cancellation token.

@@ -1,11 +1,11 @@
 //! The one thread that librqbit lives on.
 //!
 //! Where a runtime has several threads, librqbit lets another one take over all its thread's work before it reads a
-//! block, and that for every 16 KiB. A block mostly comes out of memory, within a few microseconds; the change of threads took
-//! 70 % of the seed's processor time, and a machine alone with the server got half of what it gets now. So it gets a
-//! runtime of a single thread, on which it reads at once. Its processor time would let that thread send some 900 MB/s. What everybody
-//! pays for it: while one block comes from a slow disk, nobody else gets one. See `ahead` in `storage`
-//! for what makes that rare.
+//! block, and that for every 16 KiB. A block mostly comes out of memory, within a few microseconds; the change of
+//! threads took 70 % of the seed's processor time, and a machine alone with the server got half of what it gets now.
+//! So it gets a runtime of a single thread, on which it reads at once. Its processor time would let that thread send
+//! some 900 MB/s. What everybody pays for it: while one block comes from a slow disk, nobody else gets one. See
+//! `ahead` in `storage` for what makes that rare.
 //!
 //! Nothing else runs here, so nothing that the rest of the server does waits for a disk of the seed's.
 

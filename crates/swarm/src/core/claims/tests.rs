@@ -1,16 +1,19 @@
 use super::*;
 
+fn takes(piece: u32, way: Way) -> Claim {
+    let (kind, rank) = (Kind::Takes, 0);
+    Claim {
+        kind,
+        piece,
+        rank,
+        way,
+    }
+}
+
 /// A peer claims these pieces for itself or tells of them, and is believed.
 fn claim(claims: &mut Claims, conn: u64, way: Way, pieces: std::ops::Range<u32>) {
     for piece in pieces {
-        let (kind, rank) = (Kind::Takes, 0);
-        let claim = Claim {
-            kind,
-            piece,
-            rank,
-            way,
-        };
-        let heard = claims.heard(ConnId(conn), &claim, Duration::ZERO);
+        let heard = claims.heard(ConnId(conn), &takes(piece, way), Duration::ZERO);
         assert_eq!(heard, Heard::Noted);
     }
 }
@@ -35,14 +38,7 @@ fn who_repeats_a_claim_without_pause_is_noted_twice_a_second_at_most() {
 fn who_tells_of_claims_without_end_makes_nobody_wait() {
     let mut claims = Claims::default();
     for (piece, way) in (0..400).flat_map(|piece| [(piece, Way::Direct), (piece, Way::ToldOn)]) {
-        let (kind, rank) = (Kind::Takes, 0);
-        let claim = Claim {
-            kind,
-            piece,
-            rank,
-            way,
-        };
-        claims.heard(ConnId(1), &claim, Duration::ZERO);
+        claims.heard(ConnId(1), &takes(piece, way), Duration::ZERO);
     }
     assert_eq!(claims.others().count() as u32, FIRST_CLAIMS + MOST_TOLD);
     assert!(!claims.crowded(Duration::ZERO) && !claims.left_out());
