@@ -174,10 +174,18 @@ impl Engine {
         done.map_err(|e| Error::Engine(format!("{e:#}")))
     }
 
-    /// Removes what is left on the disk. Connections end by the cancellation token.
-    pub(crate) fn forget(self) {
-        if let Err(error) = fs::remove_dir_all(&self.folder) {
-            tracing::debug!("{} stays: {error}", self.folder.display());
+    /// Waits until librqbit is gone, with its port and connections, and removes what is left on the disk.
+    pub(crate) async fn forget(self) {
+        let Self {
+            session,
+            thread,
+            folder,
+            ..
+        } = self;
+        drop(session);
+        thread.end().await;
+        if let Err(error) = fs::remove_dir_all(&folder) {
+            tracing::debug!("{} stays: {error}", folder.display());
         }
     }
 

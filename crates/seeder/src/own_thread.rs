@@ -13,6 +13,7 @@ use std::io;
 use std::thread;
 
 use tokio::runtime::{Builder, Handle};
+use tokio::sync::mpsc;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::Error;
@@ -20,7 +21,8 @@ use crate::Error;
 /// A thread with a runtime of its own. It ends, with everything that runs there, when this is dropped.
 pub(crate) struct OwnThread {
     runtime: Handle,
-    _end: DropGuard,
+    end: DropGuard,
+    ended: mpsc::Receiver<()>,
 }
 
 impl OwnThread {
@@ -32,18 +34,28 @@ impl OwnThread {
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let handle = runtime.handle().clone();
         let end = CancellationToken::new();
-        let ended = end.clone();
+        let told = end.clone();
+        let (alive, ended) = mpsc::channel(1);
         thread::Builder::new()
             .name("bt-seed".into())
             .spawn(move || {
-                runtime.block_on(ended.cancelled());
+                runtime.block_on(told.cancelled());
                 // What blocks, a name that is looked up, is not waited for.
                 runtime.shutdown_background();
+                drop(alive);
             })?;
         Ok(Self {
             runtime: handle,
-            _end: end.drop_guard(),
+            end: end.drop_guard(),
+            ended,
         })
+    }
+
+    /// Ends it, and waits until all that ran there is gone, with its sockets.
+    pub(crate) async fn end(self) {
+        let Self { end, mut ended, .. } = self;
+        drop(end);
+        ended.recv().await;
     }
 
     /// Does something there, and waits for its end; whoever stops waiting does not stop it.
@@ -70,14 +82,22 @@ mod tests {
         let first = own.run(here()).await.unwrap();
         assert_eq!(own.run(here()).await.unwrap(), first);
         assert_ne!(first, thread::current().id());
-        let (alive, mut all_gone) = tokio::sync::mpsc::channel::<()>(1);
+        let (alive, mut all_gone) = mpsc::channel::<()>(1);
         let forever = async move {
             let _alive = alive;
             std::future::pending::<()>().await;
         };
         own.runtime.spawn(forever);
+        own.end().await;
+        assert_eq!(
+            all_gone.try_recv(),
+            Err(mpsc::error::TryRecvError::Disconnected)
+        );
+        let own = OwnThread::start().unwrap();
+        let (alive, mut gone) = mpsc::channel::<()>(1);
+        own.runtime.spawn(async move { alive.closed().await });
         drop(own);
-        assert_eq!(all_gone.recv().await, None);
+        assert_eq!(gone.recv().await, None);
     }
 
     #[tokio::test]

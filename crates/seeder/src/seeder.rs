@@ -243,7 +243,7 @@ impl Seeder {
             let mut shared = shared;
             loop {
                 match Arc::try_unwrap(shared) {
-                    Ok(last) => break last.engine.forget(),
+                    Ok(last) => break last.engine.forget().await,
                     Err(still) => shared = still,
                 }
                 tokio::time::sleep(Duration::from_millis(5)).await;
