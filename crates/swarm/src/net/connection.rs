@@ -3,14 +3,15 @@
 //! The reader hands on whole frames and waits when the engine is busy, so a peer cannot fill our
 //! memory. The writer has a bounded queue; who does not read is parted from by the engine.
 
-use std::collections::VecDeque;
+mod outbox;
+
+use std::io::ErrorKind;
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::BytesMut;
 use socket2::{SockRef, TcpKeepalive};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncReadExt;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::mpsc;
@@ -18,20 +19,19 @@ use tokio_util::sync::CancellationToken;
 
 use super::event::Event;
 use super::storage::Storage;
-use crate::core::wire::{Decoder, Frame, piece_header};
+use crate::core::wire::{Decoder, Frame};
 use crate::core::{Block, ConnId};
+use outbox::Outbox;
 
 /// How long a machine in the same room may take to answer a connect.
 const CONNECT: Duration = Duration::from_secs(5);
 /// A machine that was switched off sends no FIN; what it has not acknowledged for so long ends it.
 const UNACKNOWLEDGED: Duration = Duration::from_secs(15);
-/// Bytes that the system may hold before it begins to send them. Beyond that they wait with us, where
-/// a cancelled block is still dropped and a `have` is not queued behind megabytes.
-const UNSENT: u32 = 16 << 10;
+/// With fewer bytes that it has not begun to send the system takes more. All others wait with us, where a cancelled
+/// block is still dropped and small messages go first.
+const UNSENT: u32 = 8 << 10;
 /// Frames that may wait for the socket.
 const QUEUE: usize = 4096;
-/// Bytes gathered before they are written, so about one block; more would keep a `have` waiting behind them.
-const GATHER: usize = 16 << 10;
 /// Bytes read at a time.
 const READ: usize = 64 << 10;
 
@@ -138,53 +138,42 @@ async fn read(conn: ConnId, mut stream: OwnedReadHalf, pieces: u32, events: &mps
     }
 }
 
-/// Sends what is queued. Small frames go before blocks: a `have` or a request that waited behind the blocks
-/// for this peer would hold up a machine the more, the more it gives to others.
+/// Sends what is queued, what is to go first only when the socket takes it.
 async fn write(
     conn: ConnId,
-    mut stream: OwnedWriteHalf,
+    stream: OwnedWriteHalf,
     mut queue: mpsc::Receiver<Out>,
     storage: &Storage,
     events: &mpsc::Sender<Event>,
 ) {
-    let mut bytes = BytesMut::with_capacity(2 * GATHER);
-    // As many as the core lets be on their way to one peer.
-    let mut waiting = VecDeque::new();
-    let mut sent = Vec::new();
+    let mut outbox = Outbox::default();
     loop {
-        if waiting.is_empty() {
+        if outbox.is_empty() {
             match queue.recv().await {
-                Some(out) => sort(out, &mut bytes, &mut waiting),
+                Some(out) => outbox.put(out),
                 None => return,
             }
         }
-        while let Ok(out) = queue.try_recv() {
-            sort(out, &mut bytes, &mut waiting);
-        }
-        while bytes.len() < GATHER
-            && let Some(block) = waiting.pop_front()
-        {
-            bytes.extend_from_slice(&piece_header(block));
-            if let Err(why) = storage.read(block, &mut bytes) {
-                let _ = events.send(Event::Failed(why)).await;
-                return;
-            }
-            sent.push(block);
-        }
-        if stream.write_all_buf(&mut bytes).await.is_err() {
+        if stream.writable().await.is_err() {
             return;
         }
-        for block in sent.drain(..) {
-            if events.send(Event::Uploaded(conn, block)).await.is_err() {
-                return;
-            }
+        while let Ok(out) = queue.try_recv() {
+            outbox.put(out);
         }
-    }
-}
-
-fn sort(out: Out, bytes: &mut BytesMut, waiting: &mut VecDeque<Block>) {
-    match out {
-        Out::Frame(frame) => frame.encode(bytes),
-        Out::Block(block) => waiting.push_back(block),
+        let load = |block, bytes: &mut _| storage.read(block, bytes);
+        if let Err(why) = outbox.load(load) {
+            let _ = events.send(Event::Failed(why)).await;
+            return;
+        }
+        let written = match stream.try_write_vectored(&outbox.slices()) {
+            Ok(written) => written,
+            Err(why) if why.kind() == ErrorKind::WouldBlock => continue,
+            Err(_) => return,
+        };
+        if let Some(block) = outbox.wrote(written)
+            && events.send(Event::Uploaded(conn, block)).await.is_err()
+        {
+            return;
+        }
     }
 }
