@@ -20,6 +20,14 @@ const MAX_PATIENCE: Duration = Duration::from_secs(60);
 /// How many withdrawn requests to remember: their data may be on its way already.
 const MAX_LATE: usize = 2 * MAX_WINDOW as usize;
 
+/// Of a peer that brings less than is hoped for not more is asked than comes within so many times the usual wait.
+const INDULGENCE: f64 = 4.0;
+
+/// The last answer counts so much in the average wait.
+const LATEST: f64 = 0.125;
+/// Answers that are older say nothing of now.
+const RECENT: Duration = Duration::from_secs(1);
+
 struct Open {
     block: Block,
     since: Duration,
@@ -56,6 +64,10 @@ pub(crate) struct Requests {
     /// How many seconds of its rate we keep open at the peer.
     depth: Duration,
     meter: Meter,
+    /// Bytes a second that it should bring.
+    share: f64,
+    /// Seconds that answers take, on average of the last few.
+    wait: f64,
     last_data: Duration,
     patience: Duration,
     /// Nothing is asked until then.
@@ -75,6 +87,8 @@ impl Requests {
             limit: MAX_WINDOW,
             depth,
             meter: Meter::new(Duration::from_secs(1), now),
+            share: 0.0,
+            wait: depth.as_secs_f64(),
             last_data: now,
             patience: PATIENCE,
             passed_over: Duration::ZERO,
@@ -85,6 +99,15 @@ impl Requests {
 
     pub(crate) fn set_depth(&mut self, depth: Duration) {
         self.depth = depth;
+    }
+
+    /// It should bring so many bytes a second: what is asked may wait longer than otherwise, up to
+    /// [`INDULGENCE`] times as long.
+    ///
+    /// With two blocks open the peer's TCP rests every other moment, and what TCP has once lost of its own window it never
+    /// wins back then. So a peer of which little is asked because it seems slow stays slow.
+    pub(crate) fn expect(&mut self, share: f64) {
+        self.share = share;
     }
 
     /// The peer keeps no more requests than this.
@@ -161,6 +184,11 @@ impl Requests {
         true
     }
 
+    /// Whether answers come so soon that neither our way in nor our way out can be full.
+    pub(crate) fn swift(&self, now: Duration) -> bool {
+        now.saturating_sub(self.last_data) < RECENT && self.wait < self.depth.as_secs_f64() / 4.0
+    }
+
     /// Takes back everything that is open.
     pub(crate) fn withdraw_all(&mut self) -> Vec<Block> {
         let blocks: Vec<_> = self.open.drain(..).map(|open| open.block).collect();
@@ -200,13 +228,17 @@ impl Requests {
     /// A window that grew while little was asked would be filled at once later, far beyond what comes in `depth`: two
     /// hundred blocks that only the server has were seen to wait for one machine's cable while all others had nothing to do.
     fn adapt(&mut self, waited: Duration, full: bool, now: Duration) {
+        self.wait += (waited.as_secs_f64() - self.wait) * LATEST;
+        let depth = self.depth.as_secs_f64();
+        let fits = |rate: f64| (rate * depth / f64::from(BLOCK)).ceil() as u32;
+        let rate = self.meter.rate(now);
         if waited < self.depth / 2 {
             self.window += u32::from(full);
         } else if waited > self.depth {
-            let fits = self.meter.rate(now) * self.depth.as_secs_f64() / f64::from(BLOCK);
-            self.window = self.window.min(fits.ceil() as u32);
+            self.window = self.window.min(fits(rate));
         }
-        self.window = self.window.clamp(MIN_WINDOW, MAX_WINDOW);
+        let least = fits(self.share.min(rate * INDULGENCE));
+        self.window = self.window.max(least).clamp(MIN_WINDOW, MAX_WINDOW);
     }
 
     fn remember(&mut self, block: Block) {
@@ -273,6 +305,35 @@ mod tests {
                 (least..=most).contains(&window),
                 "{pace:?}: window {window}"
             );
+        }
+    }
+
+    #[test]
+    fn a_slow_peer_is_asked_for_what_it_should_bring_within_reason() {
+        // It brings 20 blocks a second: 4 in `DEPTH`, 16 in four times that.
+        let pace = Duration::from_millis(50);
+        for (share, fits) in [(0, 4), (20, 4), (30, 6), (400, 16)] {
+            let mut requests = Requests::new(DEPTH, Duration::ZERO);
+            requests.expect(f64::from(share * BLOCK));
+            run(&mut requests, Duration::ZERO, pace, pace);
+            let window = requests.window;
+            assert!(
+                (fits..=fits + 1).contains(&window),
+                "{share} a second: window {window}"
+            );
+        }
+    }
+
+    #[test]
+    fn who_answers_at_once_is_swift_until_it_is_silent() {
+        let ms = Duration::from_millis;
+        for (trip, swift) in [(ms(10), true), (ms(100), false)] {
+            let mut requests = Requests::new(DEPTH, Duration::ZERO);
+            assert!(!requests.swift(Duration::ZERO), "nothing is known yet");
+            requests.set_limit(1);
+            let now = run(&mut requests, Duration::ZERO, trip, trip);
+            assert_eq!(requests.swift(now), swift, "answers after {trip:?}");
+            assert!(!requests.swift(now + ms(1000)));
         }
     }
 

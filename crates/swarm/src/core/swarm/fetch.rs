@@ -11,6 +11,9 @@ use crate::core::requests::{Answer, Trust};
 
 /// What machines that keep up lack of what a peer has is not more than they fetch in so many seconds.
 const AS_OTHERS: f64 = 1.5;
+/// Who lacks what it fetches in so many seconds, while its cable is free, asks everybody for the same. In a room of sixteen that
+/// keeps up it is a fifth of that.
+const BEHIND: f64 = 0.5;
 /// Who is ahead keeps so many blocks open at the server. One that others wait for gives it little then, and one that
 /// nobody else asks hardly rests.
 const COURTESY: u32 = 1;
@@ -124,7 +127,11 @@ impl Swarm {
 
     /// Who is behind its peers lets more requests wait at each of them, and so gets a larger part of what they send; the
     /// room is done when its last machine is. A machine falls behind by chance, or because others ask much of it,
-    /// and would stay there: what it sends delays what it asks for.
+    /// and would stay there: what it sends delays what it asks for, so that its peers seem slow and less is asked of them.
+    ///
+    /// Where somebody answers at once, the others keep us waiting for reasons of their own: each should bring the same then.
+    /// A machine with a slow cable is behind as well, but there nobody answers at once; did it ask for more, what it has
+    /// claimed at the server would only come later.
     pub(super) fn keep_up(&mut self, now: Duration) {
         let machines = || self.peers.values().filter(|peer| peer.is_machine());
         let (count, wanted) = machines().fold((0, 0), |(count, wanted), peer| {
@@ -134,10 +141,19 @@ impl Swarm {
             return;
         }
         let behind = wanted / count * u64::from(self.settings.layout.piece_size(0));
-        let seconds = behind as f64 / self.meter.rate(now).max(1.0);
-        let haste = (seconds / AS_OTHERS).clamp(1.0, MOST_HASTE);
+        let rate = self.meter.rate(now);
+        let behind = behind as f64 / rate.max(1.0);
+        let haste = (behind / AS_OTHERS).clamp(1.0, MOST_HASTE);
+        let free = self.peers.values().any(|peer| peer.requests.swift(now));
+        let effort = if free {
+            (behind / BEHIND).min(1.0)
+        } else {
+            0.0
+        };
+        let share = effort * rate / count as f64;
         for (_, peer) in self.peers.iter_mut().filter(|(_, peer)| peer.is_machine()) {
             peer.hurry(haste);
+            peer.requests.expect(share);
         }
     }
 

@@ -30,6 +30,11 @@ fn among(has: u32) -> (Swarm, Vec<ConnId>) {
 
 /// Each peer brings a block every 20 ms, in order; after so many seconds these many are open at each of them.
 fn open_after(seconds: u32, swarm: &mut Swarm, peers: &[ConnId]) -> Vec<usize> {
+    open_at_pace(seconds, &vec![1; peers.len()], swarm, peers)
+}
+
+/// The same, but each peer brings a block every so many times 20 ms.
+fn open_at_pace(seconds: u32, paces: &[u32], swarm: &mut Swarm, peers: &[ConnId]) -> Vec<usize> {
     let mut open = vec![Vec::new(); peers.len()];
     for step in 0..seconds * 50 {
         let now = NOW + MS * 20 * step;
@@ -40,8 +45,8 @@ fn open_after(seconds: u32, swarm: &mut Swarm, peers: &[ConnId]) -> Vec<usize> {
         for (open, peer) in open.iter_mut().zip(peers) {
             open.extend(requests(&done, *peer));
         }
-        for (open, peer) in open.iter_mut().zip(peers) {
-            if open.is_empty() {
+        for ((open, peer), pace) in open.iter_mut().zip(peers).zip(paces) {
+            if open.is_empty() || step % pace != 0 {
                 continue;
             }
             let block = open.remove(0);
@@ -62,5 +67,21 @@ fn who_is_far_behind_lets_more_wait_at_each_machine() {
         let open = open_after(1, &mut swarm, &peers);
         let fits = open.iter().all(|count| (least..=most).contains(count));
         assert!(fits, "{has} pieces to fetch: {open:?}");
+    }
+}
+
+/// Of four machines three bring ten blocks a second, and one fifty: that one answers at once as long as little is asked of it.
+#[test]
+fn who_is_behind_with_a_free_cable_asks_the_slow_for_their_share() {
+    for (of_the_swift, least, most) in [(256, 2, 4), (2, 6, 8)] {
+        let (mut swarm, peers) = among(MANY);
+        let swift = swarm.peers.get_mut(&peers[0]).expect("it is there");
+        swift.requests.set_limit(of_the_swift);
+        let open = open_at_pace(3, &[1, 5, 5, 5], &mut swarm, &peers);
+        let fits = open[1..].iter().all(|count| (least..=most).contains(count));
+        assert!(
+            fits,
+            "{of_the_swift} blocks at most asked of the first: {open:?}"
+        );
     }
 }
