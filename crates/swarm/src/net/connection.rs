@@ -157,7 +157,9 @@ async fn write(
         if stream.writable().await.is_err() {
             return;
         }
-        while let Ok(out) = queue.try_recv() {
+        while !outbox.is_full()
+            && let Ok(out) = queue.try_recv()
+        {
             outbox.put(out);
         }
         let load = |block, bytes: &mut _| storage.read(block, bytes);

@@ -13,6 +13,10 @@ use super::Out;
 use crate::core::Block;
 use crate::core::wire::piece_header;
 
+/// With so many bytes of frames no more are put in. A peer that reads a little at a time would make it grow for ever otherwise,
+/// and never be parted from.
+const ENOUGH: usize = 64 << 10;
+
 #[derive(Default)]
 pub(super) struct Outbox {
     /// What is left of a block that was begun.
@@ -29,6 +33,11 @@ pub(super) struct Outbox {
 impl Outbox {
     pub(super) fn is_empty(&self) -> bool {
         self.frames.is_empty() && self.loaded.is_none() && self.waiting.is_empty()
+    }
+
+    /// What is new is to wait in the queue.
+    pub(super) fn is_full(&self) -> bool {
+        self.frames.len() >= ENOUGH
     }
 
     pub(super) fn put(&mut self, out: Out) {
@@ -163,6 +172,18 @@ mod tests {
             ("block", 2),
         ];
         assert_eq!(said(&mut wire), order);
+    }
+
+    #[test]
+    fn it_is_full_until_the_peer_reads() {
+        let (mut outbox, mut wire) = (Outbox::default(), BytesMut::new());
+        for _ in 0..=super::ENOUGH / 9 {
+            assert!(!outbox.is_full());
+            outbox.put(have(1));
+        }
+        assert!(outbox.is_full());
+        assert_eq!(write(&mut outbox, 9, &mut wire), None);
+        assert!(!outbox.is_full());
     }
 
     #[test]
