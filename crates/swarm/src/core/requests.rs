@@ -184,7 +184,7 @@ impl Requests {
         true
     }
 
-    /// Whether answers come so soon that neither our way in nor our way out can be full.
+    /// Whether answers come so soon that our way in cannot be full.
     pub(crate) fn swift(&self, now: Duration) -> bool {
         now.saturating_sub(self.last_data) < RECENT && self.wait < self.depth.as_secs_f64() / 4.0
     }

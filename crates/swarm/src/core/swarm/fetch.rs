@@ -129,7 +129,7 @@ impl Swarm {
     /// room is done when its last machine is. A machine falls behind by chance, or because others ask much of it,
     /// and would stay there: what it sends delays what it asks for, so that its peers seem slow and less is asked of them.
     ///
-    /// Where somebody answers at once, the others keep us waiting for reasons of their own: each should bring the same then.
+    /// Where somebody answers at once our way in has room, however long the others take: each should bring the same then.
     /// A machine with a slow cable is behind as well, but there nobody answers at once; did it ask for more, what it has
     /// claimed at the server would only come later.
     pub(super) fn keep_up(&mut self, now: Duration) {
