@@ -66,6 +66,14 @@ pub enum Action {
         /// Which one.
         block: Block,
     },
+    /// The peer does not want this block any more, which [`Upload`](Self::Upload) named before. If nothing of it has left,
+    /// drop it, and tell with [`dropped`](super::Swarm::dropped) instead.
+    Recall {
+        /// By whom.
+        conn: ConnId,
+        /// Which one.
+        block: Block,
+    },
     /// A machine sent wrong data and gets no more connections for a while. Nothing to do; for
     /// people to know.
     Banned {

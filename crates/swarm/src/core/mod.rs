@@ -19,10 +19,12 @@
 //!    nothing is claimed and nothing new is left, the server gives the rarest pieces again rather than rest.
 //! 3. A machine that lacks a piece which a peer has is interested and keeps a window of requests
 //!    open at that peer, as many as the peer answers within a fraction of a second (one that is
-//!    not ours: within one and a half; half as many again for who is behind the others, and as many as it would take from
-//!    each if all brought the same, where its cable is free all the same). A window grows only while all of it is used. Of other machines it
+//!    not ours: within one and a half; half as many again for who is behind the others; where its cable is free all the same, as many as it would take from
+//!    each if all brought the same, and at most four times as many as the peer answers). Beyond that a window grows only while all of it
+//!    is used. Of other machines it
 //!    wants the rarest piece, at random among equals, so that all have something to trade. No block is asked for twice, except
-//!    the last few of all (end game).
+//!    the last few of all (end game); when one peer has brought it, the other is told so and drops what it has not begun to send. Requests,
+//!    and all else that is short, go before the blocks that wait for the same peer.
 //! 4. A block that arrives goes to the file at once ([`Action::Store`]). When the last one of a
 //!    piece is there, the shell checks the hash ([`Action::Check`]) and reports the verdict.
 //! 5. Only a verified piece counts, and is served to whoever asks. What nobody else has is told to everybody at

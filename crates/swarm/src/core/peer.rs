@@ -170,6 +170,11 @@ impl Peer {
         self.of_our_house() && !self.seed && self.live() && !self.choking
     }
 
+    /// It is of our house and answers at once. (Of other people's programs a quarter of what they may take says nothing.)
+    pub(crate) fn swift(&self, now: Duration) -> bool {
+        self.of_our_house() && self.requests.swift(now)
+    }
+
     /// Lets requests wait there so many times as long as they may otherwise.
     pub(crate) fn hurry(&mut self, haste: f64) {
         self.requests.set_depth(self.depth().mul_f64(haste));

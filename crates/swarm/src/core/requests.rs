@@ -25,7 +25,7 @@ const INDULGENCE: f64 = 4.0;
 
 /// The last answer counts so much in the average wait.
 const LATEST: f64 = 0.125;
-/// Answers that are older say nothing of now.
+/// Who has answered nothing for so long may be slow by now.
 const RECENT: Duration = Duration::from_secs(1);
 
 struct Open {
@@ -69,6 +69,8 @@ pub(crate) struct Requests {
     /// Seconds that answers take, on average of the last few.
     wait: f64,
     last_data: Duration,
+    /// When something came that was waited for.
+    last_answer: Option<Duration>,
     patience: Duration,
     /// Nothing is asked until then.
     passed_over: Duration,
@@ -90,6 +92,7 @@ impl Requests {
             share: 0.0,
             wait: depth.as_secs_f64(),
             last_data: now,
+            last_answer: None,
             patience: PATIENCE,
             passed_over: Duration::ZERO,
             trust: Trust::Unproven,
@@ -150,8 +153,8 @@ impl Requests {
         (self.open.len() as u32) < MIN_WINDOW
     }
 
+    /// What was withdrawn before and is asked again may come twice.
     pub(crate) fn asked(&mut self, block: Block, now: Duration) {
-        self.late.retain(|late| *late != block);
         self.open.push_back(Open { block, since: now });
         self.current = Some(block.piece);
     }
@@ -184,9 +187,10 @@ impl Requests {
         true
     }
 
-    /// Whether answers come so soon that our way in cannot be full.
+    /// Whether answers come so soon that they cannot have waited for our way in.
     pub(crate) fn swift(&self, now: Duration) -> bool {
-        now.saturating_sub(self.last_data) < RECENT && self.wait < self.depth.as_secs_f64() / 4.0
+        let recent = |at| now.saturating_sub(at) < RECENT;
+        self.last_answer.is_some_and(recent) && self.wait < self.depth.as_secs_f64() / 4.0
     }
 
     /// Takes back everything that is open.
@@ -227,7 +231,9 @@ impl Requests {
     ///
     /// A window that grew while little was asked would be filled at once later, far beyond what comes in `depth`: two
     /// hundred blocks that only the server has were seen to wait for one machine's cable while all others had nothing to do.
+    /// What it should bring ([`expect`](Self::expect)) is asked of it all the same: that is limited by what it does bring.
     fn adapt(&mut self, waited: Duration, full: bool, now: Duration) {
+        self.last_answer = Some(now);
         self.wait += (waited.as_secs_f64() - self.wait) * LATEST;
         let depth = self.depth.as_secs_f64();
         let fits = |rate: f64| (rate * depth / f64::from(BLOCK)).ceil() as u32;
@@ -333,7 +339,12 @@ mod tests {
             requests.set_limit(1);
             let now = run(&mut requests, Duration::ZERO, trip, trip);
             assert_eq!(requests.swift(now), swift, "answers after {trip:?}");
-            assert!(!requests.swift(now + ms(1000)));
+            // What was taken back and comes late says nothing of how soon it answers.
+            requests.asked(block(9999), now);
+            requests.withdraw_all();
+            let later = now + ms(1000);
+            assert_eq!(requests.answered(block(9999), later), Answer::Late);
+            assert!(!requests.swift(later));
         }
     }
 
@@ -364,5 +375,16 @@ mod tests {
         assert_eq!(requests.answered(block(1), 2 * PATIENCE), Answer::Late);
         assert_eq!(requests.room(2 * PATIENCE), MIN_WINDOW);
         assert_eq!(requests.answered(block(1), 2 * PATIENCE), Answer::Unasked);
+    }
+
+    #[test]
+    fn what_was_taken_back_and_asked_again_may_come_twice() {
+        let mut requests = Requests::new(DEPTH, Duration::ZERO);
+        requests.asked(block(1), Duration::ZERO);
+        requests.withdraw_all();
+        requests.asked(block(1), PATIENCE);
+        for answer in [Answer::Due, Answer::Late, Answer::Unasked] {
+            assert_eq!(requests.answered(block(1), PATIENCE), answer);
+        }
     }
 }

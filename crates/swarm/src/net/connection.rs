@@ -10,6 +10,7 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::BytesMut;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::io::AsyncReadExt;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
@@ -17,6 +18,7 @@ use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use super::Error;
 use super::event::Event;
 use super::storage::Storage;
 use crate::core::wire::{Decoder, Frame};
@@ -27,7 +29,7 @@ use outbox::Outbox;
 const CONNECT: Duration = Duration::from_secs(5);
 /// A machine that was switched off sends no FIN; what it has not acknowledged for so long ends it.
 const UNACKNOWLEDGED: Duration = Duration::from_secs(15);
-/// With fewer bytes that it has not begun to send the system takes more. All others wait with us, where a cancelled
+/// With fewer bytes that it has not begun to send the system takes more. All others wait with us, where a recalled
 /// block is still dropped and small messages go first.
 const UNSENT: u32 = 8 << 10;
 /// Frames that may wait for the socket.
@@ -39,6 +41,8 @@ const READ: usize = 64 << 10;
 pub(super) enum Out {
     Frame(Frame),
     Block(Block),
+    /// Not this block, if nothing of it has left.
+    Recall(Block),
 }
 
 /// The engine's end of a connection. Dropping it closes the connection.
@@ -68,7 +72,7 @@ impl Connection {
             tokio::select! {
                 () = closed.cancelled() => {}
                 () = read(conn, reader, pieces, &events) => drop(events.send(Event::Ended(conn)).await),
-                () = write(conn, writer, queue, &storage, &for_writer) => {
+                () = write(conn, writer, queue, |block, bytes| storage.read(block, bytes), &for_writer) => {
                     drop(for_writer.send(Event::Ended(conn)).await);
                 }
             }
@@ -143,12 +147,12 @@ async fn write(
     conn: ConnId,
     stream: OwnedWriteHalf,
     mut queue: mpsc::Receiver<Out>,
-    storage: &Storage,
+    load: impl Fn(Block, &mut BytesMut) -> Result<(), Error>,
     events: &mpsc::Sender<Event>,
 ) {
     let mut outbox = Outbox::default();
     loop {
-        if outbox.is_empty() {
+        while outbox.is_empty() {
             match queue.recv().await {
                 Some(out) => outbox.put(out),
                 None => return,
@@ -162,8 +166,12 @@ async fn write(
         {
             outbox.put(out);
         }
-        let load = |block, bytes: &mut _| storage.read(block, bytes);
-        if let Err(why) = outbox.load(load) {
+        for block in outbox.dropped() {
+            if events.send(Event::Dropped(conn, block)).await.is_err() {
+                return;
+            }
+        }
+        if let Err(why) = outbox.load(&load) {
             let _ = events.send(Event::Failed(why)).await;
             return;
         }
@@ -177,5 +185,61 @@ async fn write(
         {
             return;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use socket2::SockRef;
+    use tokio::io::AsyncReadExt;
+    use tokio::net::{TcpSocket, TcpStream};
+    use tokio::sync::mpsc;
+    use tokio::task::yield_now;
+
+    use super::{Connection, Out, write};
+    use crate::core::ConnId;
+    use crate::core::wire::Message;
+
+    /// Two ends of a connection, with little room on its way.
+    async fn pair() -> (TcpStream, TcpStream) {
+        let socket = TcpSocket::new_v4().expect("a socket");
+        socket
+            .set_recv_buffer_size(8 << 10)
+            .expect("it may be small");
+        socket
+            .bind("127.0.0.1:0".parse().expect("an address"))
+            .expect("loopback is there");
+        let listener = socket.listen(1).expect("nobody else has it");
+        let to = listener.local_addr().expect("it is bound");
+        let (ours, theirs) = tokio::join!(TcpStream::connect(to), listener.accept());
+        let ours = ours.expect("connected");
+        let small = SockRef::from(&ours).set_send_buffer_size(8 << 10);
+        small.expect("it may be small");
+        (ours, theirs.expect("accepted").0)
+    }
+
+    /// It reads eight bytes of nine.
+    #[tokio::test]
+    async fn who_reads_less_than_there_is_to_say_is_noticed() {
+        let (ours, mut theirs) = pair().await;
+        let (_, writer) = ours.into_split();
+        let (events, _reports) = mpsc::channel(1);
+        let connection = Connection::with(|queue, _closed| async move {
+            write(ConnId(1), writer, queue, |_, _| Ok(()), &events).await;
+        });
+        let mut read = [0; 4000];
+        for _ in 0..2000 {
+            for _ in 0..500 {
+                if !connection.send(Out::Frame(Message::Have(1).into())) {
+                    return;
+                }
+            }
+            theirs.read_exact(&mut read).await.expect("it goes on");
+            // The other task and the driver have their turns, also where the bytes were there already.
+            for _ in 0..200 {
+                yield_now().await;
+            }
+        }
+        panic!("a million bytes wait for the peer");
     }
 }

@@ -141,6 +141,7 @@ impl Engine {
             }
             Event::Nonsense(conn, why) => self.swarm.failed(conn, Reason::Wire(why), now),
             Event::Uploaded(conn, block) => self.swarm.uploaded(conn, block),
+            Event::Dropped(conn, block) => self.swarm.dropped(conn, block),
             Event::Checked(piece, right) => {
                 hands.checking -= 1;
                 self.swarm.checked(piece, right, now);
@@ -208,6 +209,7 @@ impl Engine {
                 }
                 Action::Send { conn, frame } => self.send(conn, Out::Frame(frame), hands),
                 Action::Upload { conn, block } => self.send(conn, Out::Block(block), hands),
+                Action::Recall { conn, block } => self.send(conn, Out::Recall(block), hands),
                 Action::Disconnect { conn, why } => {
                     tracing::debug!("connection {conn}: {why}");
                     hands.dialing.remove(&conn);

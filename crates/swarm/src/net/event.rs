@@ -26,6 +26,8 @@ pub(super) enum Event {
     Nonsense(ConnId, wire::Error),
     /// A block has left for a peer.
     Uploaded(ConnId, Block),
+    /// A block was recalled before anything of it had left.
+    Dropped(ConnId, Block),
     /// A piece was hashed.
     Checked(u32, bool),
     /// The tracker answered with peers, or did not.

@@ -49,6 +49,19 @@ impl Uplink {
         Some(block)
     }
 
+    /// Drops a block that waits. False if none does.
+    pub(super) fn recall(&mut self, conn: ConnId, block: Block) -> bool {
+        let Some(queue) = self.waiting.get_mut(&conn) else {
+            return false;
+        };
+        let found = queue.iter().position(|waiting| *waiting == block);
+        let dropped = found.and_then(|at| queue.remove(at)).is_some();
+        if dropped && queue.is_empty() {
+            self.turns.retain(|other| *other != conn);
+        }
+        dropped
+    }
+
     /// What was leaving has left.
     pub(super) fn end(&mut self) -> Option<(ConnId, Block)> {
         self.leaving.take()

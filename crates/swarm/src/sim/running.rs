@@ -246,6 +246,13 @@ impl Running {
                     self.transmit();
                 }
             }
+            Action::Recall { conn, block } => {
+                if self.uplink.recall(conn, block)
+                    && let Some(swarm) = &mut self.swarm
+                {
+                    swarm.dropped(conn, block);
+                }
+            }
             Action::Store { block, data, .. } => {
                 self.stored += 1;
                 let wrong = self.spoilt.entry(block.piece).or_default();

@@ -130,7 +130,8 @@ impl Swarm {
     /// and would stay there: what it sends delays what it asks for, so that its peers seem slow and less is asked of them.
     ///
     /// Where somebody answers at once our way in has room, however long the others take: each should bring the same then.
-    /// A machine with a slow cable is behind as well, but there nobody answers at once; did it ask for more, what it has
+    /// (Of whom little is asked, that is no proof. Even so of all together no more is asked than comes while it may wait.)
+    /// A machine with a slow cable is behind as well, but there nobody answers at once for long; did it ask for more, what it has
     /// claimed at the server would only come later.
     pub(super) fn keep_up(&mut self, now: Duration) {
         let machines = || self.peers.values().filter(|peer| peer.is_machine());
@@ -144,7 +145,7 @@ impl Swarm {
         let rate = self.meter.rate(now);
         let behind = behind as f64 / rate.max(1.0);
         let haste = (behind / AS_OTHERS).clamp(1.0, MOST_HASTE);
-        let free = self.peers.values().any(|peer| peer.requests.swift(now));
+        let free = self.peers.values().any(|peer| peer.swift(now));
         let effort = if free {
             (behind / BEHIND).min(1.0)
         } else {

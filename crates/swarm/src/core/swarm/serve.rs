@@ -7,8 +7,17 @@ impl Swarm {
     /// A block that [`Action::Upload`] named has left.
     pub fn uploaded(&mut self, conn: ConnId, block: Block) {
         self.uploaded += u64::from(block.length);
+        self.landed(conn, block);
+    }
+
+    /// A block that [`Action::Recall`] named was dropped, and nothing of it has left.
+    pub fn dropped(&mut self, conn: ConnId, block: Block) {
+        self.landed(conn, block);
+    }
+
+    fn landed(&mut self, conn: ConnId, block: Block) {
         if let Some(peer) = self.peers.get_mut(&conn) {
-            peer.uploads.landed(block.length);
+            peer.uploads.landed(block);
             self.serve(conn);
         }
     }
@@ -32,8 +41,9 @@ impl Swarm {
     }
 
     pub(super) fn cancelled(&mut self, conn: ConnId, block: Block) {
-        if let Some(peer) = self.peers.get_mut(&conn) {
-            peer.uploads.cancel(block);
+        let peer = self.peers.get_mut(&conn);
+        if peer.is_some_and(|peer| peer.uploads.cancel(block)) {
+            self.actions.push_back(Action::Recall { conn, block });
         }
     }
 

@@ -28,6 +28,8 @@ pub(super) struct Outbox {
     loaded: Option<Block>,
     /// The core lets few be on their way to one peer.
     waiting: VecDeque<Block>,
+    /// Recalled before anything of them was written.
+    dropped: Vec<Block>,
 }
 
 impl Outbox {
@@ -44,6 +46,24 @@ impl Outbox {
         match out {
             Out::Frame(frame) => frame.encode(&mut self.frames),
             Out::Block(block) => self.waiting.push_back(block),
+            Out::Recall(block) => self.recall(block),
+        }
+    }
+
+    /// The blocks that were dropped since the last time.
+    pub(super) fn dropped(&mut self) -> impl Iterator<Item = Block> {
+        self.dropped.drain(..)
+    }
+
+    /// Drops a block, unless some of it was written.
+    fn recall(&mut self, block: Block) {
+        if self.loaded == Some(block) && self.begun.is_empty() {
+            self.loaded = None;
+            self.next.clear();
+            self.dropped.push(block);
+        } else if let Some(at) = self.waiting.iter().position(|other| *other == block) {
+            self.waiting.remove(at);
+            self.dropped.push(block);
         }
     }
 
@@ -172,6 +192,26 @@ mod tests {
             ("block", 2),
         ];
         assert_eq!(said(&mut wire), order);
+    }
+
+    #[test]
+    fn a_recalled_block_is_dropped_as_long_as_nothing_of_it_is_out() {
+        let (mut outbox, mut wire) = (Outbox::default(), BytesMut::new());
+        (1..=4).for_each(|piece| outbox.put(Out::Block(block(piece))));
+        assert_eq!(write(&mut outbox, 1, &mut wire), None);
+        // Of the first one a byte is out, the third was not read yet.
+        outbox.put(Out::Recall(block(1)));
+        outbox.put(Out::Recall(block(3)));
+        outbox.put(Out::Recall(block(7)));
+        assert!(outbox.dropped().eq([block(3)]));
+        assert_eq!(write(&mut outbox, usize::MAX, &mut wire), Some(block(1)));
+        // The second is read, and the socket takes nothing of it.
+        assert_eq!(write(&mut outbox, 0, &mut wire), None);
+        outbox.put(Out::Recall(block(2)));
+        assert!(outbox.dropped().eq([block(2)]));
+        assert_eq!(write(&mut outbox, usize::MAX, &mut wire), Some(block(4)));
+        assert!(outbox.is_empty());
+        assert_eq!(said(&mut wire), [("block", 1), ("block", 4)]);
     }
 
     #[test]

@@ -150,7 +150,7 @@ async fn listen(mut said: mpsc::Receiver<Out>, asked: &Asked) {
                 asked.change(|queue| queue.cancel(block));
             }
             // It has everything: whatever else is said is of no use to it.
-            Out::Frame(_) | Out::Block(_) => {}
+            Out::Frame(_) | Out::Block(_) | Out::Recall(_) => {}
         }
     }
 }

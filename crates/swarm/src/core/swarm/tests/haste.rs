@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::super::Swarm;
 use super::claims::of_ours;
 use super::trade::requests;
-use super::{NOW, actions, settings};
+use super::{NOW, actions, guest, settings};
 use crate::core::wire::Message;
 use crate::core::{BLOCK, Bitfield, ConnId, Layout};
 
@@ -84,4 +84,19 @@ fn who_is_behind_with_a_free_cable_asks_the_slow_for_their_share() {
             "{of_the_swift} blocks at most asked of the first: {open:?}"
         );
     }
+}
+
+/// Other people's programs serve in beats: that they answer within one shows nothing of our cable.
+#[test]
+fn a_foreign_program_does_not_show_that_the_cable_is_free() {
+    let (mut swarm, mut peers) = among(MANY);
+    let foreign = guest(&mut swarm, 5);
+    let all = Message::Bitfield(Bitfield::full(MANY));
+    swarm.received(foreign, all.into(), NOW);
+    swarm.received(foreign, Message::Unchoke.into(), NOW);
+    let stranger = swarm.peers.get_mut(&foreign).expect("it is there");
+    stranger.requests.set_limit(2);
+    peers.push(foreign);
+    let open = open_at_pace(3, &[5, 5, 5, 5, 1], &mut swarm, &peers);
+    assert!(open[..4].iter().all(|count| *count <= 4), "{open:?}");
 }

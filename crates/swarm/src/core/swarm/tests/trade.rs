@@ -171,4 +171,19 @@ fn requests_are_served_in_order_and_cancelled_ones_are_not() {
     };
     assert_eq!(actions(&mut swarm), [next]);
     assert_eq!(swarm.status(NOW).uploaded, u64::from(BLOCK));
+
+    // One that is on its way may still be dropped, and makes room for another then.
+    swarm.received(conn, Message::Cancel(block(1)).into(), NOW);
+    let recall = Action::Recall {
+        conn,
+        block: block(1),
+    };
+    assert_eq!(actions(&mut swarm), [recall]);
+    swarm.dropped(conn, block(1));
+    let next = Action::Upload {
+        conn,
+        block: block(flying + 2),
+    };
+    assert_eq!(actions(&mut swarm), [next]);
+    assert_eq!(swarm.status(NOW).uploaded, u64::from(BLOCK));
 }
