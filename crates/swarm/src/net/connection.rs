@@ -29,8 +29,9 @@ use outbox::Outbox;
 const CONNECT: Duration = Duration::from_secs(5);
 /// A machine that was switched off sends no FIN; what it has not acknowledged for so long ends it.
 const UNACKNOWLEDGED: Duration = Duration::from_secs(15);
-/// With fewer bytes that it has not begun to send the system takes more. All others wait with us, where a recalled
-/// block is still dropped and small messages go first.
+/// With fewer bytes that it has not begun to send the system takes more: as many as fit to the last of them in one buffer of up
+/// to 64 KiB. (To end a record after each block, which keeps it from that, made no room faster.) All others wait with us,
+/// where a recalled block is still dropped and small messages go first.
 const UNSENT: u32 = 8 << 10;
 /// Frames that may wait for the socket.
 const QUEUE: usize = 4096;
