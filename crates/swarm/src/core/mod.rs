@@ -23,7 +23,7 @@
 //!    each if all brought the same, and at most four times as many as the peer answers). Beyond that a window grows only while all of it
 //!    is used. Of other machines it
 //!    wants the rarest piece, at random among equals, so that all have something to trade. No block is asked for twice, except
-//!    the last few of all (end game); when one peer has brought it, the other is told so and drops what it has not begun to send. Requests,
+//!    the last few of all (end game); when one peer has brought it, the other is told so and drops what it has not begun to send (not the server, whose seed hears of no cancel). Requests,
 //!    and all else that is short, go before the blocks that wait for the same peer.
 //! 4. A block that arrives goes to the file at once ([`Action::Store`]). When the last one of a
 //!    piece is there, the shell checks the hash ([`Action::Check`]) and reports the verdict.

@@ -165,11 +165,11 @@ fn requests_are_served_in_order_and_cancelled_ones_are_not() {
     assert!((2..20).contains(&flying), "{flying} on their way at once");
     swarm.received(conn, Message::Cancel(block(flying)).into(), NOW);
     swarm.uploaded(conn, block(0));
-    let next = Action::Upload {
-        conn,
-        block: block(flying + 1),
+    let upload = |number| {
+        let block = block(number);
+        Action::Upload { conn, block }
     };
-    assert_eq!(actions(&mut swarm), [next]);
+    assert_eq!(actions(&mut swarm), [upload(flying + 1)]);
     assert_eq!(swarm.status(NOW).uploaded, u64::from(BLOCK));
 
     // One that is on its way may still be dropped, and makes room for another then.
@@ -180,10 +180,6 @@ fn requests_are_served_in_order_and_cancelled_ones_are_not() {
     };
     assert_eq!(actions(&mut swarm), [recall]);
     swarm.dropped(conn, block(1));
-    let next = Action::Upload {
-        conn,
-        block: block(flying + 2),
-    };
-    assert_eq!(actions(&mut swarm), [next]);
+    assert_eq!(actions(&mut swarm), [upload(flying + 2)]);
     assert_eq!(swarm.status(NOW).uploaded, u64::from(BLOCK));
 }
